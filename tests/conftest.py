@@ -1,0 +1,89 @@
+"""What holds for every test: nothing leaks, nothing blocks the loop, and a warning is an error (pyproject.toml).
+
+The guards look at what is there before and after each test, so wider fixtures (a browser, a daemon for a module) may
+keep what they opened. They are set up first and therefore look last.
+"""
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from blockbuster import blockbuster_ctx
+
+GRACE_S = 0.25  # a connection that is being closed may need a few turns of the loop
+FD_DIR = Path("/proc/self/fd")
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, a socket or (async tests) a task behind."""
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    shared_loop = False
+    if asyncio_marker := request.node.get_closest_marker("asyncio"):
+        shared_loop = asyncio_marker.kwargs.get("loop_scope", "function") != "function"
+        request.getfixturevalue("_no_task_leaks_session" if shared_loop else "_no_task_leaks")
+    yield
+    left = []
+    for thread in set(threading.enumerate()) - threads:
+        if shared_loop and thread.name.startswith("asyncio_"):
+            continue  # the loop's own executor: it lives as long as the loop
+        thread.join(GRACE_S)
+        if thread.is_alive():
+            left.append(f"thread {thread.name}")
+    if new := open_sockets() - sockets:
+        gc.collect()  # whatever goes now was dropped unclosed: its ResourceWarning is the error
+        left += [f"socket {name} on fd {fd}" for fd, name in new & open_sockets()]
+    if left:
+        pytest.fail("left behind by this test: " + ", ".join(sorted(left)), pytrace=False)
+
+
+@pytest_asyncio.fixture
+async def _no_task_leaks() -> AsyncIterator[None]:
+    async for _ in task_guard():
+        yield
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def _no_task_leaks_session() -> AsyncIterator[None]:
+    async for _ in task_guard():
+        yield
+
+
+async def task_guard() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=GRACE_S)
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=GRACE_S)
+        pytest.fail("tasks left behind by this test: " + ", ".join(sorted(map(repr, left))), pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_blocks_the_loop() -> Iterator[None]:
+    """Any blocking call (file, socket, sleep, sqlite) made from `bridge` while a loop runs raises BlockingError."""
+    with blockbuster_ctx("bridge"):
+        yield
+
+
+def open_sockets() -> set[tuple[str, str]]:
+    """(descriptor, "socket:[inode]") of every socket this process has open; empty where there is no /proc."""
+    if not FD_DIR.exists():
+        return set()
+    found = set()
+    for fd in os.listdir(FD_DIR):  # noqa: PTH208 - the list's own descriptor is gone again when we look
+        try:
+            name = os.readlink(FD_DIR / fd)  # noqa: PTH115 - "socket:[123]" is no path
+        except OSError:
+            continue
+        if name.startswith("socket:"):
+            found.add((fd, name))
+    return found

@@ -1,0 +1,151 @@
+"""A real `stagebridge run` in a process of its own, for tests of the whole path.
+
+    with Daemon.start(CONFIG, tmp_path) as daemon:
+        page = await open_page(daemon.url)
+
+Ready means that `/healthz` answered. Output goes to files, so nothing blocks on a full pipe and no thread is needed.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 15.0  # generous: two cores may be running a browser as well
+STOP_S = 8.0
+POLL_S = 0.02
+
+_no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class DaemonError(Exception):
+    """The daemon did not start, or did not stop; the message has its output."""
+
+
+class Daemon:
+    """One running daemon. `url` ends with a slash; `ws_url` is its WebSocket."""
+
+    def __init__(self, process: subprocess.Popen[bytes], config: Path, out: Path, err: Path) -> None:
+        self.process = process
+        self.config = config
+        self._out = out
+        self._err = err
+        self.http_port = 0
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls, config: str | Path, tmp_path: Path, *args: str, env: Mapping[str, str] | None = None, stop: bool = True
+    ) -> Iterator[Self]:
+        """Run a daemon on this config (text, or a file) on a free HTTP port of 127.0.0.1 until the block ends.
+
+        At the end it is sent SIGTERM and must exit with 0, unless it has ended before or `stop` is false (killed).
+        """
+        if isinstance(config, str):
+            path = tmp_path / "config.toml"
+            path.write_text(config, encoding="utf-8")
+        else:
+            path = config
+        out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
+        command = [sys.executable, "-m", "bridge", "run", str(path), "--host", "127.0.0.1", "--port", "0", *args]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+        with out.open("wb") as out_file, err.open("wb") as err_file:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=environment, cwd=tmp_path
+            )
+        daemon = cls(process, path, out, err)
+        try:
+            daemon._wait_ready()
+            yield daemon
+            if stop:
+                daemon.stop()
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}/"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.http_port}/ws"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def stdout(self) -> str:
+        return self._out.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self._err.read_text(encoding="utf-8", errors="replace")
+
+    def rss_bytes(self) -> int:
+        """Memory that the process has resident now (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * 1024
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """One HTTP request; the status and the JSON of the answer (None when it is empty, text when it is not JSON)."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path.lstrip("/"), data=data, method=method)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        try:
+            with _no_proxy.open(request, timeout=5) as answer:
+                status, raw = answer.status, answer.read()
+        except urllib.error.HTTPError as exc:
+            with exc:
+                status, raw = exc.code, exc.read()
+        text = raw.decode()
+        try:
+            return status, json.loads(text) if text else None
+        except ValueError:
+            return status, text
+
+    def value(self, path: str) -> Any:
+        """The value of one control, through REST."""
+        status, answer = self.request("GET", "/api/controls" + path)
+        assert status == 200, (status, answer)
+        return answer["value"]
+
+    def stop(self) -> None:
+        """SIGTERM; it must exit with 0 in time. Nothing happens when it has ended already."""
+        if self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired as exc:
+            raise DaemonError(f"still running {STOP_S} s after SIGTERM\n{self.stderr}") from exc
+        if code != 0:
+            raise DaemonError(f"exit code {code} after SIGTERM\n{self.stderr}")
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if (code := self.process.poll()) is not None:
+                raise DaemonError(f"exit code {code} at start\n{self.stdout}{self.stderr}")
+            if found := re.search(r"http://[^\s/]+:(\d+)/", self.stdout):
+                self.http_port = int(found[1])
+                status, health = self.request("GET", "/healthz")
+                if status == 200 and health["status"] == "ok":
+                    return
+            time.sleep(POLL_S)
+        raise DaemonError(f"not ready after {READY_S} s\n{self.stdout}{self.stderr}")

@@ -1,0 +1,46 @@
+"""Programs and ports of this machine that the tests use.
+
+In CI (`CI=true`) a missing test peer is a failure, so that nothing is silently untested; elsewhere it is a skip that
+says what to install.
+"""
+
+import os
+import shutil
+import socket
+from typing import NoReturn
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+def require_tool(*names: str, package: str) -> str:
+    """The path of the first of these commands that is installed; else skip, or in CI fail. Debian `package` has it."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    missing(f"{' or '.join(names)} is not installed: sudo apt install --no-install-recommends {package}")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip this test because a test peer is missing; in CI fail."""
+    if IN_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def free_udp_port() -> int:
+    """A UDP port of 127.0.0.1 that was free a moment ago."""
+    return _free_port(socket.SOCK_DGRAM)
+
+
+def free_tcp_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago; prefer to bind port 0 where the program can say what it got."""
+    return _free_port(socket.SOCK_STREAM)
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
