@@ -1,0 +1,438 @@
+"""``Control``: one named, typed value that everybody shares, and what it may hold.
+
+Here: kinds, ranges, inference of what was not written, coercion of raw values. Not here: the
+current value (``store``), where it is drawn (``surface``), how a peer reaches it (bindings).
+A Control is immutable; a changed description is another Control.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from .errors import BadControl, BadValue
+from .law import DB_TABLE, Curve, position_of, text_of, value_at
+
+Kind = Literal["float", "int", "bool", "choice", "string", "color", "vector", "trigger", "meter"]
+Widget = Literal[
+    "fader", "knob", "button", "toggle", "xy", "color", "select", "text", "number", "pads", "meter", "label"
+]
+Access = Literal["read", "write", "both"]
+Hold = Literal["last", "first"]
+
+Value: TypeAlias = float | int | bool | str | tuple[float, ...] | None
+"""float, int, bool; str for choice (its text), string and color; a tuple for vector; None for trigger."""
+
+NUMERIC: frozenset[str] = frozenset({"float", "int", "vector", "meter"})
+WIDGETS: dict[str, tuple[str, ...]] = {
+    "float": ("fader", "knob", "number", "button", "label"),
+    "int": ("number", "fader", "knob", "button", "pads", "label"),
+    "bool": ("toggle", "button", "label"),
+    "choice": ("select", "pads", "label"),
+    "string": ("text", "label"),
+    "color": ("color", "label"),
+    "vector": ("xy", "label"),
+    "trigger": ("button",),
+    "meter": ("meter", "label"),
+}
+"""Widgets that can draw a kind; the first is the default."""
+
+MAX_PATH_BYTES = 255
+MAX_CHOICES = 1024
+MAX_VECTOR = 64
+MAX_TEXT = 1000  # characters; also the default max_length
+DEFAULT_HOLD_TIMEOUT_S = 30.0
+RESERVED = "/stagebridge"
+
+_FORBIDDEN = re.compile(r"[\s#*,?\[\]{}\x00-\x1f\x7f]")  # OSC 1.0, "OSC Addresses", and control characters
+_HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
+
+
+def check_path(path: str) -> None:
+    """Raise BadControl unless ``path`` is a control's path: it is an OSC address too."""
+    if not path.startswith("/"):
+        raise BadControl("path", f'"{path}" must start with "/"')
+    if len(path.encode("utf-8", "replace")) > MAX_PATH_BYTES:
+        raise BadControl("path", f'"{path[:40]}…" is longer than {MAX_PATH_BYTES} bytes')
+    if (found := _FORBIDDEN.search(path)) is not None:
+        raise BadControl("path", f'"{path}" may not contain {found.group()!r}: OSC gives it another meaning')
+    if "//" in path or path.endswith("/"):
+        raise BadControl("path", f'"{path}" has an empty part')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Description of one control. Fields that are None are inferred when it is built.
+
+    ``range`` is [low, high] in the control's unit (per component for a vector); ``limit`` is the
+    part of it that may be reached, whoever asks. Raises BadControl, naming the field.
+    """
+
+    path: str
+    kind: Kind = "float"
+    owner: str = "config"
+    access: Access | None = None  # inferred: both, meter read
+    range: tuple[float, float] | None = None
+    limit: tuple[float, float] | None = None
+    step: float | None = None
+    curve: Curve = "linear"
+    table: tuple[tuple[float, float], ...] = DB_TABLE
+    unit: str = ""
+    decimals: int | None = None
+    default: Value = None
+    label: str | None = None
+    color: str | None = None
+    group: str | None = None
+    choices: tuple[str, ...] = ()
+    size: int = 2
+    widget: Widget | None = None
+    momentary: bool = False
+    rest: Value = None
+    guard: bool = False
+    bipolar: bool | None = None
+    reset: bool | None = None
+    relative: bool = True
+    hold: Hold = "last"
+    hold_timeout: float = DEFAULT_HOLD_TIMEOUT_S
+    max_length: int = MAX_TEXT
+    coerce: Callable[..., Value] = field(init=False, repr=False, compare=False)
+    """``coerce(raw, current=None)`` → Value: clamped and stepped. Raises BadValue. ``current``
+    fills the None components of a vector."""
+
+    def __post_init__(self) -> None:
+        put = _put(self)
+        check_path(self.path)
+        if self.kind not in get_args(Kind):
+            raise BadControl("kind", f'"{self.kind}" is none of {", ".join(get_args(Kind))}')
+        self._check_numbers(put)
+        self._check_choices()
+        self._check_widget(put)
+        if self.label is None:
+            put("label", self.path.rsplit("/", 1)[1])
+        if self.access is None:
+            put("access", "read" if self.kind == "meter" else "both")
+        if not (0 < self.max_length <= 100_000):
+            raise BadControl("max_length", f"{self.max_length} must be 1…100000 characters")
+        if self.hold_timeout <= 0 or not math.isfinite(self.hold_timeout):
+            raise BadControl("hold_timeout", f"{self.hold_timeout} must be above 0 s")
+        if self.color is not None:
+            put("color", _checked(self.color, "color", _as_color))
+        put("coerce", _coercer(self))
+        self._check_default(put)
+
+    @property
+    def low(self) -> float:
+        """Low end of the range; 0 for kinds without one."""
+        return self.range[0] if self.range else 0.0
+
+    @property
+    def high(self) -> float:
+        """High end of the range; 1 for kinds without one."""
+        return self.range[1] if self.range else 1.0
+
+    @property
+    def is_valued(self) -> bool:
+        """True where the store keeps a value: not for triggers, and not for meters."""
+        return self.kind not in ("trigger", "meter")
+
+    def position(self, value: float) -> float:
+        """Widget position 0..1 of a number in the control's unit."""
+        return position_of(value, self.curve, self.low, self.high, self.table)
+
+    def value_at(self, position: float) -> float:
+        """Number in the control's unit at widget position 0..1."""
+        return value_at(position, self.curve, self.low, self.high, self.table)
+
+    def text(self, value: Value) -> str:
+        """The value as a person reads it, without the unit."""
+        if isinstance(value, tuple):
+            return ", ".join(self.text(part) for part in value)
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        if isinstance(value, (int, float)) and self.decimals is not None:
+            return text_of(value, self.decimals, self.curve, self.table)
+        return "" if value is None else str(value)
+
+    def describe(self) -> dict[str, Any]:
+        """The descriptor for browsers, without ``id``; inferred fields are written out, empty ones left out."""
+        out: dict[str, Any] = {"path": self.path, "kind": self.kind, "label": self.label, "widget": self.widget}
+        if self.range is not None:
+            out |= {"range": list(self.range), "decimals": self.decimals}
+            if self.curve == "db":
+                out["table"] = [list(point) for point in self.table]
+            if self.limit != self.range:
+                out["limit"] = list(self.limit or self.range)
+        if self.is_valued:
+            out["default"] = self.default
+        if self.kind == "choice":
+            out["choices"] = list(self.choices)
+        if self.kind == "vector":
+            out["size"] = self.size
+        if self.kind == "string":
+            out["max_length"] = self.max_length
+        if self.momentary:
+            out |= {"momentary": True, "rest": self.rest}
+        for name, absent in _LEFT_OUT:
+            value = getattr(self, name)
+            if value != absent:
+                out[name] = value
+        return out
+
+    def _check_numbers(self, put: Callable[[str, Any], None]) -> None:
+        if self.kind not in NUMERIC:
+            for name in ("range", "limit", "step", "decimals"):
+                if getattr(self, name) is not None:
+                    raise BadControl(name, f"a {self.kind} has none")
+            return
+        if self.range is None:
+            put("range", (0, 127) if self.kind == "int" else (-60.0, 0.0) if self.kind == "meter" else (0.0, 1.0))
+        low, high = self._interval("range")
+        if self.limit is None:
+            put("limit", (low, high))
+        bottom, top = self._interval("limit", strict=False)
+        if bottom < low or top > high:
+            raise BadControl("limit", f"[{bottom:g}, {top:g}] must lie inside the range [{low:g}, {high:g}]")
+        if self.step is None and self.kind == "int":
+            put("step", 1)
+        if self.step is not None and not (0 < self.step <= high - low):
+            raise BadControl("step", f"{self.step:g} must be above 0 and at most the range, {high - low:g}")
+        if self.curve == "log" and low <= 0:
+            raise BadControl("range", f"a log curve needs a low above 0, not {low:g}")
+        if self.curve == "db":
+            _check_table(self.table, low, high)
+        if self.kind == "vector" and not 1 <= self.size <= MAX_VECTOR:
+            raise BadControl("size", f"{self.size} must be 1…{MAX_VECTOR} components")
+        if self.bipolar is None:
+            put("bipolar", low == -high)
+        if self.decimals is None:
+            put("decimals", 0 if self.kind == "int" else _decimals(self.step, high - low))
+        if not 0 <= (self.decimals or 0) <= 9:
+            raise BadControl("decimals", f"{self.decimals} must be 0…9")
+
+    def _interval(self, name: str, strict: bool = True) -> tuple[float, float]:
+        low, high = getattr(self, name)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise BadControl(name, f"[{low}, {high}] must be finite numbers")
+        if low > high or (strict and low == high):
+            raise BadControl(name, f"[{low:g}, {high:g}]: low must be below high")
+        return low, high
+
+    def _check_choices(self) -> None:
+        if self.kind != "choice":
+            if self.choices:
+                raise BadControl("choices", f"a {self.kind} has none")
+            return
+        if not 1 <= len(self.choices) <= MAX_CHOICES:
+            raise BadControl("choices", f"a choice needs 1…{MAX_CHOICES} of them, not {len(self.choices)}")
+        doubles = {text for text in self.choices if self.choices.count(text) > 1}
+        if doubles:
+            raise BadControl("choices", f"{', '.join(sorted(doubles))} stands there more than once")
+
+    def _check_widget(self, put: Callable[[str, Any], None]) -> None:
+        able = WIDGETS[self.kind]
+        if self.widget is None:
+            put(
+                "widget",
+                "button" if self.momentary else "label" if self.kind == "vector" and self.size != 2 else able[0],
+            )
+        if self.widget not in able:
+            raise BadControl("widget", f'"{self.widget}" cannot draw a {self.kind}: {", ".join(able)} can')
+        if self.widget == "xy" and self.size != 2:
+            raise BadControl("widget", f"xy draws two components, this vector has {self.size}")
+        if self.bipolar is None:
+            put("bipolar", False)
+        if self.reset is None:
+            # page.md: a nervous double tap must not send a mix to 0 dB, so bipolar knobs alone.
+            put("reset", bool(self.bipolar) and self.widget == "knob")
+
+    def _check_default(self, put: Callable[[str, Any], None]) -> None:
+        if self.momentary:
+            if self.kind not in ("bool", "int", "float"):
+                raise BadControl("momentary", f"a {self.kind} cannot be momentary: bool, int and float can")
+            put("rest", _checked(self._lowest() if self.rest is None else self.rest, "rest", self.coerce))
+            put("default", self.rest)
+        if not self.is_valued:
+            if self.default is not None:
+                raise BadControl("default", f"a {self.kind} keeps no value")
+            return
+        if self.default is None:
+            put("default", self.coerce(self._lowest()))
+            return
+        default = _checked(self.default, "default", self.coerce)
+        parts = self.default if isinstance(self.default, (list, tuple)) else (self.default,)
+        if any(isinstance(part, (int, float)) and self.range and not self.low <= part <= self.high for part in parts):
+            raise BadControl("default", f"{self.default} is outside the range [{self.low:g}, {self.high:g}]")
+        put("default", default)
+
+    def _lowest(self) -> Any:
+        if self.kind == "choice":
+            return self.choices[0]
+        if self.kind in NUMERIC:
+            number = 0.0 if self.bipolar else self.low
+            return (number,) * self.size if self.kind == "vector" else number
+        return {"bool": False, "string": "", "color": "#000000"}[self.kind]
+
+
+_LEFT_OUT: tuple[tuple[str, Any], ...] = (
+    ("owner", "config"),
+    ("access", "both"),
+    ("step", None),
+    ("curve", "linear"),
+    ("unit", ""),
+    ("color", None),
+    ("group", None),
+    ("guard", False),
+    ("bipolar", False),
+    ("reset", False),
+    ("relative", True),
+    ("hold", "last"),
+    ("hold_timeout", DEFAULT_HOLD_TIMEOUT_S),
+)
+"""Descriptor fields that are left out when they say nothing."""
+
+
+def _put(control: Control) -> Callable[[str, Any], None]:
+    return lambda name, value: object.__setattr__(control, name, value)
+
+
+def _checked(raw: Any, name: str, convert: Callable[[Any], Value]) -> Value:
+    try:
+        return convert(raw)
+    except BadValue as exc:
+        raise BadControl(name, str(exc)) from exc
+
+
+def _check_table(table: Sequence[tuple[float, float]], low: float, high: float) -> None:
+    if len(table) < 2 or table[0][0] != 0 or table[-1][0] != 1:
+        raise BadControl("table", "needs two points or more, from position 0 to position 1")
+    if any(a[0] >= b[0] or a[1] >= b[1] for a, b in zip(table, table[1:], strict=False)):
+        raise BadControl("table", "positions and values must both rise from point to point")
+    if low < table[0][1] or high > table[-1][1]:
+        raise BadControl("range", f"[{low:g}, {high:g}] must lie inside the table, {table[0][1]:g}…{table[-1][1]:g}")
+
+
+def _decimals(step: float | None, span: float) -> int:
+    if step is not None:
+        return _step_digits(step)
+    return 0 if span >= 1000 else 1 if span >= 10 else 2 if span >= 0.5 else 4
+
+
+def _step_digits(step: float) -> int:
+    """Decimals that the step is written with, at most 9."""
+    text = f"{step:.9f}".rstrip("0")
+    return len(text.split(".")[1])
+
+
+def _coercer(control: Control) -> Callable[..., Value]:
+    """The coercion of one control, bound once: it runs for every message that arrives."""
+    if control.kind in ("float", "meter"):
+        return _number_coercer(control)
+    if control.kind == "int":
+        number = _number_coercer(control)
+        return lambda raw, current=None: int(number(raw))
+    if control.kind == "vector":
+        return _vector_coercer(control)
+    plain: dict[str, Callable[..., Value]] = {
+        "bool": lambda raw, current=None: _as_bool(raw),
+        "choice": lambda raw, current=None: _as_choice(raw, control.choices),
+        "string": lambda raw, current=None: _as_text(raw, control.max_length),
+        "color": lambda raw, current=None: _as_color(raw),
+        "trigger": _refuse_value,
+    }
+    return plain[control.kind]
+
+
+def _number_coercer(control: Control) -> Callable[..., float]:
+    assert control.limit is not None
+    bottom, top = (float(end) for end in control.limit)
+    low, step = control.low, control.step
+    digits = 9 if step is None else max(_step_digits(step), _step_digits(abs(low)) if low else 0)
+    isfinite = math.isfinite
+
+    def number(raw: Any, current: Value = None) -> float:
+        try:
+            value = raw + 0.0  # a float at once; int and bool become one; str, None and lists raise
+            finite = isfinite(value)
+        except (TypeError, OverflowError):
+            raise BadValue(f"expected a number, got {_shown(raw)}") from None
+        if not finite:
+            raise BadValue(f"expected a finite number, got {value}")
+        if step is not None:
+            value = round(low + math.floor((value - low) / step + 0.5) * step, digits)
+        return bottom if value < bottom else top if value > top else value
+
+    return number
+
+
+def _vector_coercer(control: Control) -> Callable[..., Value]:
+    number, size = _number_coercer(control), control.size
+
+    def vector(raw: Any, current: Value = None) -> tuple[float, ...]:
+        if not isinstance(raw, (list, tuple)) or len(raw) != size:
+            raise BadValue(f"expected {size} numbers, got {_shown(raw)}")
+        old = current if isinstance(current, tuple) else (None,) * size
+        parts = [before if part is None else number(part) for part, before in zip(raw, old, strict=True)]
+        if None in parts:
+            raise BadValue("null leaves a component as it is, and there is none yet")
+        return tuple(part for part in parts if part is not None)
+
+    return vector
+
+
+def _as_bool(raw: Any) -> bool:
+    if not isinstance(raw, (bool, int, float)) or not math.isfinite(raw):
+        raise BadValue(f"expected true, false, 1 or 0, got {_shown(raw)}")
+    return raw >= 0.5
+
+
+def _as_choice(raw: Any, choices: tuple[str, ...]) -> str:
+    if isinstance(raw, str):
+        if raw in choices:
+            return raw
+        raise BadValue(f"{_shown(raw)} is none of {_shown_list(choices)}")
+    if isinstance(raw, (int, float)) and math.isfinite(raw) and raw == int(raw) and 0 <= raw < len(choices):
+        return choices[int(raw)]
+    raise BadValue(f"expected one of {_shown_list(choices)} or an index 0…{len(choices) - 1}, got {_shown(raw)}")
+
+
+def _as_text(raw: Any, max_length: int) -> str:
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw):
+        raw = f"{raw:.10g}"  # Pd and Max turn a typed 5 into a number
+    if not isinstance(raw, str):
+        raise BadValue(f"expected text, got {_shown(raw)}")
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        raise BadValue("the text holds half of a surrogate pair") from None
+    return raw[:max_length]
+
+
+def _as_color(raw: Any) -> str:
+    if isinstance(raw, str):
+        if not _HEX_COLOR.match(raw):
+            raise BadValue(f'expected a colour such as "#ff8800", got {_shown(raw)}')
+        digits = raw[1:].lower()
+        if len(digits) == 3:
+            digits = "".join(digit * 2 for digit in digits)
+        return "#" + (digits[:6] if digits[6:] == "ff" else digits)
+    if isinstance(raw, (list, tuple)) and len(raw) in (3, 4):
+        if all(isinstance(part, (int, float)) and math.isfinite(part) for part in raw):
+            return _as_color("#" + "".join(f"{round(min(1.0, max(0.0, part)) * 255):02x}" for part in raw))
+    raise BadValue(f'expected a colour such as "#ff8800" or 3 to 4 numbers 0…1, got {_shown(raw)}')
+
+
+def _refuse_value(raw: Any, current: Value = None) -> Value:
+    raise BadValue("a trigger has no value: fire it")
+
+
+def _shown(raw: Any) -> str:
+    text = repr(raw)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _shown_list(choices: tuple[str, ...]) -> str:
+    shown = ", ".join(choices[:8])
+    return shown + (", …" if len(choices) > 8 else "")

@@ -1,0 +1,507 @@
+"""The store: every control's current value, ordered by the revision of its last change.
+
+Its log is its memory: whatever a sink downstream needs is one question, *what changed since
+revision r?*, answered from the current values alone, so nothing here grows with traffic.
+No clock, no socket: callers pass ``now`` (monotonic seconds). One thread: the event loop's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Generic, Literal, TypeVar
+
+from .control import RESERVED, Control, Value
+from .errors import BadValue, ControlExists, UnknownControl
+
+log = logging.getLogger(__name__)
+
+MAX_CONTROLS = 8192
+MAX_LINKS = 64
+"""Sets made from within notifications, one causing the next, before the chain is cut."""
+TRIGGER_RING = 256
+"""Triggers remembered for sessions that are a moment behind."""
+TRIGGER_LIFE_S = 1.0
+"""An older trigger is an old gesture: a live session is told that it missed it."""
+REMOVED_REMEMBERED = 1024
+"""Removed ids that a resuming session can still be told; beyond, it gets a snapshot."""
+
+What = Literal["value", "trigger", "added", "described", "removed", "hold", "mark", "surface"]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made a change: ``kind`` browser, rest, osc, midi, config, bridge or cli; ``name`` the peer or
+    client; ``target`` which of a peer's addresses."""
+
+    kind: str
+    name: str
+    target: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" + (f"@{self.target}" if self.target else "")
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A control in the store. Read it freely; only the store writes it.
+
+    ``id`` grows within an epoch and is never reused. ``value`` is None for a trigger and for a
+    meter that has not spoken. ``holders`` maps each origin that holds the control to the time of
+    its touch, in order of arrival.
+    """
+
+    id: int
+    control: Control
+    value: Value
+    revision: int
+    holders: dict[Origin, float] = field(default_factory=dict)
+    marks: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return self.control.path
+
+    @property
+    def holder(self) -> Origin | None:
+        """Who touched first and still holds."""
+        return next(iter(self.holders), None)
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """One thing that happened, as subscribers see it. ``value`` and ``previous`` are set for "value",
+    ``args`` and ``sequence`` for "trigger"."""
+
+    what: What
+    entry: Entry
+    revision: int
+    time: float
+    origin: Origin
+    value: Value = None
+    previous: Value = None
+    args: tuple[Any, ...] = ()
+    sequence: int = 0
+
+
+Subscriber = Callable[[Sequence[Change]], None]
+
+
+class RevisionLog(Generic[K, V]):
+    """Keys in the order of their last revision; one place per key, so it is as long as its keys are many."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._order: OrderedDict[K, tuple[int, V]] = OrderedDict()
+        self._limit = limit
+        self.forgotten = 0
+        """The highest revision that ``limit`` has pushed out; 0 if none."""
+
+    def note(self, key: K, revision: int, item: V) -> None:
+        """Move a key to the end. ``revision`` must not be below the last one noted."""
+        self._order[key] = (revision, item)
+        self._order.move_to_end(key)
+        if self._limit is not None and len(self._order) > self._limit:
+            _, (self.forgotten, _) = self._order.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        self._order.pop(key, None)
+
+    def since(self, revision: int) -> list[tuple[int, V]]:
+        """(revision, item) of every key noted after ``revision``, oldest first; O(answers)."""
+        found: list[tuple[int, V]] = []
+        for noted in reversed(self._order.values()):
+            if noted[0] <= revision:
+                break
+            found.append(noted)
+        found.reverse()
+        return found
+
+
+@dataclass(slots=True)
+class Delta:
+    """What changed after one revision, each thing once, oldest first. ``revision`` is where it leads."""
+
+    revision: int
+    removed: list[int]
+    described: list[Entry]
+    values: list[Entry]
+    holds: list[Entry]
+    marks: list[Entry]
+    triggers: list[Change]
+    missed: int
+    surface: Any
+    """The new surface, or None where it did not change."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.values or self.triggers or self.removed or self.described or self.holds or self.marks or self.missed
+        ) or (self.surface is not None)
+
+
+class Store:
+    """All controls of one run. ``epoch`` names the run: revisions and ids mean nothing outside it."""
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self.revision = 0
+        self.trigger_sequence = 0
+        self.chains_cut = 0
+        """Chains of sets from within notifications that were longer than MAX_LINKS."""
+        self._by_path: dict[str, Entry] = {}
+        self._by_id: dict[int, Entry] = {}
+        self._next_id = 1
+        self._values: OrderedDict[int, Entry] = OrderedDict()  # ordered by Entry.revision
+        self._held: dict[int, Entry] = {}
+        self._described: RevisionLog[int, Entry] = RevisionLog()
+        self._removed: RevisionLog[int, int] = RevisionLog(REMOVED_REMEMBERED)
+        self._holds: RevisionLog[int, Entry] = RevisionLog()
+        self._marks: RevisionLog[int, Entry] = RevisionLog()
+        self._triggers: deque[Change] = deque(maxlen=TRIGGER_RING)
+        self._surface: Any = None
+        self._surface_revision = 0
+        self._subscribers: list[Subscriber] = []
+        self._failures: set[tuple[Subscriber, str]] = set()
+        self._queue: deque[tuple[int, list[Change]]] = deque()
+        self._links = 0  # depth of the batch that is being told now
+        self._notifying = False
+
+    # Reading
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._by_id.values())
+
+    @property
+    def by_path(self) -> Mapping[str, Entry]:
+        return self._by_path
+
+    def find(self, key: str | int) -> Entry | None:
+        """The entry at a path or an id, or None."""
+        return self._by_path.get(key) if isinstance(key, str) else self._by_id.get(key)
+
+    def get(self, key: str | int) -> Entry:
+        """The entry at a path or an id. Raises UnknownControl, with the nearest path."""
+        entry = self.find(key)
+        if entry is None:
+            raise UnknownControl(f"no control {key}{self._suggestion(key)}")
+        return entry
+
+    def nearest(self, path: str) -> str | None:
+        """The known path that looks most like ``path``, for "did you mean"."""
+        paths = islice(self._by_path, 2048)  # difflib is slow and the asker may be hostile
+        return next(iter(difflib.get_close_matches(path[:255], paths, n=1, cutoff=0.75)), None)
+
+    @property
+    def surface(self) -> Any:
+        return self._surface
+
+    # Controls that come, change and go
+
+    def add(self, control: Control, *, now: float, value: Any = None, origin: Origin | None = None) -> Entry:
+        """Add a control at ``value`` (its default where None or not acceptable any more).
+
+        Raises ControlExists, or BadValue when MAX_CONTROLS are there already.
+        """
+        if control.path in self._by_path:
+            raise ControlExists(f"{control.path} belongs to the {self._by_path[control.path].control.owner} already")
+        if len(self._by_id) >= MAX_CONTROLS:
+            raise BadValue(f"there are {MAX_CONTROLS} controls already")
+        initial = _settled(control, value)
+        entry = Entry(self._next_id, control, initial, self._advance())
+        self._next_id += 1
+        self._by_path[control.path] = entry
+        self._by_id[entry.id] = entry
+        if control.is_valued:
+            self._values[entry.id] = entry
+        self._described.note(entry.id, entry.revision, entry)
+        self._tell([Change("added", entry, entry.revision, now, origin or _SELF, value=initial)])
+        return entry
+
+    def describe(self, entry: Entry, control: Control, *, now: float, origin: Origin | None = None) -> None:
+        """Replace a control's description; id, path and, where it still fits, value stay."""
+        if control.path != entry.path:
+            raise UnknownControl(f"{entry.path} cannot become {control.path}: a control's identity never changes")
+        if control == entry.control:
+            return
+        previous, entry.control = entry.value, control
+        entry.value = _settled(control, previous)
+        revision = self._advance()
+        if control.is_valued:
+            entry.revision = revision
+            self._values[entry.id] = entry
+            self._values.move_to_end(entry.id)
+        else:
+            self._values.pop(entry.id, None)
+        self._described.note(entry.id, revision, entry)
+        changes = [Change("described", entry, revision, now, origin or _SELF)]
+        if entry.value != previous and control.is_valued:
+            changes.append(Change("value", entry, revision, now, origin or _SELF, entry.value, previous))
+        self._tell(changes)
+
+    def remove(self, entry: Entry, *, now: float, origin: Origin | None = None) -> None:
+        """Take a control out. Its id is not given again. Raises UnknownControl if it is gone already."""
+        if self._by_id.pop(entry.id, None) is None:
+            raise UnknownControl(f"{entry.path} is gone already")
+        del self._by_path[entry.path]
+        self._values.pop(entry.id, None)
+        for kept in (self._described, self._holds, self._marks):
+            kept.drop(entry.id)
+        entry.holders.clear()
+        self._held.pop(entry.id, None)
+        revision = self._advance()
+        self._removed.note(entry.id, revision, entry.id)
+        self._tell([Change("removed", entry, revision, now, origin or _SELF)])
+
+    def set_surface(self, surface: Any, *, now: float) -> None:
+        """Replace what browsers draw (``Surface.to_wire()``); nothing happens if it is the same."""
+        if surface != self._surface:
+            self._surface = surface
+            self._surface_revision = self._advance()
+            self._tell([Change("surface", SURFACE, self.revision, now, _SELF)])
+
+    # Values
+
+    def apply(self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float) -> list[Change]:
+        """Set several controls: coerce all, commit all, then notify once. Returns what changed.
+
+        Each raw value is in its control's unit and is clamped to its range. Raises BadValue before
+        anything is committed. Subscribers have heard everything when the outermost call returns.
+        """
+        wanted: dict[Entry, Value] = {}
+        for entry, raw in changes:  # a vector's components may come one by one: each builds on the last
+            wanted[entry] = entry.control.coerce(raw, wanted.get(entry, entry.value))
+        made = [
+            change for entry, value in wanted.items() if (change := self._commit(entry, value, origin, now)) is not None
+        ]
+        if made:
+            self._tell(made)
+        return made
+
+    def set(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
+        """``apply`` for one control. Returns None when nothing changed."""
+        change = self._commit(entry, entry.control.coerce(raw, entry.value), origin, now)
+        if change is not None:
+            self._tell([change])
+        return change
+
+    def trigger(self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float) -> Change | None:
+        """Fire a trigger: every one is told, in order, never merged. Raises BadValue for other kinds.
+
+        None only where it would be one link too many in a chain (MAX_LINKS).
+        """
+        if entry.control.kind != "trigger":
+            raise BadValue(f"{entry.path} is a {entry.control.kind}: it has a value and cannot be fired")
+        if self._links >= MAX_LINKS:
+            self._cut(entry, origin)
+            return None
+        self.trigger_sequence += 1
+        change = Change("trigger", entry, self._advance(), now, origin, args=args, sequence=self.trigger_sequence)
+        self._triggers.append(change)
+        self._tell([change])
+        return change
+
+    # Holds and marks
+
+    def touch(self, entry: Entry, origin: Origin, now: float) -> bool:
+        """A finger of ``origin`` is on the control. False if it was there already (its time is renewed)."""
+        is_new = origin not in entry.holders
+        entry.holders[origin] = now
+        if is_new:
+            self._held[entry.id] = entry
+            self._note_hold(entry, origin, now)
+        return is_new
+
+    def release(self, entry: Entry, origin: Origin, now: float) -> bool:
+        """The finger is gone; a momentary returns to rest with its last holder. False if it was not there."""
+        if entry.holders.pop(origin, None) is None:
+            return False
+        if not entry.holders:
+            self._held.pop(entry.id, None)
+        self._note_hold(entry, origin, now)
+        if not entry.holders and entry.control.momentary:
+            self.set(entry, entry.control.rest, origin, now)
+        return True
+
+    def release_all(self, origin: Origin, now: float) -> None:
+        """Release whatever ``origin`` holds: it has gone."""
+        for entry in [entry for entry in self._held.values() if origin in entry.holders]:
+            self.release(entry, origin, now)
+
+    def expire_holds(self, now: float) -> None:
+        """Release holds of origins that cannot disconnect and have not moved for ``hold_timeout``.
+
+        A browser's finger may rest: its session releases it when its socket goes.
+        """
+        for entry in list(self._held.values()):
+            for origin, since in list(entry.holders.items()):
+                if origin.kind != "browser" and now - since > entry.control.hold_timeout:
+                    self.release(entry, origin, now)
+
+    def blocked_by(self, entry: Entry, origin: Origin) -> Origin | None:
+        """Who keeps ``origin`` from setting this control: with ``hold = "first"``, whoever touched first."""
+        if not entry.holders or entry.control.hold != "first":
+            return None
+        holder = entry.holder
+        return None if holder == origin else holder
+
+    def mark(self, entry: Entry, name: str, value: Any, *, now: float, origin: Origin | None = None) -> None:
+        """Show something beside the value: a peer's own text, where the hardware stands. None takes it away."""
+        if entry.marks.get(name) == value:
+            return
+        if value is None:
+            entry.marks.pop(name, None)
+        else:
+            entry.marks[name] = value
+        revision = self._advance()
+        self._marks.note(entry.id, revision, entry)
+        self._tell([Change("mark", entry, revision, now, origin or _SELF)])
+
+    # What changed since
+
+    def can_resume(self, revision: int) -> bool:
+        """True if ``since(revision)`` tells everything, removed controls too."""
+        return self._removed.forgotten <= revision <= self.revision
+
+    def since(self, revision: int, trigger_sequence: int, now: float) -> Delta:
+        """Everything after ``revision``. ``trigger_sequence`` is the last trigger that the asker was told.
+
+        Triggers younger than TRIGGER_LIFE_S are delivered; older or forgotten ones are counted as missed.
+        """
+        values: list[Entry] = []
+        for entry in reversed(self._values.values()):
+            if entry.revision <= revision:
+                break
+            values.append(entry)
+        values.reverse()
+        triggers: list[Change] = []
+        missed = 0
+        if trigger_sequence < self.trigger_sequence:
+            for change in reversed(self._triggers):
+                if change.sequence <= trigger_sequence or now - change.time > TRIGGER_LIFE_S:
+                    break
+                triggers.append(change)
+            triggers.reverse()
+            missed = self.trigger_sequence - trigger_sequence - len(triggers)
+        return Delta(
+            self.revision,
+            [removed for _, removed in self._removed.since(revision)],
+            [entry for _, entry in self._described.since(revision)],
+            values,
+            [entry for _, entry in self._holds.since(revision)],
+            [entry for _, entry in self._marks.since(revision)],
+            triggers,
+            missed,
+            self._surface if self._surface_revision > revision else None,
+        )
+
+    # Telling
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber(changes)`` after each commit, in revision order. Returns the way out.
+
+        It may set controls itself: they commit at once and are told when this batch has been told to all.
+        """
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def _advance(self) -> int:
+        self.revision += 1
+        return self.revision
+
+    def _commit(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change | None:
+        previous = entry.value
+        if value == previous or entry.id not in self._by_id:
+            return None
+        if self._links >= MAX_LINKS:
+            self._cut(entry, origin)
+            return None
+        if entry.holders and not self._holders_allow(entry, value, origin, now):
+            return None
+        entry.value = value
+        if entry.id not in self._values:  # a meter: shown live, no part of the log
+            return Change("value", entry, self.revision, now, origin, value, previous)
+        self.revision = entry.revision = revision = self.revision + 1
+        self._values.move_to_end(entry.id)
+        return Change("value", entry, revision, now, origin, value, previous)
+
+    def _holders_allow(self, entry: Entry, value: Value, origin: Origin, now: float) -> bool:
+        if origin in entry.holders:
+            entry.holders[origin] = now  # a sign of life
+        if self.blocked_by(entry, origin) is not None:
+            return False
+        # One finger of two goes up: a momentary rests when its last holder goes, not before.
+        others = len(entry.holders) - (origin in entry.holders)
+        return not (others and entry.control.momentary and value == entry.control.rest)
+
+    def _note_hold(self, entry: Entry, origin: Origin, now: float) -> None:
+        revision = self._advance()
+        self._holds.note(entry.id, revision, entry)
+        self._tell([Change("hold", entry, revision, now, origin)])
+
+    def _tell(self, changes: list[Change]) -> None:
+        self._queue.append((self._links + 1, changes))
+        if self._notifying:
+            return
+        self._notifying = True
+        try:
+            while self._queue:
+                self._links, batch = self._queue.popleft()
+                for subscriber in tuple(self._subscribers):
+                    try:
+                        subscriber(batch)
+                    except Exception as exc:  # one subscriber never keeps the next from hearing
+                        self._failed(subscriber, exc)
+        finally:
+            self._notifying = False
+            self._links = 0
+
+    def _failed(self, subscriber: Subscriber, exc: Exception) -> None:
+        cause = (subscriber, type(exc).__name__)
+        if cause not in self._failures and len(self._failures) < 256:
+            self._failures.add(cause)
+            log.exception("a subscriber failed and goes on: %s", getattr(subscriber, "__qualname__", subscriber))
+
+    def _cut(self, entry: Entry, origin: Origin) -> None:
+        self.chains_cut += 1
+        if self.chains_cut & (self.chains_cut - 1) == 0:  # 1, 2, 4, 8, …: never floods the log
+            log.warning(
+                "a chain of more than %d changes was cut at %s, set by %s (%d so far): two rules answer each other",
+                MAX_LINKS, entry.path, origin, self.chains_cut,
+            )  # fmt: skip
+
+    def _suggestion(self, key: str | int) -> str:
+        near = self.nearest(key) if isinstance(key, str) else None
+        return f": did you mean {near}?" if near else ""
+
+
+_SELF = Origin("bridge", "stagebridge")
+
+SURFACE = Entry(0, Control(path=f"{RESERVED}/surface", kind="trigger", owner="bridge"), None, 0)
+"""Stands in a "surface" change, which is about no control; in no store."""
+
+
+def _settled(control: Control, value: Any) -> Value:
+    """A value to start with: the given one if the control can take it, else its default. Momentaries rest."""
+    if not control.is_valued:
+        return None
+    if control.momentary:
+        return control.rest
+    if value is None:
+        return control.default
+    try:
+        return control.coerce(value)
+    except BadValue:
+        return control.default
