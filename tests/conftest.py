@@ -8,7 +8,9 @@ import asyncio
 import gc
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,49 +24,72 @@ FD_DIR = Path("/proc/self/fd")
 @pytest.fixture(autouse=True)
 def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a socket or (async tests) a task behind."""
-    threads, sockets = set(threading.enumerate()), open_sockets()
-    shared_loop = False
     if asyncio_marker := request.node.get_closest_marker("asyncio"):
         shared_loop = asyncio_marker.kwargs.get("loop_scope", "function") != "function"
-        request.getfixturevalue("_no_task_leaks_session" if shared_loop else "_no_task_leaks")
-    yield
-    left = []
-    for thread in set(threading.enumerate()) - threads:
-        if shared_loop and thread.name.startswith("asyncio_"):
-            continue  # the loop's own executor: it lives as long as the loop
-        thread.join(GRACE_S)
-        if thread.is_alive():
-            left.append(f"thread {thread.name}")
-    if new := open_sockets() - sockets:
-        gc.collect()  # whatever goes now was dropped unclosed: its ResourceWarning is the error
-        left += [f"socket {name} on fd {fd}" for fd, name in new & open_sockets()]
-    if left:
-        pytest.fail("left behind by this test: " + ", ".join(sorted(left)), pytrace=False)
+        request.getfixturevalue("_async_guard_session" if shared_loop else "_async_guard")
+        yield
+    else:
+        before = Snapshot()
+        yield
+        before.compare()
 
 
 @pytest_asyncio.fixture
-async def _no_task_leaks() -> AsyncIterator[None]:
-    async for _ in task_guard():
+async def _async_guard() -> AsyncIterator[None]:
+    async with no_leaks():
         yield
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def _no_task_leaks_session() -> AsyncIterator[None]:
-    async for _ in task_guard():
+async def _async_guard_session() -> AsyncIterator[None]:
+    async with no_leaks():
         yield
 
 
-async def task_guard() -> AsyncIterator[None]:
-    before = asyncio.all_tasks()
+@asynccontextmanager
+async def no_leaks() -> AsyncIterator[None]:
+    """Tasks first: what they hold is the consequence."""
+    tasks, before = asyncio.all_tasks(), Snapshot()
     yield
-    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
     if left:
         _, left = await asyncio.wait(left, timeout=GRACE_S)
-    for task in left:
-        task.cancel()
     if left:
+        names = sorted(map(repr, left))
+        for task in left:
+            task.cancel()
         await asyncio.wait(left, timeout=GRACE_S)
-        pytest.fail("tasks left behind by this test: " + ", ".join(sorted(map(repr, left))), pytrace=False)
+        pytest.fail("tasks left behind by this test: " + ", ".join(names), pytrace=False)
+    deadline = time.monotonic() + GRACE_S
+    while before.new_sockets() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)  # a closed transport gives its socket back on a later turn of the loop
+    before.compare()
+
+
+class Snapshot:
+    """The threads and sockets that were there before a test."""
+
+    def __init__(self) -> None:
+        self._threads = set(threading.enumerate())
+        self._sockets = open_sockets()
+
+    def new_sockets(self) -> set[tuple[str, str]]:
+        return open_sockets() - self._sockets
+
+    def compare(self) -> None:
+        """Fail the test when there are more now."""
+        left = []
+        for thread in set(threading.enumerate()) - self._threads:
+            if thread.name.startswith("asyncio_"):
+                continue  # the loop's own executor: it ends with the loop, and the loop with its runner
+            thread.join(GRACE_S)
+            if thread.is_alive():
+                left.append(f"thread {thread.name}")
+        if new := self.new_sockets():
+            gc.collect()  # what goes now was dropped unclosed: its ResourceWarning is the error
+            left += [f"socket {name} on fd {fd}" for fd, name in new & open_sockets()]
+        if left:
+            pytest.fail("left behind by this test: " + ", ".join(sorted(left)), pytrace=False)
 
 
 @pytest.fixture(autouse=True, scope="session")
