@@ -348,7 +348,7 @@ def _coercer(control: Control) -> Callable[..., Value]:
 def _number_coercer(control: Control) -> Callable[..., float]:
     assert control.limit is not None
     bottom, top = (float(end) for end in control.limit)
-    low, step = control.low, control.step
+    low, step = float(control.low), control.step
     digits = 9 if step is None else max(_step_digits(step), _step_digits(abs(low)) if low else 0)
     isfinite = math.isfinite
 

@@ -1,0 +1,115 @@
+"""What every port shares: the contract, the supervisor that brings a port back.
+
+A port is the code that speaks one transport for one or more peers. It imports no other port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from .errors import BridgeError
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 0.1
+LAST_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One peer as the configuration has it.
+
+    ``table`` is the port's table (``osc``); ``bindings`` maps a control's path to how it is reached
+    on this peer; ``excluded`` are the paths that are left out of mirroring (``osc.max = false``).
+    """
+
+    table: str
+    name: str
+    settings: Any
+    bindings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    excluded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PortContext:
+    """What the application hands to a port."""
+
+    store: Store
+    clock: Callable[[], float]
+    """Monotonic seconds, the same clock for every ``now``."""
+    publish_state: Callable[[str, str], None]
+    """``publish_state(peer, text)``: how a peer is, in words that a performer understands."""
+
+
+class Port(Protocol):
+    """A transport that is served until its task is cancelled."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Open, call ``ready`` once able to receive and send, and run until cancelled.
+
+        Sends the truth to its peers as their policy says each time it opens. Raises PortError (or OSError)
+        when it cannot open or has failed: the supervisor calls it again. Frees all it opened on the way out.
+        """
+
+    def peer_lines(self) -> list[str]:
+        """One line per peer for the operator: "max 192.168.1.20:9001: never heard; we listen on UDP 9000"."""
+
+    def health(self) -> list[dict[str, Any]]:
+        """One entry per peer for ``/healthz``: name, state, counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortKind:
+    """How the application knows one kind of port: its config table, models and constructor."""
+
+    table: str
+    settings: type[BaseModel]
+    binding: type[BaseModel]
+    open: Callable[[Sequence[Peer], PortContext], Sequence[Port]]
+    """Builds the ports of all peers of this kind; opens nothing yet."""
+
+
+async def supervise(
+    port: Port,
+    ready: Callable[[], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Serve a port for ever: log a failure once per cause, wait 0.1 s, doubling to 5 s, serve again.
+
+    ``ready`` is called every time that the port is. Returns only by cancellation.
+    """
+    delay_s = FIRST_RETRY_S
+    said = ""
+
+    def is_ready() -> None:
+        nonlocal delay_s, said
+        if said:
+            log.info("%s: back again", port.name)
+        delay_s, said = FIRST_RETRY_S, ""
+        ready()
+
+    while True:
+        try:
+            await port.serve(is_ready)
+            cause = "it ended by itself"
+        except (BridgeError, OSError) as exc:
+            cause = str(exc)
+        except Exception as exc:  # a defect in one port stops no other
+            if f"{exc!r}" != said:
+                log.exception("%s failed and is tried again", port.name)
+            cause = f"{exc!r}"
+        if cause != said:
+            log.warning("%s: %s; trying again", port.name, cause)
+            said = cause
+        await sleep(delay_s)
+        delay_s = min(delay_s * 2, LAST_RETRY_S)
