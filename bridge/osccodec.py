@@ -173,36 +173,33 @@ class Decoder:
         return _packet(packet, self._message)
 
     def _message(self, data: bytes, start: int, end: int) -> Message:
-        tags_at = data.find(b"\0,", start, end) + 1
-        stop = data.find(b"\0", tags_at, end) if tags_at else -1
-        if stop < 0:
-            return _read_message(data, start, end)
+        tags_at = (data.find(b"\0", start, end) + 4) & ~3
+        stop = data.find(b"\0", tags_at, end)
+        if stop < 0 or data[tags_at] != 0x2C:
+            return _read_message(data, start, end)  # no tags, or unsound: it says where
         after = (stop + 4) & ~3
         prefix = data[start:after]
         plan = self._plans.get(prefix)
         if plan is None:
             message = _read_message(data, start, end)
-            self._remember(prefix, message)
+            self._remember(prefix, message, data[tags_at + 1 : stop])
             return message
         if end - after != plan[1]:
-            return _read_message(data, start, end)  # cut short or too long: it says where
+            return _read_message(data, start, end)  # cut short, or too long
         return Message(plan[0], plan[2](data, after))
 
-    def _remember(self, prefix: bytes, message: Message) -> None:
-        if len(prefix) > MAX_PREFIX:
-            return
+    def _remember(self, prefix: bytes, message: Message, tags: bytes) -> None:
+        if len(prefix) > MAX_PREFIX or tags.strip(b"if"):
+            return  # a plan is one struct; text, blobs and rare types are read tag by tag
         number = hash(prefix)
         if number not in self._seen:
             if len(self._seen) >= self._max:
                 self._seen.clear()
             self._seen.add(number)
             return
-        tags = prefix[prefix.index(b"\0,") + 2 :].rstrip(b"\0").decode()
-        if tags.strip("if"):
-            return  # a plan is one struct; text, blobs and rare types are read tag by tag
         if len(self._plans) >= self._max:
             del self._plans[next(iter(self._plans))]
-        layout = struct.Struct(">" + tags)
+        layout = struct.Struct(b">" + tags)
         self._plans[prefix] = (message.address, layout.size, layout.unpack_from, len(prefix))
 
 
@@ -391,7 +388,7 @@ def template(
 ) -> tuple[bytes, bytes]:
     """What stands before and after one value of ``tag``: head + PACK_FLOAT(value) + tail is the message.
 
-    For values that change often: 0.2 µs instead of 2 µs for one float.
+    For values that change often: 0.16 µs instead of 1.1 µs for one float.
     """
     tags: list[str] = [","]
     head: list[bytes] = []
@@ -489,7 +486,7 @@ def _write_char(value: Char, types: frozenset[str], tags: list[str], data: list[
 
 def _write_blob(value: bytes, types: frozenset[str], tags: list[str], data: list[bytes]) -> None:
     tags.append("b")
-    data.append(_PACK_INT(len(value)) + value + _PADS[len(value) & 3][: -len(value) & 3])
+    data.append(_PACK_INT(len(value)) + value + b"\0\0\0"[: -len(value) & 3])
 
 
 def _write_bool(value: bool, types: frozenset[str], tags: list[str], data: list[bytes]) -> None:
