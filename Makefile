@@ -1,0 +1,65 @@
+# make run     start on config.toml (the first time: makes .venv and installs)
+# make test    install what the tests need, and run every test
+# make check   format, lint, types, and the tests unless they have just passed on exactly this tree
+#
+# PYTHON=… picks the Python for a new .venv, CONFIG=… another configuration, ARGS=… goes to stagebridge or to pytest.
+
+BIN := .venv/bin
+CONFIG ?= config.toml
+ARGS ?=
+
+# A .venv whose Python has gone (an upgraded system, a moved checkout) is made anew.
+ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+VENV_GONE := gone
+endif
+
+# Names and contents of everything that a test can depend on, and whether a missing peer counts.
+TREE = { find bridge web pages tests scripts docs config.toml pyproject.toml README.md CHANGELOG.md Makefile -type f \
+	! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
+
+.PHONY: help run test check format clean gone
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+.venv/.ready-run: pyproject.toml scripts/setup.sh $(VENV_GONE)
+	@sh scripts/setup.sh
+
+.venv/.ready-test: pyproject.toml scripts/setup.sh $(VENV_GONE)
+	@sh scripts/setup.sh test
+
+gone:
+
+run: .venv/.ready-run
+	@exec $(BIN)/stagebridge run $(CONFIG) $(ARGS)
+
+test: .venv/.ready-test
+	@sh scripts/test-peers.sh
+	@tree=$$($(TREE)); \
+	rm -f .venv/.tested; \
+	if command -v node >/dev/null; then \
+		echo 'node --test tests/js'; node --test tests/js/*.test.mjs; \
+	elif [ -n "$$CI" ]; then \
+		echo 'node is not installed: sudo apt install --no-install-recommends nodejs' >&2; false; \
+	else \
+		echo 'node is not installed: the tests in tests/js are skipped' >&2; \
+	fi && \
+	$(BIN)/python -m pytest $(ARGS) && \
+	{ [ -n "$(ARGS)" ] || printf '%s\n' "$$tree" > .venv/.tested; }
+
+check: .venv/.ready-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@if [ "$$(cat .venv/.tested 2>/dev/null)" = "$$($(TREE))" ]; then \
+		echo 'tests: passed on exactly this tree'; \
+	else \
+		$(MAKE) --no-print-directory test; \
+	fi
+
+format: .venv/.ready-test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
