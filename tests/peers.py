@@ -14,6 +14,13 @@ import pytest
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
+def missing(reason: str) -> NoReturn:
+    """Skip this test because a test peer is missing; in CI fail."""
+    if IN_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def require_tool(*names: str, package: str) -> str:
     """The path of the first of these commands that is installed; else skip, or in CI fail. Debian `package` has it."""
     for name in names:
@@ -22,20 +29,13 @@ def require_tool(*names: str, package: str) -> str:
     missing(f"{' or '.join(names)} is not installed: sudo apt install --no-install-recommends {package}")
 
 
-def missing(reason: str) -> NoReturn:
-    """Skip this test because a test peer is missing; in CI fail."""
-    if IN_CI:
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
 def free_udp_port() -> int:
     """A UDP port of 127.0.0.1 that was free a moment ago."""
     return _free_port(socket.SOCK_DGRAM)
 
 
 def free_tcp_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago; prefer to bind port 0 where the program can say what it got."""
+    """A TCP port of 127.0.0.1 that was free a moment ago; port 0 is better where the program says what it got."""
     return _free_port(socket.SOCK_STREAM)
 
 

@@ -17,7 +17,10 @@ ROWS = [
     {"law", "osccodec", "midicodec", "resources", "log", "net", "systemd"},
     {"control"},
     {"store"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages"},
+    {"configfile", "frames"},
+    {"mistakes", "expand"},
+    {"configtables", "configschema"},
     {"config", "session", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
@@ -26,11 +29,12 @@ ROWS = [
 ]
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
-PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "osccodec", "midicodec"}
+PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
+PURE |= {"osccodec", "midicodec"}
 IMPURE_MODULES = {
-    "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random", "rtmidi",
-    "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "urllib",
-    "uvloop", "websockets",
+    "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
+    "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",
+    "urllib", "uvloop", "websockets",
 }  # fmt: skip
 ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to the program, not to the library
     "signal": {"cli"},
