@@ -125,10 +125,13 @@ class RevisionLog(Generic[K, V]):
 
 @dataclass(slots=True)
 class Delta:
-    """What changed after one revision, each thing once, oldest first. ``revision`` is where it leads."""
+    """What changed after one revision, each thing once, oldest first. ``revision`` is where it leads.
+
+    ``removed`` holds (id, path).
+    """
 
     revision: int
-    removed: list[int]
+    removed: list[tuple[int, str]]
     described: list[Entry]
     values: list[Entry]
     holds: list[Entry]
@@ -138,10 +141,21 @@ class Delta:
     surface: Any
     """The new surface, or None where it did not change."""
 
+    @property
+    def is_values_only(self) -> bool:
+        """True if nothing but values changed."""
+        return not (
+            self.removed
+            or self.described
+            or self.holds
+            or self.marks
+            or self.triggers
+            or self.missed
+            or self.surface is not None
+        )
+
     def __bool__(self) -> bool:
-        return bool(
-            self.values or self.triggers or self.removed or self.described or self.holds or self.marks or self.missed
-        ) or (self.surface is not None)
+        return bool(self.values) or not self.is_values_only
 
 
 class Store:
@@ -159,7 +173,7 @@ class Store:
         self._values: OrderedDict[int, Entry] = OrderedDict()  # ordered by Entry.revision
         self._held: dict[int, Entry] = {}
         self._described: RevisionLog[int, Entry] = RevisionLog()
-        self._removed: RevisionLog[int, int] = RevisionLog(REMOVED_REMEMBERED)
+        self._removed: RevisionLog[int, tuple[int, str]] = RevisionLog(REMOVED_REMEMBERED)
         self._holds: RevisionLog[int, Entry] = RevisionLog()
         self._marks: RevisionLog[int, Entry] = RevisionLog()
         self._triggers: deque[Change] = deque(maxlen=TRIGGER_RING)
@@ -257,7 +271,7 @@ class Store:
         entry.holders.clear()
         self._held.pop(entry.id, None)
         revision = self._advance()
-        self._removed.note(entry.id, revision, entry.id)
+        self._removed.note(entry.id, revision, (entry.id, entry.path))
         self._tell([Change("removed", entry, revision, now, origin or _SELF)])
 
     def set_surface(self, surface: Any, *, now: float) -> None:
@@ -472,7 +486,8 @@ class Store:
         cause = (subscriber, type(exc).__name__)
         if cause not in self._failures and len(self._failures) < 256:
             self._failures.add(cause)
-            log.exception("a subscriber failed and goes on: %s", getattr(subscriber, "__qualname__", subscriber))
+            name = getattr(subscriber, "__qualname__", repr(subscriber))
+            log.error("%s failed on a change and goes on", name, exc_info=exc)
 
     def _cut(self, entry: Entry, origin: Origin) -> None:
         self.chains_cut += 1

@@ -1,0 +1,175 @@
+"""Server messages of the browser protocol, as bytes, encoded once for all who need the same.
+
+Browsers that were last sent the same revision get the very same bytes object. Pure: revisions and
+``now`` in, JSON out. Every frame is at most MAX_FRAME_BYTES; a larger truth is told in parts, of
+which only the last advances the revision, so that a cut between two parts loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from .messages import MAX_MESSAGE_BYTES
+from .store import Change, Delta, Entry, Origin, Store
+
+MAX_FRAME_BYTES = MAX_MESSAGE_BYTES
+_PART_BYTES = MAX_FRAME_BYTES - 4096  # room for the envelope
+_CACHE_LIFE_S = 0.1  # a frame with triggers ages: they live a second
+_CACHE_SIZE = 64
+_SHORT = 256  # values that are encoded at one go before their size is known
+
+Keys = Literal["id", "path"]
+Pair = tuple[int | str, Any]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def applied(n: int) -> bytes:
+    return b'{"type":"applied","n":%d}' % n
+
+
+def pong(t: float) -> bytes:
+    return _encode({"type": "pong", "t": t})
+
+
+def error(code: str, message: str, n: int | None = None, path: str | None = None) -> bytes:
+    out: dict[str, Any] = {"type": "error", "code": code, "message": message}
+    if n is not None:
+        out["n"] = n
+    if path is not None:
+        out["path"] = path
+    return _encode(out)
+
+
+def holder(origin: Origin | None) -> dict[str, str] | None:
+    """Who holds a control, as browsers are told: ``client`` is an id, ``name`` is for people."""
+    if origin is None:
+        return None
+    client = origin.name if origin.kind == "browser" else str(origin)
+    return {"client": client, "name": origin.target if origin.kind == "browser" else origin.name}
+
+
+class Frames:
+    """Encodes what a store's log answers, and remembers it while it is true."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._descriptors: dict[int, tuple[Any, msgspec.Raw]] = {}
+        self._cache: dict[tuple[int, int, Keys], list[bytes]] = {}
+        self._cached_at = (-1, 0.0)
+
+    def updates(self, revision: int, triggers: int, keys: Keys, now: float) -> list[bytes]:
+        """``update`` frames from ``revision`` to the store's; [] if there is nothing to tell."""
+        store = self._store
+        made_for, made_at = self._cached_at
+        if made_for != store.revision or now - made_at > _CACHE_LIFE_S or len(self._cache) >= _CACHE_SIZE:
+            self._cache.clear()
+            self._cached_at = (store.revision, now)
+        key = (revision, triggers, keys)
+        frames = self._cache.get(key)
+        if frames is None:
+            frames = self._cache[key] = self._update_frames(store.since(revision, triggers, now), revision, keys)
+        return frames
+
+    def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed: bool) -> list[bytes]:
+        """``welcome`` with ``head``'s fields, and the snapshot unless ``resumed``."""
+        store = self._store
+        message: dict[str, Any] = {"type": "welcome", **head, "epoch": store.epoch, "rev": store.revision}
+        message["resumed"] = resumed
+        if resumed:
+            return [_encode(message)]
+        message["surface"] = store.surface or {"pages": []}
+        delta = store.since(0, store.trigger_sequence, now)
+        delta.removed, delta.surface = [], None
+        return self._parts(message, delta, keys, partial_revision=0)
+
+    def meters(self, entries: Iterable[Entry], keys: Keys) -> bytes:
+        """Latest values of meters, outside the log."""
+        return _encode({"type": "meters", "values": self._values(entries, keys)})
+
+    def control(self, entry: Entry) -> dict[str, Any]:
+        """One control as REST shows it: descriptor, id and value."""
+        return {"id": entry.id, **entry.control.describe(), "value": entry.value}
+
+    def _update_frames(self, delta: Delta, revision: int, keys: Keys) -> list[bytes]:
+        if not delta:
+            return []
+        message: dict[str, Any] = {"type": "update", "rev": delta.revision}
+        if delta.is_values_only and len(delta.values) <= _SHORT:  # by far the most frequent
+            frame = _encode({**message, "values": self._values(delta.values, keys)})
+            if len(frame) <= MAX_FRAME_BYTES:
+                return [frame]
+        return self._parts(message, delta, keys, partial_revision=revision)
+
+    def _parts(self, message: dict[str, Any], delta: Delta, keys: Keys, partial_revision: int) -> list[bytes]:
+        """``message`` with the delta, cut where it grows too long; only the last part has the new revision."""
+        revision = message["rev"]
+        frames: list[bytes] = []
+        size = 0
+
+        def put(size_of: int, **pieces: Sequence[Any]) -> None:
+            nonlocal message, size
+            if size and size + size_of > _PART_BYTES:
+                frames.append(_encode({**message, "rev": partial_revision}))
+                message, size = {"type": "update"}, 0
+            for name, items in pieces.items():
+                if items:
+                    message.setdefault(name, []).extend(items)
+            size += size_of
+
+        if delta.surface is not None:
+            message["surface"] = delta.surface
+            size += len(_encode(delta.surface))
+        if delta.removed:
+            removed = [control_id if keys == "id" else path for control_id, path in delta.removed]
+            put(len(_encode(removed)), removed=removed)
+        described = {entry.id for entry in delta.described}
+        for entry in delta.described:  # a description always comes with its value
+            raw, values = self._descriptor(entry), self._values([entry], keys)
+            put(len(bytes(raw)) + len(_encode(values)), controls=[raw], values=values)
+        for entry in delta.values:
+            if entry.id not in described:
+                values = self._values([entry], keys)
+                put(len(_encode(values)), values=values)
+        for entry in delta.holds:
+            holds = [(_key(entry, keys), holder(entry.holder))]
+            put(len(_encode(holds)), holds=holds)
+        for entry in delta.marks:
+            marks = [(_key(entry, keys), entry.marks)]
+            put(len(_encode(marks)), marks=marks)
+        for change in delta.triggers:
+            triggers = [_triggered(change, keys)]
+            put(len(_encode(triggers)), triggers=triggers)
+        if delta.missed:
+            message["missed"] = delta.missed
+        frames.append(_encode({**message, "rev": revision}))
+        return frames
+
+    def _descriptor(self, entry: Entry) -> msgspec.Raw:
+        control, raw = self._descriptors.get(entry.id, (None, None))
+        if control is not entry.control or raw is None:
+            raw = msgspec.Raw(_encode({"id": entry.id, **entry.control.describe()}))
+            self._descriptors[entry.id] = (entry.control, raw)
+        return raw
+
+    def forget(self, entry: Entry) -> None:
+        """Drop what is remembered of a removed control."""
+        self._descriptors.pop(entry.id, None)
+
+    @staticmethod
+    def _values(entries: Iterable[Entry], keys: Keys) -> list[Pair]:
+        if keys == "id":
+            return [(entry.id, entry.value) for entry in entries if entry.value is not None]
+        return [(entry.path, entry.value) for entry in entries if entry.value is not None]
+
+
+def _key(entry: Entry, keys: Keys) -> int | str:
+    return entry.id if keys == "id" else entry.path
+
+
+def _triggered(change: Change, keys: Keys) -> tuple[Any, ...]:
+    head = (_key(change.entry, keys), change.sequence)
+    return (*head, list(change.args)) if change.args else head

@@ -1,0 +1,148 @@
+"""The browser protocol ``stagebridge.v1`` as types: what a client may send, decoded and checked in one step.
+
+``docs/protocol.md`` is the full text. Server messages are made by ``frames``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from .control import Access, Control, Kind, Widget
+from .errors import BadControl, ProtocolError
+from .law import Curve
+
+PROTOCOL = 1
+SUBPROTOCOL = "stagebridge.v1"
+MAX_MESSAGE_BYTES = 256 * 1024
+"""Longest message either side may send."""
+
+Key = int | str
+"""A control's id, or its path."""
+
+
+class Hello(msgspec.Struct, tag="hello", tag_field="type"):
+    """First message of a connection. ``t`` is the page's clock in ms; ``since`` is [epoch, revision]."""
+
+    name: str = ""
+    page: str = ""
+    t: float | None = None
+    since: tuple[str, int] | None = None
+    view: str | None = None
+    keys: Literal["id", "path"] = "id"
+    acks: bool = True
+    token: str | None = None
+
+
+class Set(msgspec.Struct, tag="set", tag_field="type"):
+    values: list[tuple[Key, Any]]
+    n: int | None = None
+    t: float | None = None
+
+
+class Trigger(msgspec.Struct, tag="trigger", tag_field="type"):
+    id: Key
+    args: list[bool | int | float | str] = []
+    n: int | None = None
+    t: float | None = None
+
+
+class Touch(msgspec.Struct, tag="touch", tag_field="type"):
+    ids: list[Key]
+
+
+class Release(msgspec.Struct, tag="release", tag_field="type"):
+    ids: list[Key]
+
+
+class Descriptor(msgspec.Struct):
+    """A control as a page declares it: the fields of ``Control`` that a page may give."""
+
+    path: str
+    kind: Kind | None = None
+    access: Access | None = None
+    range: tuple[float, float] | None = None
+    step: float | None = None
+    curve: Curve | None = None
+    unit: str | None = None
+    decimals: int | None = None
+    default: bool | int | float | str | list[float] | None = None
+    label: str | None = None
+    choices: list[str] | None = None
+    size: int | None = None
+    widget: Widget | None = None
+    momentary: bool | None = None
+    bipolar: bool | None = None
+    max_length: int | None = None
+
+    def build(self, owner: str) -> Control:
+        """The control it describes. Raises ProtocolError ``bad_value``, naming path and field."""
+        fields = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        if "choices" in fields:
+            fields["choices"] = tuple(fields["choices"])
+        if isinstance(fields.get("default"), list):
+            fields["default"] = tuple(fields["default"])
+        try:
+            return Control(**fields, owner=owner)
+        except BadControl as exc:
+            raise ProtocolError("bad_value", f"{self.path}: {exc}") from exc
+
+
+class Declare(msgspec.Struct, tag="declare", tag_field="type"):
+    controls: list[Descriptor]
+
+
+class Ack(msgspec.Struct, tag="ack", tag_field="type"):
+    rev: int
+
+
+class Ping(msgspec.Struct, tag="ping", tag_field="type"):
+    t: float
+
+
+class Show(msgspec.Struct, tag="show", tag_field="type"):
+    """The meters that this page draws now."""
+
+    ids: list[Key]
+
+
+Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show
+TYPES = tuple(cls.__struct_config__.tag for cls in get_args(Message))
+
+_decode: Callable[[str | bytes], Message] = msgspec.json.Decoder(Message).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+def decode(text: str | bytes) -> Message:
+    """One client message. Raises ProtocolError (``bad_message``, ``unknown_type``, ``too_large``)."""
+    if len(text) > MAX_MESSAGE_BYTES:
+        raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(text)}")
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise _explained(text, exc) from exc
+
+
+def number_of(text: str | bytes) -> int | None:
+    """The ``n`` of a message that ``decode`` refused, where there is one: it must be answered all the same."""
+    try:
+        message = _decode_any(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    n = message.get("n") if isinstance(message, dict) and message.get("type") in ("set", "trigger") else None
+    return n if type(n) is int else None
+
+
+def _explained(text: str | bytes, exc: Exception) -> ProtocolError:
+    try:
+        message = _decode_any(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as not_json:
+        return ProtocolError("bad_message", f"not JSON: {not_json}")
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(kind, str):
+        return ProtocolError("bad_message", 'a message is an object with a "type"')
+    if kind not in TYPES:
+        return ProtocolError("unknown_type", f'no message type "{kind[:40]}": {", ".join(map(str, TYPES))}')
+    return ProtocolError("bad_message", f"{kind}: {exc}")

@@ -1,0 +1,400 @@
+"""One browser's session: messages in, frames out. No socket, no clock, no task.
+
+A session is a cursor on the store's log (``revision`` is what its browser was last sent) and at most
+64 frames under way. The shell (``ws``) feeds ``receive`` and asks ``poll`` what may be written now.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import frames as out
+from . import messages as msg
+from .control import Control
+from .errors import BadValue, ProtocolError
+from .frames import Frames, Keys
+from .store import Entry, Origin, Store
+
+MAX_WINDOW = 64
+FIRST_WINDOW = 16
+CONGESTED_S = 0.1
+"""A round trip this much above the lowest one halves the window."""
+OLDEST_FRAME_S = 0.25
+"""Nothing is sent while an unacknowledged frame is older than the lowest round trip plus this."""
+LOST_ACK_S = 1.0
+"""With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
+ACK_S = 0.05
+"""How rarely clients acknowledge; told in ``welcome.ack_ms``."""
+STALE_MS = 1000.0
+"""A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
+MAX_PENDING_ERRORS = 32
+MAX_DECLARED = 256
+"""Controls that pages may declare, all together."""
+MAX_SHOWN = 512
+MAX_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The connection is to be closed with a WebSocket close code."""
+
+    code: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Counters:
+    """What sessions did, over all of them, for health and metrics."""
+
+    messages: int = 0
+    refused: int = 0
+    stale: int = 0
+    frames: int = 0
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all sessions of one server have in common."""
+
+    store: Store
+    frames: Frames
+    server_name: str
+    version: str
+    ack_s: float = ACK_S
+    counters: Counters = field(default_factory=Counters)
+
+
+class Session:
+    """Protocol state of one connection. ``client`` is its id ("c7"), unique in the epoch."""
+
+    def __init__(self, shared: Shared, client: str, *, role: str = "control", view: str = "all") -> None:
+        self.client = client
+        self.role = role
+        self.view = view
+        self.page = ""
+        self.token: str | None = None
+        self.origin = Origin("browser", client, client)
+        self.revision = 0
+        """What the browser was last sent."""
+        self.welcomed = False
+        self.shown: tuple[Entry, ...] = ()
+        """Meters that the page draws now."""
+        self._shared = shared
+        self._store = shared.store
+        self._keys: Keys = "id"
+        self._acks = True
+        self._triggers = 0  # sequence of the last trigger told
+        self._waiting: deque[bytes] = deque()  # parts of a frame too long for one
+        self._errors: list[bytes] = []
+        self._errors_dropped = 0
+        self._applied: int | None = None  # highest n executed and not answered
+        self._executed_at = 0  # revision at which it was
+        self._pong: bytes | None = None
+        self._window = FIRST_WINDOW
+        self._under_way: deque[tuple[int, float]] = deque()
+        self._highest_sent = 0
+        self._lowest_trip_s: float | None = None
+        self._last_sent = -LOST_ACK_S
+        self._clock_base: float | None = None  # smallest (arrival − t), ms
+
+    # In
+
+    def receive(self, text: str | bytes, now: float) -> Close | None:
+        """Execute one message. Answers and news are then had from ``poll``. Never raises for bad input."""
+        self._shared.counters.messages += 1
+        n: int | None = None
+        try:
+            message = msg.decode(text)
+            n = getattr(message, "n", None)
+            return self._execute(message, now)
+        except ProtocolError as exc:
+            n = n if n is not None else msg.number_of(text)
+            self._refuse(exc, n)
+            self._answer(n)
+            # Whoever does not speak the protocol is told so, once; after hello a mistake ends nothing.
+            return None if self.welcomed else Close(1008, exc.code)
+
+    def close(self, now: float) -> None:
+        """The connection is gone: whatever its finger was on is released."""
+        self._store.release_all(self.origin, now)
+
+    def _execute(self, message: msg.Message, now: float) -> Close | None:
+        if isinstance(message, msg.Hello):
+            self._hello(message, now)
+            return None
+        if not self.welcomed:
+            raise ProtocolError("hello_first", 'the first message is {"type": "hello"}')
+        if isinstance(message, msg.Set):
+            self._set(message, now)
+        elif isinstance(message, msg.Ack):
+            self._ack(message.rev, now)
+        elif isinstance(message, msg.Ping):
+            self._is_stale(message.t, now)  # a sample of the page's clock
+            self._pong = out.pong(message.t)
+        elif isinstance(message, msg.Touch):
+            for entry in self._touchable(message.ids):
+                self._store.touch(entry, self.origin, now)
+        elif isinstance(message, msg.Release):
+            for entry in self._known(message.ids):
+                self._store.release(entry, self.origin, now)
+        elif isinstance(message, msg.Trigger):
+            self._trigger(message, now)
+        elif isinstance(message, msg.Declare):
+            self._declare(message, now)
+        elif isinstance(message, msg.Show):
+            meters = (entry for entry in self._known(message.ids[:MAX_SHOWN]) if entry.control.kind == "meter")
+            self.shown = tuple(dict.fromkeys(meters))
+        return None
+
+    def _hello(self, hello: msg.Hello, now: float) -> None:
+        if self.welcomed:
+            raise ProtocolError("bad_message", "hello was said already")
+        self.page, self.token = hello.page[:MAX_NAME], hello.token
+        name = "".join(char for char in hello.name if char.isprintable())[:MAX_NAME].strip()
+        self.origin = Origin("browser", self.client, name or self.client)
+        self._keys, self._acks = hello.keys, hello.acks
+        if hello.t is not None:
+            self._is_stale(hello.t, now)
+        store = self._store
+        resumed = False
+        if hello.since is not None and hello.view in (None, self.view):
+            epoch, revision = hello.since
+            resumed = epoch == store.epoch and revision >= 0 and store.can_resume(revision)
+        head = {
+            "protocol": msg.PROTOCOL,
+            "client": self.client,
+            "role": self.role,
+            "view": self.view,
+            "ack_ms": round(self._shared.ack_s * 1000),
+            "server": {"name": self._shared.server_name, "version": self._shared.version},
+        }
+        self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed))
+        self.revision = hello.since[1] if resumed and hello.since else store.revision
+        self._triggers = store.trigger_sequence  # an old bang is an old gesture
+        self.welcomed = True
+
+    def _set(self, message: msg.Set, now: float) -> None:
+        self._check_gesture(message.t, now)
+        store, origin = self._store, self.origin
+        good: list[tuple[Entry, Any]] = []
+        for key, raw in message.values:
+            entry = store.find(key)
+            try:
+                entry = self._movable(key, entry)
+                entry.control.coerce(raw, entry.value)  # one bad value must not keep the others out
+                good.append((entry, raw))
+            except BadValue as exc:
+                self._refuse(ProtocolError("bad_value", f"{key}: {exc}"), message.n, entry)
+            except ProtocolError as exc:
+                self._refuse(exc, message.n, entry)
+        if good:
+            store.apply(good, origin, now)
+        self._answer(message.n)
+
+    def _trigger(self, message: msg.Trigger, now: float) -> None:
+        self._check_gesture(message.t, now)
+        entry = self._movable(message.id, self._store.find(message.id))
+        try:
+            self._store.trigger(entry, tuple(message.args), self.origin, now)
+        except BadValue as exc:
+            raise ProtocolError("bad_value", str(exc)) from exc
+        self._answer(message.n)
+
+    def _declare(self, message: msg.Declare, now: float) -> None:
+        store = self._store
+        for descriptor in message.controls:
+            try:
+                control = descriptor.build("page")
+                entry = store.find(control.path)
+                if entry is not None:
+                    difference = _difference(descriptor, control, entry.control)
+                    if difference:
+                        raise ProtocolError("declared_otherwise", f"{control.path}: {difference}")
+                elif control.path.startswith("/stagebridge"):
+                    raise ProtocolError("not_allowed", f"{control.path}: /stagebridge is reserved")
+                elif self.role == "view":
+                    raise ProtocolError("not_allowed", "this device may only watch")
+                elif sum(entry.control.owner == "page" for entry in store) >= MAX_DECLARED:
+                    raise ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
+                else:
+                    store.add(control, now=now, origin=self.origin)
+            except ProtocolError as exc:
+                self._refuse(exc, None, path=descriptor.path)
+            except BadValue as exc:
+                self._refuse(ProtocolError("too_many", str(exc)), None, path=descriptor.path)
+
+    def _ack(self, revision: int, now: float) -> None:
+        if revision > self._highest_sent:
+            raise ProtocolError("bad_message", f"ack {revision} is above {self._highest_sent}, the last that was sent")
+        sent_at: float | None = None
+        while self._under_way and self._under_way[0][0] <= revision:
+            sent_at = self._under_way.popleft()[1]
+        if sent_at is None:
+            return
+        trip_s = now - sent_at
+        if self._lowest_trip_s is None or trip_s < self._lowest_trip_s:
+            self._lowest_trip_s = trip_s
+        if trip_s > self._lowest_trip_s + CONGESTED_S:
+            self._window = max(1, self._window // 2)
+        else:
+            self._window = min(MAX_WINDOW, self._window + 1)
+
+    # Checks
+
+    def _known(self, keys: Sequence[msg.Key]) -> list[Entry]:
+        entries = []
+        for key in keys:
+            entry = self._store.find(key)
+            if entry is None:
+                self._refuse(self._unknown(key), None)
+            else:
+                entries.append(entry)
+        return entries
+
+    def _touchable(self, keys: Sequence[msg.Key]) -> list[Entry]:
+        entries = []
+        for entry in self._known(keys):
+            try:
+                self._check_access(entry)
+                entries.append(entry)
+            except ProtocolError as exc:
+                self._refuse(exc, None, entry)
+        return entries
+
+    def _movable(self, key: msg.Key, entry: Entry | None) -> Entry:
+        if entry is None:
+            raise self._unknown(key)
+        self._check_access(entry)
+        holder = self._store.blocked_by(entry, self.origin)
+        if holder is not None:
+            raise ProtocolError("held", f"{entry.path} is held by {holder.target or holder.name}")
+        return entry
+
+    def _check_access(self, entry: Entry) -> None:
+        if self.role == "view":
+            raise ProtocolError("not_allowed", "this device may only watch")
+        if entry.control.access == "read":
+            raise ProtocolError("read_only", f"{entry.path} is only shown")
+
+    def _unknown(self, key: msg.Key) -> ProtocolError:
+        near = self._store.nearest(key) if isinstance(key, str) else None
+        hint = f": did you mean {near}?" if near else ""
+        return ProtocolError("unknown_control", f"no control {str(key)[:255]}{hint}")
+
+    def _check_gesture(self, t: float | None, now: float) -> None:
+        if t is not None and self._is_stale(t, now):
+            self._shared.counters.stale += 1
+            raise ProtocolError("stale", "this gesture arrived more than 1 s late and was not applied")
+
+    def _is_stale(self, t: float, now: float) -> bool:
+        offset = now * 1000 - t
+        if self._clock_base is None or offset < self._clock_base:
+            self._clock_base = offset
+        return offset - self._clock_base > STALE_MS
+
+    def _answer(self, n: int | None) -> None:
+        if n is not None:
+            self._applied = n if self._applied is None else max(n, self._applied)
+            self._executed_at = self._store.revision
+
+    def _refuse(self, exc: ProtocolError, n: int | None, entry: Entry | None = None, path: str | None = None) -> None:
+        self._shared.counters.refused += 1
+        if len(self._errors) >= MAX_PENDING_ERRORS:
+            self._errors_dropped += 1
+            return
+        self._errors.append(out.error(exc.code, exc.message, n, entry.path if entry else path))
+
+    # Out
+
+    @property
+    def is_idle(self) -> bool:
+        """True if ``poll`` would return nothing, whatever the socket's state."""
+        return not (
+            self.revision != self._store.revision
+            or self._applied is not None
+            or self._waiting
+            or self._errors
+            or self._pong is not None
+        )
+
+    def poll(self, now: float, is_writable: bool) -> list[bytes]:
+        """Frames to write now, in one write: [] if there is nothing, or it must wait (see ``wait``).
+
+        ``is_writable``: everything written before has left for the kernel.
+        """
+        if self.is_idle or not is_writable:
+            return []
+        frames: list[bytes] = []
+        if self._pong is not None:
+            frames.append(self._pong)
+            self._pong = None
+        if not self.welcomed:
+            frames += self._take_errors()
+            return frames
+        if self._waiting or self.revision != self._store.revision:
+            if self.wait(now) > 0:
+                return frames
+            if not self._waiting:
+                self._waiting.extend(self._shared.frames.updates(self.revision, self._triggers, self._keys, now))
+                self.revision = self._store.revision
+                self._triggers = self._store.trigger_sequence
+            if self._waiting:
+                frames.append(self._waiting.popleft())
+                self._sent(now)
+            if self._waiting:  # more parts of the same truth: what it answers comes with the last
+                return frames
+        frames += self._take_errors()
+        if self._applied is not None and self.revision >= self._executed_at:
+            frames.append(out.applied(self._applied))
+            self._applied = None
+        self._shared.counters.frames += len(frames)
+        return frames
+
+    def wait(self, now: float) -> float:
+        """Seconds until the window lets the next news frame go, acks apart; 0 if it may go now."""
+        if not self._acks or not self._under_way:
+            return 0.0
+        trip_s = self._lowest_trip_s
+        overdue_s = self._last_sent + LOST_ACK_S - now
+        if len(self._under_way) >= self._window:
+            return max(0.0, overdue_s)
+        if trip_s is None:
+            return 0.0
+        if now - self._under_way[0][1] > trip_s + OLDEST_FRAME_S:
+            return max(0.0, overdue_s)
+        # Spread the window over the round trip: sent in one burst, it would freeze until the first ack.
+        return max(0.0, self._last_sent + (trip_s + self._shared.ack_s) / self._window - now)
+
+    def poll_meters(self, changed: set[Entry], now: float) -> bytes | None:
+        """A droppable ``meters`` frame for what this page draws of ``changed``."""
+        shown = [entry for entry in self.shown if entry in changed]
+        return self._shared.frames.meters(shown, self._keys) if shown and self.welcomed else None
+
+    def _take_errors(self) -> list[bytes]:
+        errors, self._errors = self._errors, []
+        if self._errors_dropped:
+            errors.append(out.error("too_many", f"{self._errors_dropped} more errors are not listed"))
+            self._errors_dropped = 0
+        return errors
+
+    def _sent(self, now: float) -> None:
+        self._last_sent = now
+        self._highest_sent = self.revision
+        if self._acks:
+            if len(self._under_way) >= MAX_WINDOW:  # only by frames sent for want of an ack
+                self._under_way.popleft()
+            self._under_way.append((self.revision, now))
+
+
+def _difference(descriptor: msg.Descriptor, declared: Control, existing: Control) -> str:
+    """What a page says of a control that somebody else has described: "" where it is compatible."""
+    if descriptor.kind is not None and declared.kind != existing.kind:
+        return f"the page says {declared.kind}, the {existing.owner} {existing.kind}; the {existing.owner} has it"
+    if descriptor.range is not None and declared.range != existing.range:
+        return f"the page says range {declared.range}, the {existing.owner} {existing.range}"
+    if descriptor.choices is not None and declared.choices != existing.choices:
+        return f"the page has other choices than the {existing.owner}"
+    return ""
