@@ -20,7 +20,7 @@ ROWS = [
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages"},
     {"configfile", "frames"},
     {"mistakes", "expand"},
-    {"configtables", "configschema"},
+    {"configtables", "configcontrols", "configschema"},
     {"config", "session", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
