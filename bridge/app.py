@@ -1,0 +1,218 @@
+"""Composition: a configuration becomes a running bridge.
+
+``Bridge`` is an async context manager and can be used inside somebody's own program; signals, the event
+loop's policy and logging are set up in ``cli`` alone. Nothing is opened before everything is built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from . import __version__, net, osc, resources
+from .config import Config
+from .control import RESERVED, Control
+from .errors import ControlError, PortError
+from .frames import Frames
+from .http import Site
+from .pages import declared_controls
+from .port import Port, PortContext, PortKind, supervise
+from .session import Shared
+from .store import Origin, Store
+from .ws import Hub, Limits
+
+log = logging.getLogger(__name__)
+
+KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND,)}
+"""Every kind of port, by its table in the configuration."""
+
+FIRST_TRY_S = 0.5
+"""How long a start waits for ports to open, before it reports them as they are."""
+HOLDS_CHECK_S = 1.0
+BACKLOG = 512
+
+
+class Bridge:
+    """One running stagebridge.
+
+    ``async with Bridge(config) as bridge`` returns when HTTP is bound and every port has been tried once.
+    Raises PortError when the HTTP port cannot be had; any other port's trouble is a state, with retries.
+    Leaving the block releases momentaries, closes browsers and ports, and frees every socket.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        kinds: Mapping[str, PortKind] = KINDS,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.store = Store(secrets.token_hex(8))
+        self.http_port = 0
+        """The TCP port that browsers use; known once the bridge runs."""
+        self._started = clock()
+        self._frames = Frames(self.store)
+        self._shared = Shared(self.store, self._frames, config.title, __version__)
+        self.hub = Hub(self._shared, limits, clock)
+        self._add_controls()
+        context = PortContext(self.store, clock, self._publish_state)
+        self.ports: list[Port] = []
+        for kind in kinds.values():
+            peers = [peer for peer in config.peers if peer.table == kind.table]
+            if peers:
+                self.ports += kind.open(peers, context)
+        self._stack = AsyncExitStack()
+
+    def _add_controls(self) -> None:
+        now = self.clock()
+        for control in self.config.controls:
+            self.store.add(control, now=now)
+        for peer in self.config.peers:
+            path = f"{RESERVED}/peers/{peer.name}"
+            state = Control(path=path, kind="string", owner="bridge", access="read", label=peer.name)
+            self.store.add(state, now=now)
+        self.store.set_surface(self.config.surface.to_wire(), now=now)
+
+    def _publish_state(self, peer: str, text: str) -> None:
+        entry = self.store.find(f"{RESERVED}/peers/{peer}")
+        if entry is not None:
+            self.store.set(entry, text, Origin("bridge", peer), self.clock())
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(self._listener())  # first: it is the one thing that can end us
+            await self._declare_pages()
+            await stack.enter_async_context(_running(self._watch_holds(), "holds"))
+            await self._open_ports(stack)
+            await stack.enter_async_context(self.hub.running())
+            await stack.enter_async_context(self._serving(listener))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def peer_lines(self) -> list[str]:
+        """One line per peer, for the operator."""
+        return [line for port in self.ports for line in port.peer_lines()]
+
+    def health(self) -> dict[str, Any]:
+        """What ``/healthz`` answers."""
+        counters = self._shared.counters
+        return {
+            "status": "ok",
+            "name": self.config.title,
+            "version": __version__,
+            "epoch": self.store.epoch,
+            "rev": self.store.revision,
+            "uptime_s": round(self.clock() - self._started, 1),
+            "controls": len(self.store),
+            "clients": len(self.hub),
+            "peers": [peer for port in self.ports for peer in port.health()],
+            "messages_in": counters.messages,
+            "refused": counters.refused,
+            "stale": counters.stale,
+            "frames_out": counters.frames,
+            "chains_cut": self.store.chains_cut,
+        }
+
+    @property
+    def pages_dir(self) -> Path:
+        """The folder behind ``/pages/``."""
+        return self.config.http.pages or resources.pages_dir()
+
+    async def _declare_pages(self) -> None:
+        """Inputs of people's own pages exist from the start: OSC works before any browser has come."""
+        for control in await asyncio.to_thread(declared_controls, self.pages_dir):
+            try:
+                self.store.add(control, now=self.clock())
+            except ControlError as exc:
+                log.debug("not declared from a page: %s", exc)  # the configuration or an earlier page has it
+
+    def _listener(self) -> socket.socket:
+        host, port = self.config.http.host, self.config.http.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        except OSError as exc:
+            if exc.errno == errno.EADDRINUSE:
+                holder = net.holder_of(port, "tcp")
+                by = f" by {holder}" if holder else ""
+                raise PortError(
+                    f"HTTP port {port} is taken{by}: choose another with --port {port + 1}, or [http] port = {port + 1}"
+                ) from exc
+            raise PortError(f"HTTP cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+        listener.setblocking(False)
+        self.http_port = listener.getsockname()[1]
+        return listener
+
+    async def _open_ports(self, stack: AsyncExitStack) -> None:
+        """Start one supervised task per port, and wait until each has been tried."""
+        tried = []
+        for port in self.ports:
+            opened = asyncio.Event()
+            await stack.enter_async_context(_running(supervise(port, opened.set), f"port: {port.name}"))
+            tried.append(asyncio.create_task(opened.wait()))
+        if tried:
+            _, late = await asyncio.wait(tried, timeout=FIRST_TRY_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
+        site = Site(
+            self.store,
+            self._frames,
+            web_dir=resources.web_dir(),
+            pages_dir=self.pages_dir,
+            socket=self.hub.handle,
+            health=self.health,
+            hosts=(*net.own_names(), *self.config.http.hosts),
+            clock=self.clock,
+        )
+        runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+            yield
+        finally:
+            await self.hub.close()
+            await runner.cleanup()
+
+    async def _watch_holds(self) -> None:
+        while True:
+            await asyncio.sleep(HOLDS_CHECK_S)
+            self.store.expire_holds(self.clock())
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Run a coroutine as a named task while the block lasts; a failure of its own is logged there and then."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        log.error("%s has failed", task.get_name(), exc_info=exc)

@@ -1,0 +1,273 @@
+"""The one aiohttp application: pages, ``/ws``, REST and health on one port.
+
+Here: routes, who may speak to us by Host and Origin, caching and compression. Not here: the WebSocket
+behind ``/ws`` (``app`` hands its handler in), the protocol, files (``assets``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from aiohttp import web
+
+from .assets import Asset, Assets
+from .errors import BadValue, UnknownControl
+from .frames import Frames
+from .store import Entry, Origin, Store
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_BODY_BYTES = 64 * 1024
+
+SURFACE_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; connect-src 'self' ws: wss:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""Content-Security-Policy of our own pages: no inline script or style, nothing from elsewhere."""
+
+
+class Site:
+    """What the application serves, and the few rules that hold for all of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        frames: Frames,
+        *,
+        web_dir: Path,
+        pages_dir: Path | None,
+        socket: Handler,
+        health: Callable[[], dict[str, Any]],
+        hosts: Iterable[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._frames = frames
+        self._web = Assets(web_dir)
+        self._pages = Assets(pages_dir) if pages_dir is not None else None
+        self._socket = socket
+        self._health = health
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._clock = clock
+        self._reading = asyncio.Lock()
+
+    def application(self) -> web.Application:
+        """The aiohttp application; the caller runs it."""
+        app = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY_BYTES)
+        app.add_routes(
+            [
+                web.get("/ws", self._socket),
+                web.get("/healthz", self._healthz),
+                web.get("/api/controls", self._all_controls),
+                web.get("/api/controls/{path:.+}", self._one_control),
+                web.put("/api/controls/{path:.+}", self._put_control),
+                web.post("/api/controls/{path:.+}", self._fire_control),
+                web.get("/pages", self._to_pages),
+                web.get("/pages/{path:.*}", self._page),
+                web.get("/{path:.*}", self._asset),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what a foreign page in somebody's browser could make it send (rebinding, cross-site)."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return web.json_response({"error": "not_allowed", "message": refusal}, status=403)
+        try:
+            response = await handler(request)
+        except web.HTTPException as exc:
+            response = exc
+        if not response.prepared:
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "no-referrer")
+            response.headers.setdefault("Cache-Control", "no-store")
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    def _refusal(self, request: web.Request) -> str | None:
+        host = request.headers.get("Host", "")
+        name = _host_name(host)
+        if name is None or not (name in self._hosts or _is_address(name)):
+            return (
+                f"this server is not called {host[:100]!r}; open it by its address or name, "
+                'or add the name to [http] hosts = ["…"]'
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._is_ours(origin, host):
+            return f"pages of {origin[:100]!r} may not use this server"
+        if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method not in ("GET", "HEAD"):
+            return "pages of another site may not use this server"
+        return None
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+    # Pages
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        asset = await self._read(self._web, request.match_info["path"])
+        if asset is None:
+            raise web.HTTPNotFound(text="no such page; the surface is at /\n")
+        return _send(request, asset, {"Content-Security-Policy": SURFACE_POLICY})
+
+    async def _read(self, assets: Assets, path: str) -> Asset | None:
+        async with self._reading:  # a slow disk is not the loop's business; one reader, since the cache is one
+            return await asyncio.to_thread(assets.find, path)
+
+    async def _to_pages(self, request: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound("/pages/")
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        if self._pages is None:
+            raise web.HTTPNotFound(text='there is no page folder; set [http] pages = "pages"\n')
+        asset = await self._read(self._pages, path)
+        if asset is not None:
+            return _send(request, asset, {})
+        if path == "":
+            listing = await asyncio.to_thread(_listing, self._pages.root)
+            return web.Response(text=listing, content_type="text/html")
+        raise web.HTTPNotFound(text=f"no page {path[:100]} in {self._pages.root.name}/\n")
+
+    # REST
+
+    async def _all_controls(self, request: web.Request) -> web.StreamResponse:
+        store = self._store
+        controls = [self._frames.control(entry) for entry in store]
+        return _json({"epoch": store.epoch, "rev": store.revision, "controls": controls})
+
+    async def _one_control(self, request: web.Request) -> web.StreamResponse:
+        return self._reply(self._find(request))
+
+    async def _put_control(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        body = await _json_body(request)
+        if "value" not in body:
+            raise _bad_request("bad_message", 'send {"value": …}')
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        try:
+            self._store.set(entry, body["value"], origin, self._clock())
+        except BadValue as exc:
+            raise _bad_request("bad_value", f"{entry.path}: {exc}") from exc
+        return self._reply(entry)
+
+    async def _fire_control(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        body = await _json_body(request) if request.can_read_body else {}
+        args = body.get("args", [])
+        if not isinstance(args, list) or not all(isinstance(arg, (bool, int, float, str)) for arg in args):
+            raise _bad_request("bad_message", "args is a list of numbers, texts, true and false")
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        try:
+            self._store.trigger(entry, tuple(args), origin, self._clock())
+        except BadValue as exc:
+            raise _bad_request("bad_value", str(exc)) from exc
+        return self._reply(entry)
+
+    async def _healthz(self, request: web.Request) -> web.StreamResponse:
+        return _json(self._health())
+
+    def _find(self, request: web.Request) -> Entry:
+        try:
+            return self._store.get("/" + request.match_info["path"])
+        except UnknownControl as exc:
+            raise _http_error(web.HTTPNotFound, "unknown_control", str(exc)) from exc
+
+    def _check_movable(self, entry: Entry, origin: Origin) -> None:
+        if entry.control.access == "read":
+            raise _http_error(web.HTTPForbidden, "read_only", f"{entry.path} is only shown")
+        holder = self._store.blocked_by(entry, origin)
+        if holder is not None:
+            raise _http_error(web.HTTPConflict, "held", f"{entry.path} is held by {holder.target or holder.name}")
+
+    def _reply(self, entry: Entry) -> web.Response:
+        return _json({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
+
+
+def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Response:
+    # no-cache is "keep it, but ask": an update of the program reaches every tablet at its next load.
+    headers = {**headers, "ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if asset.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = asset.content_type
+    if asset.packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=asset.packed, headers=headers)
+    return web.Response(body=asset.body, headers=headers)
+
+
+def _json(data: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(data), content_type="application/json")
+
+
+async def _json_body(request: web.Request) -> dict[str, Any]:
+    if request.content_type != "application/json":  # a cross-site form cannot send this type unasked
+        raise _http_error(web.HTTPUnsupportedMediaType, "bad_message", "send application/json")
+    try:
+        body = msgspec.json.decode(await request.read())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise _bad_request("bad_message", f"not JSON: {exc}") from exc
+    if not isinstance(body, dict):
+        raise _bad_request("bad_message", "send an object")
+    return body
+
+
+def _bad_request(code: str, message: str) -> web.HTTPException:
+    return _http_error(web.HTTPBadRequest, code, message)
+
+
+def _http_error(kind: type[web.HTTPException], code: str, message: str) -> web.HTTPException:
+    return kind(text=json.dumps({"error": code, "message": message}), content_type="application/json")
+
+
+def _origin(request: web.Request) -> Origin:
+    return Origin("rest", request.remote or "unknown")
+
+
+def _host_name(host: str) -> str | None:
+    """The name in a Host header, lower case, without port and brackets; None if it is malformed."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or parts.path or parts.query or "@" in host:
+        return None
+    return parts.hostname.lower().rstrip(".")
+
+
+def _is_address(name: str) -> bool:
+    # A page that rebinds its name to us still sends that name: an address in Host was typed by a person.
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(file.name for file in folder.glob("*.html") if not file.name.startswith("."))
+    rows = "".join(f'<li><a href="{quote(name)}">{escape(name)}</a></li>' for name in names)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="stylesheet" href="/stagebridge.css"><title>pages</title><h1>{escape(folder.name)}</h1>'
+        f"<ul>{rows or '<li>no .html file here yet</li>'}</ul></html>"
+    )

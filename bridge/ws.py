@@ -1,0 +1,359 @@
+"""The sockets of browser sessions: one hub that tells all browsers what changed, at its own pace.
+
+Here: passes over the browsers, heart-beats, what is written and when. Not here: what is said
+(``session``, ``frames``), HTTP and who may connect (``http``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
+from .session import Close, Session, Shared
+from .store import Change, Entry
+
+log = logging.getLogger(__name__)
+
+PASS_GAP_S = 0.004
+"""A pass starts no sooner than this after the last one started: what changes in between is merged."""
+LONGEST_GAP_S = 0.1
+PASS_SHARE = 2.0
+"""… nor sooner than this many times the CPU that the last pass took: half of the loop is for others."""
+SLICE_S = 0.002
+"""A pass gives the loop back after so long and goes on in its next turn."""
+METER_GAP_S = 1 / 30
+TICK_S = 0.25
+PING_AFTER_S = 1.0
+SILENT_S = 3.0
+"""Heart-beat time-out: a socket that was silent for so long is aborted."""
+HELLO_S = 5.0
+CLOSE_S = 1.0
+"""How long a browser may take to answer Close before its socket is dropped."""
+REPLACED = 4001
+"""Close code: another connection of the same page has taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one hub allows. ``client_timeout_s``: a socket that takes nothing for so long is closed."""
+
+    clients: int = 2000
+    client_timeout_s: float = 10.0
+
+
+class Connection:
+    """One socket and its session."""
+
+    def __init__(self, session: Session, socket: web.WebSocketResponse, transport: asyncio.Transport, now: float):
+        self.session = session
+        self.opened_at = now
+        self.heard_at = now
+        self.pinged_at = now
+        self._socket = socket
+        self._transport = transport
+        self._stuck_since = now
+        self._stuck_bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not (self._socket.closed or self._transport.is_closing())
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
+        self._transport.write(data)
+
+    def ping(self, now: float) -> None:
+        self.pinged_at = now
+        self._transport.write(_PING)
+
+    def is_stuck(self, now: float, timeout_s: float) -> bool:
+        """True if bytes have been waiting and none has left for ``timeout_s``."""
+        waiting = self.buffered
+        if waiting == 0 or waiting < self._stuck_bytes:
+            self._stuck_since = now
+        self._stuck_bytes = waiting
+        return now - self._stuck_since > timeout_s
+
+    def abort(self) -> None:
+        """Drop the socket now, whatever is still in its buffer."""
+        self._transport.abort()
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._socket.close(code=code, message=reason.encode())
+
+
+class Hub:
+    """All browsers of one server. Runs on the event loop; ``handle`` is the WebSocket's request handler."""
+
+    def __init__(
+        self, shared: Shared, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.shared = shared
+        self.limits = limits or Limits()
+        self._clock = clock
+        self._connections: dict[str, Connection] = {}
+        self._numbers = count(1)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
+        self._next_pass = 0.0
+        self._rest: Iterator[Connection] | None = None
+        self._spent_s = 0.0
+        self._pass_again = math.inf  # asked for while a pass is under way: not before this
+        self._framed: tuple[bytes, bytes] = (b"", b"")
+        self._meters: set[Entry] = set()
+        self._meter_timer: asyncio.TimerHandle | None = None
+        self._meters_at = 0.0
+        self._ghosts: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Tell browsers what changes until the block ends; then close them all."""
+        self._loop = asyncio.get_running_loop()
+        unsubscribe = self.shared.store.subscribe(self._on_changes)
+        ticker = asyncio.create_task(self._tick(), name="browsers: heart-beat")
+        try:
+            yield
+        finally:
+            await self.close()
+            unsubscribe()
+            ticker.cancel()
+            for timer in (self._timer, self._meter_timer):
+                if timer is not None:
+                    timer.cancel()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one browser until it goes."""
+        if self._closing or len(self._connections) >= self.limits.clients:
+            raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), autoping=False, compress=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_S
+        )
+        await socket.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return socket
+        session = Session(self.shared, f"c{next(self._numbers)}")
+        connection = Connection(session, socket, transport, self._clock())
+        self._connections[session.client] = connection
+        try:
+            await self._listen(connection, socket)
+        finally:
+            self._forget(connection)
+        return socket
+
+    async def close(self) -> None:
+        """Let no more browsers in, release what they hold, close each with 1001 (going away)."""
+        self._closing = True
+        connections = list(self._connections.values())
+        for connection in connections:
+            connection.session.close(self._clock())
+        closing = [asyncio.create_task(c.close(WSCloseCode.GOING_AWAY, "the server stops")) for c in connections]
+        closing += self._ghosts
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
+        for connection in connections:
+            connection.abort()
+
+    def clients(self) -> list[dict[str, object]]:
+        """What is known of each browser, for health and the operator."""
+        return [
+            {"client": c.session.client, "name": c.session.origin.target, "buffered": c.buffered}
+            for c in self._connections.values()
+        ]
+
+    # In
+
+    async def _listen(self, connection: Connection, socket: web.WebSocketResponse) -> None:
+        session = connection.session
+        while True:
+            message = await socket.receive()
+            now = connection.heard_at = self._clock()
+            if message.type is WSMsgType.TEXT:
+                was_welcomed, shown = session.welcomed, session.shown
+                close = session.receive(message.data, now)
+                if close is not None:
+                    self._flush(connection, now)
+                    await connection.close(close.code, close.reason)
+                    return
+                if session.welcomed and not was_welcomed:
+                    self._replace_older(connection)
+                if not session.is_idle:
+                    self._wake()
+                if session.shown is not shown:
+                    self._meters.update(entry for entry in session.shown if entry.value is not None)
+                    self._wake_meters()
+            elif message.type is WSMsgType.PING:
+                if connection.buffered == 0:
+                    await socket.pong(message.data)
+            elif message.type is WSMsgType.BINARY:
+                await connection.close(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
+                return
+            elif message.type is not WSMsgType.PONG:  # close, closing, closed, error
+                return
+
+    def _replace_older(self, connection: Connection) -> None:
+        """A page that changed networks is not refused by its own ghost."""
+        session = connection.session
+        if not session.page:
+            return
+        for other in list(self._connections.values()):
+            ghost = other.session
+            if other is not connection and ghost.page == session.page and ghost.token == session.token:
+                ghost.close(self._clock())
+                self._close_soon(other, Close(REPLACED, "this page has connected again"))
+
+    def _close_soon(self, connection: Connection, close: Close) -> None:
+        self._connections.pop(connection.session.client, None)  # no pass writes to it any more
+        task = asyncio.create_task(connection.close(close.code, close.reason), name="browsers: close a ghost")
+        self._ghosts.add(task)
+        task.add_done_callback(self._ghosts.discard)
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection.session.client, None)
+        connection.session.close(self._clock())
+
+    # Out
+
+    def _on_changes(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.what == "removed":
+                self.shared.frames.forget(change.entry)
+            if change.entry.control.kind == "meter" and change.what == "value":
+                self._meters.add(change.entry)
+                self._wake_meters()
+            else:
+                self._wake()
+
+    def _wake(self, not_before: float = 0.0) -> None:
+        """See that a pass starts as soon as it may."""
+        if self._loop is None or self._closing:
+            return
+        if self._rest is not None:
+            self._pass_again = min(self._pass_again, not_before)
+            return
+        at = max(self._next_pass, not_before)
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        delay = at - self._clock()
+        self._timer = self._loop.call_soon(self._pass) if delay <= 0 else self._loop.call_later(delay, self._pass)
+
+    def _pass(self) -> None:
+        """Tell every browser that may be told, in slices of SLICE_S."""
+        assert self._loop is not None
+        self._timer = None
+        started = self._clock()
+        if self._rest is None:
+            self._rest = iter(list(self._connections.values()))
+            self._spent_s = 0.0
+            self._next_pass = started
+            self._pass_again = math.inf
+        for connection in self._rest:
+            session = connection.session
+            if session.is_idle or not connection.is_open:
+                continue
+            self._flush(connection, started)
+            if not session.is_idle:  # not all could be told: when may the rest go?
+                wait_s = PASS_GAP_S if connection.buffered else session.wait(started)
+                self._pass_again = min(self._pass_again, started + wait_s)
+            if self._clock() - started > SLICE_S:
+                self._spent_s += self._clock() - started
+                self._timer = self._loop.call_soon(self._pass)
+                return
+        self._rest = None
+        self._spent_s += self._clock() - started
+        self._next_pass += min(LONGEST_GAP_S, max(PASS_GAP_S, PASS_SHARE * self._spent_s))
+        if self._pass_again < math.inf:
+            self._wake(self._pass_again)
+
+    def _flush(self, connection: Connection, now: float) -> None:
+        frames = connection.session.poll(now, connection.buffered == 0)
+        if len(frames) == 1:
+            connection.write(self._frame(frames[0]))
+        elif frames:
+            connection.write(b"".join([self._frame(frame) for frame in frames]))
+
+    def _frame(self, payload: bytes) -> bytes:
+        """A WebSocket text frame; browsers at one revision share the payload, so its frame is made once."""
+        last, framed = self._framed
+        if payload is not last:
+            framed = _text_frame(payload)
+            self._framed = (payload, framed)
+        return framed
+
+    def _wake_meters(self) -> None:
+        if self._meter_timer is None and self._loop is not None and not self._closing:
+            delay = max(0.0, self._meters_at + METER_GAP_S - self._clock())
+            self._meter_timer = self._loop.call_later(delay, self._pass_meters)
+
+    def _pass_meters(self) -> None:
+        self._meter_timer = None
+        now = self._meters_at = self._clock()
+        changed, self._meters = self._meters, set()
+        for connection in self._connections.values():
+            if connection.session.shown and connection.buffered == 0 and connection.is_open:
+                frame = connection.session.poll_meters(changed, now)
+                if frame is not None:
+                    connection.write(_text_frame(frame))
+
+    # Time
+
+    async def _tick(self) -> None:
+        """Every TICK_S: drop the silent and the stuck, ping the quiet."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._clock()
+            for connection in list(self._connections.values()):
+                session = connection.session
+                if now - connection.heard_at > SILENT_S:
+                    log.info("browser %s: silent for %.0f s, dropped", session.origin.target, SILENT_S)
+                    connection.abort()
+                elif connection.is_stuck(now, self.limits.client_timeout_s):
+                    timeout_s = self.limits.client_timeout_s
+                    log.info("browser %s: took nothing for %.0f s, dropped", session.origin.target, timeout_s)
+                    connection.abort()
+                elif not session.welcomed and now - connection.opened_at > HELLO_S:
+                    connection.abort()
+                elif now - max(connection.heard_at, connection.pinged_at) > PING_AFTER_S and connection.buffered == 0:
+                    connection.ping(now)
+
+
+_PING = b"\x89\x00"
+
+
+def _text_frame(payload: bytes) -> bytes:
+    """RFC 6455, section 5.2: FIN and opcode 1, unmasked, length in 7, 16 or 64 bits."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+def _close_frame(close: Close) -> bytes:
+    body = close.code.to_bytes(2, "big") + close.reason.encode()[:123]
+    return b"\x88" + len(body).to_bytes(1, "big") + body
