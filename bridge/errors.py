@@ -10,7 +10,8 @@ BridgeError
 ├── CodecError
 │   └── OscError       a packet that is not OSC: where, and why
 ├── ProtocolError      a browser's message breaks the protocol: code and text for the answer
-└── PortError          a transport cannot be opened or has failed; a supervisor tries again
+├── PortError          a transport cannot be opened or has failed; a supervisor tries again
+└── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
 Anything else that is raised is a defect. Nothing here does I/O.
 """
@@ -29,19 +30,21 @@ class BridgeError(Exception):
 class Problem:
     """One mistake in a configuration file.
 
-    ``where`` is a path such as ``control[3].range``, counted from 0 as TOML readers do;
-    ``line`` counts from 1 and is None where it cannot be had.
+    ``where`` is a path such as ``control[3].range``, counted from 0 as TOML readers do; ``value`` is
+    what is written there, as TOML; ``line`` counts from 1. Each is empty or None where it cannot be had.
     """
 
     where: str
     message: str
     line: int | None = None
     hint: str | None = None
+    value: str | None = None
 
     def render(self, file: str) -> str:
-        """``config.toml:41: control[3].range = [1, 0]: low must be below high``."""
+        """``config.toml:41: control[3].range = [1, 0]: low must be below high (hint)``."""
         place = f"{file}:{self.line}" if self.line is not None else file
-        text = f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+        what = self.where if self.value is None else f"{self.where} = {self.value}"
+        text = f"{place}: {what}: {self.message}" if what else f"{place}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 
 
@@ -108,3 +111,7 @@ class ProtocolError(BridgeError):
 
 class PortError(BridgeError):
     """A transport that cannot be opened, or was lost."""
+
+
+class RemoteError(BridgeError):
+    """A running daemon that cannot be reached, or refuses what it is asked."""

@@ -20,10 +20,12 @@ ROWS = [
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages"},
     {"configfile", "frames"},
     {"mistakes", "expand"},
-    {"configtables", "configcontrols", "configschema"},
+    {"configtables"},
+    {"configcontrols"},
     {"config", "session", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
+    {"schema"},
     {"cli"},
     {"__main__"},
 ]

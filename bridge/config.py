@@ -1,0 +1,261 @@
+"""``config.toml`` → typed, frozen settings; or every mistake in it at once.
+
+Here: the file as a whole, its tables that stand alone, ports through their registry, overrides of the
+command line. Controls are read in ``configcontrols``; the keys of the bridge's own tables and their
+meaning are in ``configtables``. No port is imported: each brings its models in the registry.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from .configcontrols import ControlReader
+from .configfile import Document, Keys, read_file, read_text, unusable_numbers
+from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
+from .control import Control
+from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
+from .port import Peer, PortKind
+from .surface import Layout, PageSetting, Surface, build_surface
+
+NOT_BUILT = ("state", "midi", "access", "bank")
+"""Tables of later versions: said so, instead of "unknown"."""
+
+_SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable}
+_MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable}
+
+T = TypeVar("T", bound=Table)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """``[http]``. ``pages`` is an existing folder, or None for the examples; ``hosts`` are extra names."""
+
+    host: str = "0.0.0.0"
+    port: int = 8080
+    pages: Path | None = None
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """``[auth]``."""
+
+    mode: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a configuration says, checked. ``file`` is None where it was only text."""
+
+    file: Path | None
+    title: str
+    http: HttpSettings
+    auth: AuthSettings
+    controls: tuple[Control, ...]
+    surface: Surface
+    peers: tuple[Peer, ...]
+
+
+def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a configuration file. Raises ConfigError with every mistake. Blocks on the disk.
+
+    ``overrides`` maps settings to values that beat the file's: ``{"http.port": 8081}``.
+    """
+    path = Path(path)
+    return _read(read_text(read_file(path), str(path)), registry, path.absolute().parent, path.absolute(), overrides)
+
+
+def parse(
+    text: str,
+    registry: Mapping[str, PortKind],
+    base: Path | None = None,
+    name: str = "config.toml",
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """``load`` from text: relative paths are relative to ``base`` (default: the present folder)."""
+    return _read(read_text(text, name), registry, base or Path.cwd(), None, overrides)
+
+
+def _read(
+    document: Document,
+    registry: Mapping[str, PortKind],
+    base: Path,
+    file: Path | None,
+    overrides: Mapping[str, Any] | None,
+) -> Config:
+    reader = _Reader(document, registry, base, overrides or {})
+    config = reader.read(file)
+    reader.mistakes.raise_any()
+    return config
+
+
+class _Reader:
+    def __init__(
+        self, document: Document, registry: Mapping[str, PortKind], base: Path, overrides: Mapping[str, Any]
+    ) -> None:
+        self.registry = registry
+        self.base = base
+        forced = {tuple(name.split(".")): value for name, value in overrides.items()}
+        self.data = _with_overrides(document.data, forced)
+        self.mistakes = Mistakes(
+            Document(document.name, self.data, document.lines), forced, "given on the command line"
+        )
+
+    def read(self, file: Path | None) -> Config:
+        for keys, message in list(unusable_numbers(self.data)):
+            self.mistakes.break_at(keys, message)
+            _put(self.data, keys, 0)
+        self.check_names()
+        http = self.single("http", HttpTable) or HttpTable()
+        auth = self.single("auth", AuthTable) or AuthTable()
+        pages = self.pages()
+        settings = {table: self.settings(kind) for table, kind in self.registry.items()}
+        controls = ControlReader(
+            self.mistakes,
+            {table: kind.binding for table, kind in self.registry.items()},
+            {table: self.names_of(table) for table in self.registry},
+            [page.name for page in pages] if "page" in self.data else None,
+            NOT_BUILT,
+        )
+        for index, table in enumerate(self.tables("control")):
+            controls.read(("control", index), table)
+        return Config(
+            file,
+            http.title,
+            HttpSettings(http.host, http.port, self.folder(("http", "pages"), http.pages), http.hosts),
+            AuthSettings(auth.mode),
+            tuple(placement.control for placement in controls.placements),
+            build_surface(http.title, pages, controls.placements),
+            tuple(
+                Peer(
+                    table,
+                    name,
+                    one,
+                    controls.bindings.get((table, name), {}),
+                    frozenset(controls.excluded.get((table, name), ())),
+                )
+                for table, peers in settings.items()
+                for name, one in peers.items()
+            ),
+        )
+
+    def check_names(self) -> None:
+        """Report top-level keys that mean nothing here."""
+        known = [*_SINGLE, *_MANY, *self.registry]
+        for key in self.data:
+            if key in known:
+                continue
+            if key in NOT_BUILT:
+                self.mistakes.add((key,), "is not built yet", "take it out for now")
+                continue
+            owners = [table for table, model in _SINGLE.items() if key in key_names(model)]
+            hint = f"it belongs below [{owners[0]}]" if owners else did_you_mean(key, [*known, *NOT_BUILT])
+            self.mistakes.add(
+                (key,), "unknown table" if isinstance(self.data[key], (dict, list)) else "unknown key", hint
+            )
+
+    def single(self, name: str, model: type[T]) -> T | None:
+        """The table ``[name]``, its defaults where it is absent, None when something was reported."""
+        raw = self.data.get(name, {})
+        if not isinstance(raw, dict):
+            self.mistakes.add((name,), f"must be one table: write [{name}]", value=None)
+            return None
+        return self.model((name,), model, raw, {})
+
+    def tables(self, name: str) -> list[Any]:
+        """The tables ``[[name]]``; none when it is something else, which is reported."""
+        raw = self.data.get(name, [])
+        if isinstance(raw, list):
+            return raw
+        self.mistakes.add((name,), f"there may be several of it: write [[{name}]]")
+        return []
+
+    def model(self, keys: Keys, model: type[T], raw: Any, instead: Mapping[str, Any]) -> T | None:
+        """The table at ``keys`` without what is wrong in it, which is reported; None if it is no table."""
+        if not isinstance(raw, dict):
+            self.mistakes.add(keys, "must be a table")
+            return None
+        table, said = read_model(model, raw, instead)
+        self.mistakes.add_all(keys, said)
+        return table
+
+    def pages(self) -> list[PageSetting]:
+        pages: dict[str, PageSetting] = {}
+        for index, raw in enumerate(self.tables("page")):
+            page = self.model(("page", index), PageTable, raw, {"name": f"page {index}"})
+            if page is None:
+                continue
+            if page.name in pages:
+                self.mistakes.add(("page", index, "name"), "is another page's name already")
+            if page.columns is not None and page.layout != "grid" and raw.get("layout") in get_args(Layout):
+                self.mistakes.add(("page", index, "columns"), 'is for layout = "grid"')
+            pages.setdefault(page.name, PageSetting(page.name, page.layout, page.columns))
+        return list(pages.values())
+
+    def names_of(self, table: str) -> list[str]:
+        """Names of all peers, those with mistakes too."""
+        raw = self.data.get(table)
+        names = [one.get("name") for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+        return [name for name in names if isinstance(name, str)]
+
+    def settings(self, kind: PortKind) -> dict[str, BaseModel]:
+        """The peers of one port by name."""
+        peers: dict[str, BaseModel] = {}
+        seen: dict[str, int] = {}
+        for index, raw in enumerate(self.tables(kind.table)):
+            keys: Keys = (kind.table, index)
+            if not isinstance(raw, dict):
+                self.mistakes.add(keys, "must be a table")
+                continue
+            name = raw.get("name")
+            if isinstance(name, str) and seen.setdefault(name, index) != index:
+                self.mistakes.add((*keys, "name"), f"is the name of {kind.table}[{seen[name]}] already")
+            try:
+                settings = kind.settings.model_validate(raw)
+            except ValidationError as exc:
+                self.mistakes.add_all(keys, explain(kind.settings, raw, exc))
+            else:
+                peers[str(name)] = settings
+        return peers
+
+    def folder(self, keys: Keys, written: str | None) -> Path | None:
+        """The folder that is written at ``keys``; reported where there is none."""
+        if written is None:
+            return None
+        try:
+            path = self.base / Path(written).expanduser()
+            if path.is_dir():
+                return path.resolve()
+            siblings = [each.name for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
+        except (OSError, RuntimeError, ValueError):  # a NUL in the name, ~nobody, no permission
+            self.mistakes.add(keys, "cannot be used as a folder")
+            return None
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        self.mistakes.add(keys, f"no such folder: {path}", f'did you mean "{near[0]}"?' if near else None)
+        return None
+
+
+def _with_overrides(data: dict[str, Any], forced: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    data = copy.deepcopy(data)
+    for (*tables, key), value in forced.items():
+        place: Any = data
+        for table in tables:
+            place = place.setdefault(table, {})
+            if not isinstance(place, dict):
+                break  # reported when the table is read
+        else:
+            place[key] = value
+    return data
+
+
+def _put(data: Any, keys: Keys, value: Any) -> None:
+    for key in keys[:-1]:
+        data = data[key]
+    data[keys[-1]] = value

@@ -1,0 +1,244 @@
+"""The tables of ``config.toml`` that are the bridge's own: their keys, types, defaults and what they say.
+
+The descriptions here become the JSON Schema that editors show and the tables of docs/config.md.
+What depends on more than one key is checked in ``control`` and ``config``. Ports bring their own tables.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, Widget
+from .expand import MAX_CONTROLS
+from .law import Curve
+from .surface import Layout, Size
+
+MAX_SPAN = 12  # grid cells
+MAX_COLUMNS = 24
+MAX_NAME = 60  # characters of a page's or a group's name
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?")
+_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+
+def _number(raw: Any) -> float:
+    """An int stays one: it is written so on the wire."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
+        raise ValueError("must be a number")
+    return raw
+
+
+def _interval(raw: Any) -> tuple[float, float]:
+    if not isinstance(raw, list) or len(raw) != 2:
+        raise ValueError("must be two numbers, [low, high]")
+    for item in raw:
+        if isinstance(item, bool) or not isinstance(item, (int, float)):
+            raise ValueError("must be two numbers, [low, high]")
+    return raw[0], raw[1]
+
+
+def _points(raw: Any) -> tuple[tuple[float, float], ...]:
+    try:
+        return tuple(_interval(point) for point in raw)
+    except (ValueError, TypeError):
+        raise ValueError("must be points, [[position, dB], …]") from None
+
+
+def _span(raw: Any) -> tuple[int, int]:
+    if (
+        not isinstance(raw, list)
+        or len(raw) != 2
+        or not all(type(side) is int and 1 <= side <= MAX_SPAN for side in raw)
+    ):
+        raise ValueError(f"must be [columns, rows], each 1–{MAX_SPAN}")
+    return raw[0], raw[1]
+
+
+def _size(raw: Any) -> Any:
+    if isinstance(raw, int):
+        raise ValueError('must be "s", "m" or "l"; how many numbers a vector has is said by components')
+    return raw
+
+
+def _value(raw: Any) -> Any:
+    if isinstance(raw, list):
+        return tuple(raw)
+    if not isinstance(raw, (bool, int, float, str)):
+        raise ValueError("must be a value that the control can have")
+    return raw
+
+
+def _host(raw: str) -> str:
+    if not _HOST.fullmatch(raw):
+        raise ValueError("must be an address or a host name, without port")
+    return raw
+
+
+def _name(raw: str) -> str:
+    if not raw.strip() or len(raw) > MAX_NAME or not raw.isprintable():
+        raise ValueError(f"must be 1–{MAX_NAME} characters")
+    return raw
+
+
+def _mode(raw: Any) -> Any:
+    if raw == "token":
+        raise ValueError('pairing is not built yet: use mode = "open"')
+    return raw
+
+
+Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
+Interval = Annotated[tuple[float, float], PlainValidator(_interval), WithJsonSchema(_NUMBERS)]
+Points = Annotated[
+    tuple[tuple[float, float], ...],
+    PlainValidator(_points),
+    WithJsonSchema({"type": "array", "items": _NUMBERS, "minItems": 2}),
+]
+Span = Annotated[
+    tuple[int, int],
+    PlainValidator(_span),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": MAX_SPAN},
+            "minItems": 2,
+            "maxItems": 2,
+        }
+    ),
+]
+AnyValue = Annotated[
+    Any,
+    PlainValidator(_value),
+    WithJsonSchema({"type": ["boolean", "number", "string", "array"], "items": {"type": "number"}}),
+]
+Host = Annotated[str, AfterValidator(_host)]
+Name = Annotated[str, AfterValidator(_name)]
+TextList = Annotated[tuple[str, ...], Field(strict=False)]
+NameList = Annotated[tuple[Name, ...], Field(strict=False)]
+Color = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"})
+]
+
+
+def setting(default: Any, description: str, shown: str | None = None, **constraints: Any) -> Any:
+    """A key with its default and its description; ``shown`` says what an inferred default is."""
+    extra: dict[str, Any] | None = {"x-default": shown} if shown else None
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+class Table(BaseModel):
+    """What all tables share: no unknown keys, no silent conversion, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class HttpTable(Table):
+    """Where browsers find the bridge."""
+
+    host: Host = setting(
+        "0.0.0.0", 'Address to listen on. `"0.0.0.0"` is every network, `"127.0.0.1"` this computer alone.'
+    )
+    port: int = setting(8080, "TCP port to listen on; 0 takes any free one.", ge=0, le=65535)
+    pages: str | None = setting(
+        None,
+        "Folder of your own pages, served under `/pages/`; relative to this file.",
+        shown="the examples that come with stagebridge",
+    )
+    hosts: Annotated[tuple[Host, ...], Field(strict=False)] = setting(
+        (), "More names by which browsers may call this computer, for instance a name in your router's DNS."
+    )
+    title: Name = setting("stagebridge", "What the browser's tab and the home screen say.")
+
+
+class AuthTable(Table):
+    """Who may use it."""
+
+    mode: Annotated[Literal["open"], BeforeValidator(_mode)] = setting(
+        "open", '`"open"`: whoever reaches the HTTP port may see and move everything.'
+    )
+
+
+class PageTable(Table):
+    """One page (tab) of the surface. Pages stand in the order of the file."""
+
+    name: Name = Field(description="What the tab says; controls name it in `page` or `pages`.")
+    layout: Layout = setting(
+        "grid",
+        "`strips`: each group is a channel strip, side by side. `grid`: widgets flow in cells. `rows`: one row each.",
+    )
+    columns: int | None = setting(None, "Columns of a grid.", shown="as many as fit the screen", ge=1, le=MAX_COLUMNS)
+
+
+class ControlTable(Table):
+    """One control, or many with `repeat` or `each`. `path` alone makes a float from 0 to 1 with a fader."""
+
+    path: str = Field(
+        description="Its name everywhere, and its OSC address: starts with `/`, without space and `# * , ? [ ] { }`."
+    )
+    kind: Kind = setting("float", "What its value is.", shown='`"choice"` with `choices`, else `"float"`')
+    range: Interval | None = setting(
+        None,
+        "`[low, high]` in the control's unit; for each component of a vector.",
+        shown='`[0, 1]`; int `[0, 127]`; meter `[-60, 0]`; with `curve = "db"` that of its table',
+    )
+    limit: Interval | None = setting(
+        None, "The part of the range that may be reached, whoever asks.", shown="the range"
+    )
+    step: Number | None = setting(
+        None, "Values are multiples of it, counted from the range's low; in the control's unit.", shown="none; int 1"
+    )
+    curve: Curve = setting(
+        "linear",
+        "How the value runs along the widget: `linear`; `log` for frequencies and times; `db` by `table`.",
+    )
+    table: Points | None = setting(
+        None,
+        "For `db`: points `[position 0…1, dB]`, both rising, from position 0 to 1.",
+        shown="a mixing desk's fader, −90…+10 dB",
+    )
+    unit: str = setting("", "Shown after the value, such as `dB` or `Hz`.", max_length=16)
+    decimals: int | None = setting(None, "Decimals shown.", shown="from step and range", ge=0, le=9)
+    default: AnyValue = setting(
+        None,
+        'Value at start: a number, `true`/`false`, a choice\'s text, text, `"#rrggbb"`, or a list for a vector.',
+        shown='the range\'s low (0 if bipolar), `false`, the first choice, `""`, black',
+    )
+    label: str | None = setting(
+        None, "Its name on the page.", shown="the last part of the path", min_length=1, max_length=MAX_NAME
+    )
+    color: Color | None = setting(None, 'Its colour on the page, `"#rrggbb"`.', shown="the theme's")
+    choices: TextList = setting((), f"The texts of a choice, 1–{MAX_CHOICES}; makes the control a choice.")
+    components: int | None = setting(None, "How many numbers a vector has.", shown="2", ge=1, le=MAX_VECTOR)
+    max_length: int = setting(MAX_TEXT, "Longest text of a string, in characters.", ge=1)
+    access: Access | None = setting(
+        None,
+        "`read`: pages only show it. `write`: pages move it, and what peers report of it is ignored. `both`.",
+        shown="`both`; meter `read`",
+    )
+    widget: Widget | None = setting(None, "How pages draw it.", shown="by kind, see below")
+    momentary: bool = setting(False, "It goes to `rest` when the last finger leaves it (bool, int, float).")
+    rest: AnyValue = setting(None, "Where a momentary rests.", shown="`false`, the range's low")
+    guard: bool = setting(False, "A toggle or button that wants to be held for half a second.")
+    bipolar: bool | None = setting(None, "Drawn from the middle, which catches.", shown="true if low is −high")
+    reset: bool | None = setting(None, "A double tap sets the default.", shown="true for bipolar knobs")
+    relative: bool = setting(True, "A finger moves the value from where it is; false: it jumps to the finger.")
+    hold: Hold = setting(
+        "last", "Who wins when two hold it: the `last` who moved, or the `first` who touched (others are refused)."
+    )
+    hold_timeout: Number = setting(
+        DEFAULT_HOLD_TIMEOUT_S, "Seconds without motion after which a hold ends that cannot be seen to end."
+    )
+    page: Name | None = setting(None, "The page it stands on.", shown="the first page")
+    pages: NameList | None = setting(None, "The pages it stands on; `[]` for none.", shown="the first page")
+    group: Name | None = setting(None, "Controls of one group stand together; in `strips` a group is a strip.")
+    order: Number = setting(0, "Lower ones come first; equal ones as in the file.")
+    span: Span = setting((1, 1), "Cells of a grid that it fills, `[columns, rows]`.")
+    size: Annotated[Size, BeforeValidator(_size)] = setting("m", "How big it is drawn: `s`, `m` or `l`.")
+    repeat: int | None = setting(
+        None, "Makes this many of it: `{n}` in its texts is 1, 2, …; `{n0}` is 0, 1, ….", ge=1, le=MAX_CONTROLS
+    )
+    each: dict[str, Any] | None = setting(
+        None, 'Makes one for each: `{ ch = [1, 16] }`, `{ who = ["Anna", "Ben"] }`, lists of tables, and products.'
+    )
