@@ -1,0 +1,573 @@
+import json
+from typing import Any
+
+import pytest
+
+from bridge.control import Control
+from bridge.frames import Frames
+from bridge.messages import MAX_MESSAGE_BYTES
+from bridge.session import MAX_DECLARED, Close, Session, Shared
+from bridge.store import Entry, Origin, Store
+
+OSC = Origin("osc", "max")
+PAGE_CLOCK_MS = 5000.0  # what the page's clock shows when ours shows 0
+
+
+class Browser:
+    """A session and what a browser would have received from it, with time in our hands."""
+
+    def __init__(self, shared: Shared, client: str = "c1", role: str = "control") -> None:
+        self.session = Session(shared, client, role=role)
+        self.now = 0.0
+        self.is_writable = True
+
+    def say(self, kind: str, **fields: Any) -> Close | None:
+        return self.session.receive(json.dumps({"type": kind, **fields}), self.now)
+
+    def hear(self) -> list[dict[str, Any]]:
+        return [json.loads(frame) for frame in self.session.poll(self.now, self.is_writable)]
+
+    def hello(self, **fields: Any) -> dict[str, Any]:
+        self.say("hello", name="FOH iPad", page="b81f", t=self.clock, **fields)
+        (welcome,) = self.hear()
+        return welcome
+
+    def ack(self) -> None:
+        self.say("ack", rev=self.session.revision)
+
+    @property
+    def clock(self) -> float:
+        return self.now * 1000 + PAGE_CLOCK_MS
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store("k3x9")
+
+
+@pytest.fixture
+def shared(store: Store) -> Shared:
+    return Shared(store, Frames(store), "Show", "0.1.0")
+
+
+@pytest.fixture
+def browser(shared: Shared) -> Browser:
+    return Browser(shared)
+
+
+@pytest.fixture
+def volume(store: Store) -> Entry:
+    return store.add(Control(path="/mixer/1/volume"), now=0.0)
+
+
+def add(store: Store, path: str, **fields: Any) -> Entry:
+    return store.add(Control(path=path, **fields), now=0.0)
+
+
+# Hello and welcome
+
+
+def test_welcome_is_the_whole_truth(store: Store, browser: Browser, volume: Entry) -> None:
+    store.set(volume, 0.5, OSC, 0.0)
+    assert browser.hello() == {
+        "type": "welcome",
+        "protocol": 1,
+        "epoch": "k3x9",
+        "rev": 2,
+        "client": "c1",
+        "role": "control",
+        "view": "all",
+        "ack_ms": 50,
+        "server": {"name": "Show", "version": "0.1.0"},
+        "resumed": False,
+        "surface": {"pages": []},
+        "controls": [
+            {
+                "id": 1,
+                "path": "/mixer/1/volume",
+                "kind": "float",
+                "label": "volume",
+                "widget": "fader",
+                "range": [0.0, 1.0],
+                "decimals": 2,
+                "default": 0.0,
+            }
+        ],
+        "values": [[1, 0.5]],
+    }
+
+
+def test_nothing_is_executed_before_hello(store: Store, browser: Browser, volume: Entry) -> None:
+    close = browser.say("set", n=1, values=[[1, 0.7]])
+    assert close == Close(1008, "hello_first")
+    assert [message["code"] for message in browser.hear()] == ["hello_first"]
+    assert volume.value == 0.0
+
+
+def test_a_second_hello_on_one_connection_is_refused(browser: Browser) -> None:
+    browser.hello()
+    assert browser.say("hello") is None
+    assert [message["code"] for message in browser.hear()] == ["bad_message"]
+
+
+def test_same_epoch_resumes_by_what_changed_since(store: Store, browser: Browser, volume: Entry) -> None:
+    other = add(store, "/pan", range=(-1, 1))
+    seen = store.revision
+    store.set(volume, 0.25, OSC, 0.0)
+    welcome = browser.hello(since=["k3x9", seen])
+    assert welcome["resumed"] is True
+    assert "controls" not in welcome
+    assert "values" not in welcome
+    assert browser.hear() == [{"type": "update", "rev": 3, "values": [[volume.id, 0.25]]}]
+    assert other.value == 0.0
+
+
+@pytest.mark.parametrize("since", [["other", 1], ["k3x9", 99], ["k3x9", -1]])
+def test_anything_else_is_a_snapshot(browser: Browser, volume: Entry, since: list[Any]) -> None:
+    welcome = browser.hello(since=since)
+    assert welcome["resumed"] is False
+    assert welcome["values"] == [[1, 0.0]]
+
+
+def test_another_view_is_a_snapshot(browser: Browser, volume: Entry) -> None:
+    assert browser.hello(since=["k3x9", 1], view="Anna")["resumed"] is False
+
+
+def test_a_resume_brings_no_triggers(store: Store, browser: Browser) -> None:
+    bang = add(store, "/bang", kind="trigger")
+    seen = store.revision
+    store.trigger(bang, (), OSC, 0.0)
+    browser.hello(since=["k3x9", seen])
+    assert browser.hear() == []
+
+
+def test_a_truth_too_long_for_one_frame_comes_in_parts(store: Store, browser: Browser) -> None:
+    texts = {add(store, f"/text/{n}", kind="string", default="x" * 1000).path for n in range(400)}
+    browser.say("hello")
+    parts = []
+    while frames := browser.session.poll(browser.now, True):
+        assert len(frames) == 1
+        assert len(frames[0]) <= MAX_MESSAGE_BYTES
+        parts.append(json.loads(frames[0]))
+        browser.now += 1.0
+    assert len(parts) > 1
+    assert [part["rev"] for part in parts] == [0] * (len(parts) - 1) + [store.revision]
+    assert {control["path"] for part in parts for control in part["controls"]} == texts
+
+
+def test_paths_are_given_to_who_asks_for_them(store: Store, browser: Browser, volume: Entry) -> None:
+    assert browser.hello(keys="path")["values"] == [["/mixer/1/volume", 0.0]]
+    browser.say("set", n=1, values=[["/mixer/1/volume", 1]])
+    assert browser.hear()[0]["values"] == [["/mixer/1/volume", 1.0]]
+
+
+# Sets
+
+
+def test_a_set_is_applied_with_the_update_that_shows_it(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.say("set", n=17, t=browser.clock, values=[[volume.id, 0.62]])
+    assert browser.hear() == [
+        {"type": "update", "rev": 2, "values": [[1, 0.62]]},
+        {"type": "applied", "n": 17},
+    ]
+
+
+def test_a_set_that_changes_nothing_is_applied_too(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.say("set", n=1, values=[[volume.id, 0]])
+    assert browser.hear() == [{"type": "applied", "n": 1}]
+
+
+def test_applied_is_cumulative(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    for n in range(1, 9):
+        browser.say("set", n=n, values=[[volume.id, n / 10]])
+    assert browser.hear() == [
+        {"type": "update", "rev": 9, "values": [[1, 0.8]]},
+        {"type": "applied", "n": 8},
+    ]
+
+
+def test_a_value_out_of_range_is_clamped_and_shown(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.say("set", n=1, values=[[volume.id, 7]])
+    assert browser.hear()[0]["values"] == [[1, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ([[99, 0.5]], "unknown_control"),
+        ([["/mixer/1/volum", 0.5]], "unknown_control"),
+        ([[1, "loud"]], "bad_value"),
+        ([[1, None]], "bad_value"),
+        ([[1, [1, 2]]], "bad_value"),
+        ([[2, 0.5]], "read_only"),
+        ([[3, 1]], "bad_value"),
+    ],
+)
+def test_a_refused_set_gets_an_error_and_then_its_answer(
+    store: Store, browser: Browser, volume: Entry, values: list[Any], code: str
+) -> None:
+    add(store, "/level", kind="meter")
+    add(store, "/bang", kind="trigger")
+    browser.hello()
+    revision = store.revision
+    browser.say("set", n=5, values=values)
+    error, applied = browser.hear()
+    assert (error["type"], error["code"], error["n"]) == ("error", code, 5)
+    assert applied == {"type": "applied", "n": 5}
+    assert store.revision == revision
+
+
+def test_one_bad_value_does_not_keep_the_others_out(store: Store, browser: Browser, volume: Entry) -> None:
+    pan = add(store, "/pan", range=(-1, 1))
+    browser.hello()
+    browser.say("set", n=1, values=[[volume.id, "loud"], [77, 1], [pan.id, -0.5]])
+    assert (volume.value, pan.value) == (0.0, -0.5)
+    assert [message["type"] for message in browser.hear()] == ["update", "error", "error", "applied"]
+
+
+def test_null_leaves_a_component_of_a_vector(store: Store, browser: Browser) -> None:
+    xy = add(store, "/xy", kind="vector", default=(0.1, 0.2))
+    browser.hello()
+    browser.say("set", n=1, values=[[xy.id, [None, 0.4]], [xy.id, [0.3, None]]])
+    assert xy.value == (0.3, 0.4)
+
+
+def test_a_removed_id_is_an_error_and_never_another_control(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    store.remove(volume, now=0.0)
+    other = add(store, "/mixer/2/volume")
+    browser.say("set", n=1, values=[[volume.id, 0.9]])
+    messages = browser.hear()
+    assert messages[0]["removed"] == [volume.id]
+    assert messages[1]["code"] == "unknown_control"
+    assert other.value == 0.0
+
+
+def test_a_gesture_more_than_a_second_late_is_refused(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    moved_at = browser.clock
+    browser.now += 1.001
+    browser.say("set", n=1, t=moved_at, values=[[volume.id, 0.9]])
+    error, applied = browser.hear()
+    assert error["code"] == "stale"
+    assert applied == {"type": "applied", "n": 1}
+    assert volume.value == 0.0
+
+
+def test_a_gesture_just_under_a_second_late_counts(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    moved_at = browser.clock
+    browser.now += 0.999
+    browser.say("set", n=1, t=moved_at, values=[[volume.id, 0.9]])
+    assert volume.value == 0.9
+
+
+def test_lateness_is_measured_from_the_quickest_message(store: Store, browser: Browser) -> None:
+    bang = add(store, "/bang", kind="trigger")
+    browser.now = 2.0
+    browser.say("hello", t=PAGE_CLOCK_MS)  # its hello took 2 s; the ping comes at once
+    browser.hear()
+    browser.say("ping", t=browser.clock)
+    browser.say("trigger", n=1, id=bang.id, t=browser.clock - 1500)
+    assert [message.get("code") for message in browser.hear() if message["type"] == "error"] == ["stale"]
+    assert store.trigger_sequence == 0
+
+
+# Triggers
+
+
+def test_each_trigger_arrives_once_and_in_order(store: Store, browser: Browser) -> None:
+    bang = add(store, "/bang", kind="trigger")
+    browser.hello()
+    for number in range(3):
+        store.trigger(bang, (number,), OSC, 0.0)
+    assert browser.hear() == [
+        {"type": "update", "rev": 4, "triggers": [[1, 1, [0]], [1, 2, [1]], [1, 3, [2]]]},
+    ]
+    assert browser.hear() == []
+
+
+def test_an_old_trigger_is_counted_as_missed(store: Store, browser: Browser) -> None:
+    bang = add(store, "/bang", kind="trigger")
+    browser.hello()
+    store.trigger(bang, (), OSC, 0.0)
+    browser.now = 1.5
+    store.trigger(bang, (), OSC, 1.4)
+    (update,) = browser.hear()
+    assert update["missed"] == 1
+    assert update["triggers"] == [[1, 2]]
+
+
+def test_a_trigger_fired_by_the_browser_is_answered(store: Store, browser: Browser) -> None:
+    bang = add(store, "/bang", kind="trigger")
+    browser.hello()
+    browser.say("trigger", n=4, t=browser.clock, id=bang.id, args=[1, "go"])
+    assert browser.hear() == [
+        {"type": "update", "rev": 2, "triggers": [[1, 1, [1, "go"]]]},
+        {"type": "applied", "n": 4},
+    ]
+
+
+def test_a_value_cannot_be_fired(browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.say("trigger", n=4, id=volume.id)
+    assert [message.get("code") for message in browser.hear()] == ["bad_value", None]
+
+
+# Holds
+
+
+def test_who_holds_is_told_by_name(shared: Shared, browser: Browser, volume: Entry) -> None:
+    other = Browser(shared, "c2")
+    browser.hello()
+    other.hello()
+    browser.say("touch", ids=[volume.id])
+    assert other.hear()[0]["holds"] == [[1, {"client": "c1", "name": "FOH iPad"}]]
+    browser.say("release", ids=[volume.id])
+    other.ack()
+    assert other.hear()[0]["holds"] == [[1, None]]
+
+
+def test_a_momentary_returns_to_rest_when_its_holder_is_lost(store: Store, browser: Browser) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True)
+    browser.hello()
+    browser.say("touch", ids=[flash.id])
+    browser.say("set", n=1, values=[[flash.id, True]])
+    assert flash.value is True
+    browser.session.close(browser.now)
+    assert flash.value is False
+
+
+def test_the_first_toucher_keeps_a_control_that_says_so(store: Store, shared: Shared, browser: Browser) -> None:
+    fader = add(store, "/main", hold="first")
+    other = Browser(shared, "c2")
+    browser.hello()
+    other.hello()
+    browser.say("touch", ids=[fader.id])
+    other.say("set", n=1, values=[[fader.id, 0.9]])
+    assert "held" in [message.get("code") for message in other.hear()]
+    browser.say("set", n=1, values=[[fader.id, 0.4]])
+    assert fader.value == 0.4
+
+
+def test_a_viewer_moves_nothing(shared: Shared, volume: Entry) -> None:
+    viewer = Browser(shared, role="view")
+    viewer.hello()
+    viewer.say("set", n=1, values=[[volume.id, 0.9]])
+    viewer.say("touch", ids=[volume.id])
+    viewer.say("declare", controls=[{"path": "/mine"}])
+    assert [message.get("code") for message in viewer.hear()] == ["not_allowed"] * 3 + [None]
+    assert volume.value == 0.0
+    assert not volume.holders
+
+
+# Declared controls
+
+
+def test_a_page_declares_what_only_it_names(store: Store, browser: Browser) -> None:
+    browser.hello()
+    browser.say("declare", controls=[{"path": "/slider1", "range": [0, 50], "step": 1, "default": 25}])
+    (update,) = browser.hear()
+    assert update["controls"][0]["path"] == "/slider1"
+    assert update["controls"][0]["owner"] == "page"
+    assert update["values"] == [[1, 25.0]]
+
+
+def test_who_declared_first_is_right(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.say("declare", controls=[{"path": volume.path, "kind": "float", "range": [0, 50]}])
+    (error,) = browser.hear()
+    assert (error["code"], error["path"]) == ("declared_otherwise", volume.path)
+    assert volume.control.range == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "code"),
+    [
+        ({"path": "no slash"}, "bad_value"),
+        ({"path": "/a", "range": [1, 0]}, "bad_value"),
+        ({"path": "/a", "kind": "choice"}, "bad_value"),
+        ({"path": "/stagebridge/panic"}, "not_allowed"),
+    ],
+)
+def test_a_bad_declaration_is_answered(store: Store, browser: Browser, descriptor: dict[str, Any], code: str) -> None:
+    browser.hello()
+    browser.say("declare", controls=[descriptor])
+    assert [message["code"] for message in browser.hear()] == [code]
+    assert len(store) == 0
+
+
+def test_declared_controls_are_capped(store: Store, browser: Browser) -> None:
+    browser.hello()
+    browser.say("declare", controls=[{"path": f"/made/{n}"} for n in range(MAX_DECLARED + 3)])
+    assert len(store) == MAX_DECLARED
+    codes = [message.get("code") for message in browser.hear()]
+    assert codes.count("too_many") == 3
+
+
+# Meters
+
+
+def test_meters_go_only_to_pages_that_show_them(store: Store, browser: Browser) -> None:
+    meter = add(store, "/level", kind="meter")
+    browser.hello()
+    store.set(meter, -12.0, OSC, 0.0)
+    assert browser.hear() == []  # a meter is no part of the log
+    assert browser.session.poll_meters({meter}, 0.0) is None
+    browser.say("show", ids=[meter.id])
+    frame = browser.session.poll_meters({meter}, 0.0)
+    assert frame is not None
+    assert json.loads(frame) == {"type": "meters", "values": [[1, -12.0]]}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "bad_message"),
+        ("{", "bad_message"),
+        ("[]", "bad_message"),
+        ("null", "bad_message"),
+        ('{"type": 7}', "bad_message"),
+        ('{"type": "dance"}', "unknown_type"),
+        ('{"type": "set"}', "bad_message"),
+        ('{"type": "set", "values": [[1]]}', "bad_message"),
+        ('{"type": "set", "values": [[1, NaN]]}', "bad_message"),
+        ('{"type": "set", "n": "x", "values": []}', "bad_message"),
+        ("[" * 50_000, "bad_message"),
+        ('{"type": "ack", "rev": 1000}', "bad_message"),
+        ('{"type": "set", "values": [[1, "' + "x" * MAX_MESSAGE_BYTES + '"]]}', "too_large"),
+    ],
+)
+def test_bad_input_is_answered_and_changes_nothing(store: Store, browser: Browser, text: str, code: str) -> None:
+    add(store, "/a")
+    browser.hello()
+    revision = store.revision
+    assert browser.session.receive(text, 0.0) is None
+    assert [message["code"] for message in browser.hear()] == [code]
+    assert store.revision == revision
+
+
+def test_a_malformed_set_is_answered_by_its_number(browser: Browser) -> None:
+    browser.hello()
+    browser.say("set", n=9, values="all")
+    error, applied = browser.hear()
+    assert (error["n"], applied) == (9, {"type": "applied", "n": 9})
+
+
+def test_errors_for_who_does_not_read_are_bounded(browser: Browser) -> None:
+    browser.hello()
+    for _ in range(1000):
+        browser.say("dance")
+    messages = browser.hear()
+    assert len(messages) == 33
+    assert messages[-1]["message"] == "968 more errors are not listed"
+
+
+# Pace
+
+
+def test_nothing_is_written_behind_a_full_buffer(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.is_writable = False
+    for value in range(100):
+        store.set(volume, value / 100, OSC, 0.0)
+        assert browser.hear() == []
+    browser.is_writable = True
+    assert browser.hear() == [{"type": "update", "rev": store.revision, "values": [[1, 0.99]]}]
+
+
+def test_a_browser_that_does_not_ack_gets_its_window_and_then_one_frame_a_second(
+    store: Store, browser: Browser, volume: Entry
+) -> None:
+    browser.hello()  # the first of 16
+    sent = 0
+    for step in range(200):
+        browser.now = step * 0.01
+        store.set(volume, step / 200, OSC, browser.now)
+        sent += len(browser.hear())
+    assert sent == 15 + 1
+
+
+def test_what_was_kept_back_comes_merged(store: Store, browser: Browser, volume: Entry) -> None:
+    pan = add(store, "/pan", range=(-1, 1))
+    browser.hello()
+    for step in range(40):
+        store.set(volume, step / 100, OSC, 0.0)
+        store.set(pan, step / 100, OSC, 0.0)
+        browser.hear()
+    browser.ack()
+    browser.now = 1.1
+    assert browser.hear()[0]["values"] == [[volume.id, 0.39], [pan.id, 0.39]]
+
+
+def drive(browser: Browser, store: Store, entry: Entry, trip_s: float, seconds: float) -> list[float]:
+    """Change one control at 100 Hz, ack each frame after ``trip_s``; when frames left."""
+    under_way: list[tuple[float, int]] = []
+    left = []
+    for step in range(round(seconds * 500)):
+        browser.now += 0.002
+        while under_way and under_way[0][0] <= browser.now:
+            browser.say("ack", rev=under_way.pop(0)[1])
+        if step % 5 == 0:
+            store.set(entry, (step % 97) / 97, OSC, browser.now)
+        if browser.hear():
+            left.append(browser.now)
+            under_way.append((browser.now + trip_s, browser.session.revision))
+    return left
+
+
+@pytest.mark.parametrize("trip_s", [0.002, 0.05, 0.3, 0.5])
+def test_a_long_round_trip_does_not_freeze(store: Store, browser: Browser, volume: Entry, trip_s: float) -> None:
+    browser.hello()
+    browser.now += trip_s
+    browser.ack()
+    left = drive(browser, store, volume, trip_s, 5.0)
+    gaps = [after - before for before, after in zip(left, left[1:], strict=False)]
+    assert max(gaps) < 0.1
+    assert len(left) > 100
+
+
+def test_a_link_that_becomes_slow_gets_less(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    browser.now += 0.01
+    browser.ack()
+    quick = drive(browser, store, volume, 0.01, 2.0)
+    drive(browser, store, volume, 0.8, 1.0)
+    slow = drive(browser, store, volume, 0.8, 4.0)
+    assert len(quick) > 150
+    assert len(slow) < 10
+
+
+def test_a_client_without_acks_is_paced_by_its_buffer_alone(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello(acks=False)
+    sent = 0
+    for step in range(100):
+        store.set(volume, (step + 1) / 100, OSC, 0.0)
+        sent += len(browser.hear())
+    assert sent == 100
+
+
+def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None:
+    browser.hello()
+    browser.is_writable = False
+    for t in range(1000):
+        browser.say("ping", t=t)
+        assert browser.hear() == []
+    browser.is_writable = True
+    assert browser.hear() == [{"type": "pong", "t": 999.0}]
+
+
+def test_idle_means_that_there_is_nothing_to_say(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    assert browser.session.is_idle
+    browser.say("ack", rev=store.revision)
+    assert browser.session.is_idle
+    store.set(volume, 0.5, OSC, 0.0)
+    assert not browser.session.is_idle
