@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "osccodec", "midicodec", "resources", "log", "net", "systemd"},
+    {"law", "osccodec", "oscpattern", "midicodec", "resources", "assets", "log", "net", "systemd"},
     {"control"},
     {"store"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages"},
-    {"configfile", "frames"},
+    {"configfile", "frames", "remote"},
     {"mistakes", "expand"},
     {"configtables"},
     {"configcontrols"},
@@ -32,7 +32,7 @@ ROWS = [
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
 PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
-PURE |= {"osccodec", "midicodec"}
+PURE |= {"osccodec", "oscpattern", "midicodec"}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",
@@ -42,7 +42,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "signal": {"cli"},
     "uvloop": {"cli"},
     "argparse": {"cli"},
-    "websockets": {"cli"},
+    "websockets": {"remote"},
     "aiohttp": {"ws", "http", "app"},
     "rtmidi": {"midi"},
     "sqlite3": {"persist"},

@@ -1,0 +1,236 @@
+"""What ``watch``, ``get`` and ``set`` say to a running daemon: a small client of ``stagebridge.v1``.
+
+Here: one connection, what it has heard, values from and to a shell's words. Not here: arguments, printing (``cli``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from .errors import RemoteError
+from .messages import SUBPROTOCOL
+
+DEFAULT_URL = "ws://127.0.0.1:8080/ws"
+TIMEOUT_S = 5.0
+METER_S = 0.3  # meters come 30 times a second, and the latest at once
+MAX_FRAME_BYTES = 4 << 20  # the daemon's are at most 256 kB
+
+_ON = ("true", "on", "yes", "1")
+_OFF = ("false", "off", "no", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a control. ``args`` is for triggers, ``value`` for values."""
+
+    what: Literal["value", "trigger", "added", "removed"]
+    path: str
+    value: Any = None
+    args: tuple[Any, ...] = ()
+
+
+class Remote:
+    """A connection to a daemon, and its controls as it has told them: ``controls`` (descriptors) and ``values``."""
+
+    def __init__(self, socket: Any, url: str) -> None:
+        self.controls: dict[str, Mapping[str, Any]] = {}
+        self.values: dict[str, Any] = {}
+        self._socket = socket
+        self._url = url
+        self._n = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str, name: str) -> AsyncIterator[Self]:
+        """Connect, say hello as ``name`` and hear all there is. Raises RemoteError."""
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.typing import Subprotocol
+
+        url = full_url(url)
+        try:
+            socket = await connect(
+                url, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None, proxy=None, max_size=MAX_FRAME_BYTES,
+                open_timeout=TIMEOUT_S, close_timeout=1.0,
+            )  # fmt: skip
+        except (InvalidHandshake, InvalidURI, EOFError) as exc:
+            raise RemoteError(f"what answers at {url} is not stagebridge: {exc}") from exc
+        except TimeoutError as exc:
+            raise RemoteError(f"no answer from {url} within {TIMEOUT_S:g} s") from exc
+        except OSError as exc:
+            raise RemoteError(f"no stagebridge is running at {url} (to start it: stagebridge run)") from exc
+        async with socket:
+            remote = cls(socket, url)
+            await remote._send(type="hello", name=name, keys="path", acks=False)
+            await remote.settle()
+            yield remote
+
+    async def settle(self) -> None:
+        """Wait until everything that the daemon knew when asked has been heard. Raises RemoteError."""
+        await self.ask(type="set", values=[])  # answered behind all news
+
+    async def set(self, path: str, value: Any) -> Any:
+        """Set a control; its value afterwards. Raises RemoteError when it is unknown or the value is refused."""
+        await self.ask(type="set", values=[[path, value]])
+        return self.values.get(path)
+
+    async def trigger(self, path: str, args: Sequence[Any]) -> None:
+        """Fire a trigger. Raises RemoteError."""
+        await self.ask(type="trigger", id=path, args=list(args))
+
+    async def show(self, paths: Sequence[str]) -> None:
+        """Hear the meters among these from now on. Raises RemoteError when one does not exist."""
+        await self._send(type="show", ids=list(paths))
+        await self.settle()
+
+    async def meter(self, path: str) -> Any:
+        """The latest value of a meter; None when it has not moved yet."""
+        await self.show([path])
+        try:
+            async with asyncio.timeout(METER_S):
+                while path not in self.values:
+                    await self.hear()
+        except TimeoutError:
+            return None
+        return self.values[path]
+
+    async def ask(self, **message: Any) -> None:
+        """Send a message that has an ``n`` and wait for its answer. Raises RemoteError when it is refused."""
+        self._n += 1
+        await self._send(**message, n=self._n)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while (answer := await self._receive())["type"] != "applied" or answer["n"] < self._n:
+                    self._take(answer)
+        except TimeoutError as exc:
+            raise RemoteError(f"no answer from {self._url} within {TIMEOUT_S:g} s") from exc
+
+    async def hear(self) -> list[Event]:
+        """Wait for the daemon's next message; what it tells, in order. Raises RemoteError at the connection's end."""
+        return self._take(await self._receive())
+
+    async def _send(self, **message: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            await self._socket.send(json.dumps(message))
+        except ConnectionClosed as exc:
+            raise self._closed(exc) from exc
+
+    async def _receive(self) -> Mapping[str, Any]:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            message: Mapping[str, Any] = json.loads(await self._socket.recv())
+        except ConnectionClosed as exc:
+            raise self._closed(exc) from exc
+        if message["type"] == "error":
+            raise RemoteError(message["message"])
+        return message
+
+    def _closed(self, exc: Any) -> RemoteError:
+        reason = f": {exc.rcvd.reason}" if exc.rcvd and exc.rcvd.reason else ""
+        return RemoteError(f"the connection to {self._url} has ended{reason}")
+
+    def _take(self, message: Mapping[str, Any]) -> list[Event]:
+        events = []
+        for path in message.get("removed", ()):
+            self.controls.pop(path, None)
+            self.values.pop(path, None)
+            events.append(Event("removed", path))
+        for control in message.get("controls", ()):
+            if control["path"] not in self.controls:
+                events.append(Event("added", control["path"]))
+            self.controls[control["path"]] = control
+        for path, value in message.get("values", ()):
+            if path not in self.values or self.values[path] != value:
+                events.append(Event("value", path, value))
+            self.values[path] = value
+        for path, _, *args in message.get("triggers", ()):
+            events.append(Event("trigger", path, args=tuple(args[0]) if args else ()))
+        return events
+
+
+def full_url(text: str) -> str:
+    """What a person writes for a daemon, as a WebSocket URL: ``8081``, ``host:8081``, ``http://host:8081/``, ``ws://…``.
+
+    Raises RemoteError for something else.
+    """
+    url = text.strip()
+    if url.isdecimal():
+        url = f"127.0.0.1:{url}"
+    if "://" not in url:
+        url = f"ws://{url}"
+    scheme, _, rest = url.partition("://")
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        if scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError as exc:
+        raise RemoteError(f"{text} is no address of a daemon: it looks like {DEFAULT_URL}, or like 8080") from exc
+    host = parts.netloc if parts.port is not None or scheme == "wss" else f"{parts.netloc}:8080"
+    return f"{scheme}://{host}{parts.path if parts.path not in ('', '/') else '/ws'}"
+
+
+def from_words(control: Mapping[str, Any], words: Sequence[str]) -> Any:
+    """The value that the words of a shell mean for this control. Raises RemoteError: what it takes instead."""
+    kind = control["kind"]
+    text = " ".join(words)
+    if kind in ("string", "choice", "color"):
+        return text
+    try:
+        if kind == "bool":
+            return {**dict.fromkeys(_ON, True), **dict.fromkeys(_OFF, False)}[text.lower()]
+        if kind == "int":
+            return int(text, 0)
+        if kind == "vector":
+            return [
+                None if word in ("-", "null") else _number(word) for word in text.strip("[]").replace(",", " ").split()
+            ]
+        return _number(text)
+    except (ValueError, KeyError) as exc:
+        takes = {"bool": "on or off", "int": "a whole number", "vector": f"{control.get('size', 2)} numbers"}
+        raise RemoteError(f"{control['path']} takes {takes.get(kind, 'a number')}, not {text!r}") from exc
+
+
+def to_words(value: Any) -> str:
+    """A value as a shell shows it: 7 digits, as many as an OSC float has; components side by side."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, list | tuple):
+        return " ".join(map(to_words, value))
+    return str(value)
+
+
+def word_args(words: Sequence[str]) -> list[Any]:
+    """A trigger's arguments: numbers and true/false as such, the rest as text."""
+    args: list[Any] = []
+    for word in words:
+        if word in ("true", "false"):
+            args.append(word == "true")
+            continue
+        try:
+            args.append(int(word))
+        except ValueError:
+            try:
+                args.append(_number(word))
+            except ValueError:
+                args.append(word)
+    return args
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
