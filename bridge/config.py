@@ -116,11 +116,11 @@ class _Reader:
         http = self.single("http", HttpTable) or HttpTable()
         auth = self.single("auth", AuthTable) or AuthTable()
         pages = self.pages()
-        settings = {table: self.settings(kind) for table, kind in self.registry.items()}
+        peers = {table: self.peers(kind) for table, kind in self.registry.items()}
         controls = ControlReader(
             self.mistakes,
-            {table: kind.binding for table, kind in self.registry.items()},
-            {table: self.names_of(table) for table in self.registry},
+            self.registry,
+            {table: self.names_of(table) | peers[table] for table in self.registry},
             [page.name for page in pages] if "page" in self.data else None,
             NOT_BUILT,
         )
@@ -141,8 +141,8 @@ class _Reader:
                     controls.bindings.get((table, name), {}),
                     frozenset(controls.excluded.get((table, name), ())),
                 )
-                for table, peers in settings.items()
-                for name, one in peers.items()
+                for table, of_table in peers.items()
+                for name, one in of_table.items()
             ),
         )
 
@@ -199,15 +199,16 @@ class _Reader:
             pages.setdefault(page.name, PageSetting(page.name, page.layout, page.columns))
         return list(pages.values())
 
-    def names_of(self, table: str) -> list[str]:
-        """Names of all peers, those with mistakes too."""
+    def names_of(self, table: str) -> dict[str, BaseModel | None]:
+        """Names of all peers, those with mistakes too: a binding to one of them is not wrong."""
         raw = self.data.get(table)
         names = [one.get("name") for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
-        return [name for name in names if isinstance(name, str)]
+        return {name: None for name in names if isinstance(name, str)}
 
-    def settings(self, kind: PortKind) -> dict[str, BaseModel]:
-        """The peers of one port by name."""
+    def peers(self, kind: PortKind) -> dict[str, BaseModel]:
+        """The peers of one port: name → settings."""
         peers: dict[str, BaseModel] = {}
+        places: list[Keys] = []
         seen: dict[str, int] = {}
         for index, raw in enumerate(self.tables(kind.table)):
             keys: Keys = (kind.table, index)
@@ -222,7 +223,12 @@ class _Reader:
             except ValidationError as exc:
                 self.mistakes.add_all(keys, explain(kind.settings, raw, exc))
             else:
-                peers[str(name)] = settings
+                if str(name) not in peers:
+                    places.append(keys)
+                    peers[str(name)] = settings
+        if kind.check_peers is not None:
+            for position, key, message in kind.check_peers(list(peers.values())):
+                self.mistakes.add((*places[position], key), message)
         return peers
 
     def folder(self, keys: Keys, written: str | None) -> Path | None:

@@ -19,6 +19,7 @@ from .errors import BadControl
 from .expand import MAX_CONTROLS, Variables, has_placeholder, substitute, unknown_placeholders, variables_of
 from .law import DB_TABLE
 from .mistakes import Mistakes, did_you_mean, explain, key_names, listed, read_model, where_text
+from .port import PortKind
 from .surface import Placement
 
 _MOMENTARY = ("bool", "int", "float")
@@ -94,24 +95,24 @@ _WORD_HINTS: dict[str, dict[str, str]] = {
 class ControlReader:
     """Reads the ``[[control]]`` tables of one file, one after another.
 
-    ``peers`` maps each port's table to the names of its peers, ``bindings`` to the model of a
-    binding, ``unbuilt`` names tables that will be ports one day. ``pages`` is None where the file
-    has no ``[[page]]``: then any name makes its page.
+    ``peers`` maps each port's table to its peers' settings by name, None where they are wrong.
+    ``unbuilt`` names tables that will be ports one day. ``pages`` is None where the file has no
+    ``[[page]]``: then any name makes its page.
     """
 
     def __init__(
         self,
         mistakes: Mistakes,
-        bindings: Mapping[str, type[BaseModel]],
-        peers: Mapping[str, Sequence[str]],
+        registry: Mapping[str, PortKind],
+        peers: Mapping[str, Mapping[str, BaseModel | None]],
         pages: Sequence[str] | None,
         unbuilt: Iterable[str],
     ) -> None:
         self._mistakes = mistakes
-        self._models = bindings
+        self._kinds = registry
         self._peers = peers
         self._pages = pages
-        self._unbuilt = frozenset(unbuilt) - bindings.keys()
+        self._unbuilt = frozenset(unbuilt) - registry.keys()
         self._paths: dict[str, Keys] = {}
         self._made = 0
         self.placements: list[Placement] = []
@@ -119,7 +120,7 @@ class ControlReader:
         """By table and peer: path → bindings."""
         self.excluded: dict[tuple[str, str], set[str]] = {}
         """By table and peer: paths that this peer is left out of."""
-        binding_keys = {key: table for table in bindings for key in key_names(bindings[table])}
+        binding_keys = {key: table for table in registry for key in key_names(registry[table].binding)}
         own_keys = frozenset(key_names(ControlTable))
         self._control_hints = _KEY_HINTS | {
             key: f"it belongs to a binding: write it below [control.{table}.{next(iter(peers[table]), 'NAME')}]"
@@ -139,7 +140,7 @@ class ControlReader:
         template = {key: value for key, value in template.items() if key not in ("repeat", "each")}
         if not copies.found:
             for key, value in template.items():
-                unknown_placeholders(value, rows[0], copies.report, (key,), keep=key in self._models)
+                unknown_placeholders(value, rows[0], copies.report, (key,), keep=key in self._kinds)
             if len(rows) > 1 and isinstance(template.get("path"), str) and not has_placeholder(template["path"]):
                 example = f"{{{next(iter(rows[0]))}}}"
                 copies.report(("path",), f"has no {example}: all {len(rows)} copies would be one control")
@@ -152,7 +153,7 @@ class ControlReader:
     def _read_copy(self, template: dict[str, Any], row: Variables, copies: _Copies, *, is_whole: bool) -> None:
         """Read one copy. ``is_whole`` is false where the placeholders are wrong: then it is only checked."""
         table = substitute(template, row)
-        ports = {key: table.pop(key) for key in [*self._models, *self._unbuilt] if key in table}
+        ports = {key: table.pop(key) for key in [*self._kinds, *self._unbuilt] if key in table}
         parsed, said = read_model(ControlTable, table, _INSTEAD, self._control_hints)
         for relative, message, hint in said:
             copies.report(relative, message, _word_hint(relative, table) or hint)
@@ -165,7 +166,7 @@ class ControlReader:
             if port in self._unbuilt:
                 copies.report((port,), "is not built yet")
             else:
-                self._bind(port, peers, parsed.path, copies)
+                self._bind(port, peers, parsed.path, control, copies)
 
     def _take_path(self, path: str, copies: _Copies) -> None:
         if path == RESERVED or path.startswith(RESERVED + "/"):
@@ -196,7 +197,7 @@ class ControlReader:
         if control is not None:
             self.placements.append(Placement(control, pages, table.group or "", table.order, table.span, table.size))
 
-    def _bind(self, port: str, peers: Any, path: str, copies: _Copies) -> None:
+    def _bind(self, port: str, peers: Any, path: str, control: Control | None, copies: _Copies) -> None:
         if not isinstance(peers, dict):
             copies.report((port,), f"must be tables, one for each peer: [control.{port}.{self._example(port)}]")
             return
@@ -207,34 +208,46 @@ class ControlReader:
             elif written is False:
                 self.excluded.setdefault((port, peer), set()).add(path)
             elif isinstance(written, dict):
-                self._add_bindings(port, peer, path, [(keys, written)], copies)
+                self._add_bindings(port, peer, path, control, [(keys, written)], copies)
             elif isinstance(written, list) and all(isinstance(item, dict) for item in written):
                 self._add_bindings(
-                    port, peer, path, [((*keys, index), item) for index, item in enumerate(written)], copies
+                    port, peer, path, control, [((*keys, index), item) for index, item in enumerate(written)], copies
                 )
             else:
                 copies.report(keys, "must be a table, or false to leave the peer out")
 
     def _add_bindings(
-        self, port: str, peer: str, path: str, written: Sequence[tuple[Keys, Any]], copies: _Copies
+        self,
+        port: str,
+        peer: str,
+        path: str,
+        control: Control | None,
+        written: Sequence[tuple[Keys, Any]],
+        copies: _Copies,
     ) -> None:
-        model = self._models[port]
+        kind, settings = self._kinds[port], self._peers[port][peer]
+        model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
         hints = dict.fromkeys(self._own_keys - set(key_names(model)), above)
         made = []
         for keys, table in written:
             try:
-                made.append(model.model_validate(table))
+                binding = model.model_validate(table)
             except ValidationError as exc:
                 for relative, message, hint in explain(model, table, exc, hints):
                     copies.report((*keys, *relative), message, hint)
+                continue
+            made.append(binding)
+            if kind.check_binding is not None and settings is not None and control is not None:
+                for key, message in kind.check_binding(settings, binding, control):
+                    copies.report((*keys, key), message)
         if made:
             self.bindings.setdefault((port, peer), {})[path] = tuple(made)
 
     def _no_peer(self, port: str, peer: str) -> tuple[str, str]:
         if peer in self._own_keys:
             return "unknown key", f"it belongs to the control: move it above [control.{port}]"
-        if peer in key_names(self._models[port]):
+        if peer in key_names(self._kinds[port].binding):
             return "unknown key", f"it belongs to a binding: write it below [control.{port}.{self._example(port)}]"
         known = self._peers[port]
         near = did_you_mean(peer, known)

@@ -234,7 +234,7 @@ class ControlTable(Table):
     pages: NameList | None = setting(None, "The pages it stands on; `[]` for none.", shown="the first page")
     group: Name | None = setting(None, "Controls of one group stand together; in `strips` a group is a strip.")
     order: Number = setting(0, "Lower ones come first; equal ones as in the file.")
-    span: Span = setting((1, 1), "Cells of a grid that it fills, `[columns, rows]`.")
+    span: Span | None = setting(None, "Cells of a grid that it fills, `[columns, rows]`.", shown="by widget and size")
     size: Annotated[Size, BeforeValidator(_size)] = setting("m", "How big it is drawn: `s`, `m` or `l`.")
     repeat: int | None = setting(
         None, "Makes this many of it: `{n}` in its texts is 1, 2, …; `{n0}` is 0, 1, ….", ge=1, le=MAX_CONTROLS

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from .control import Control
 from .errors import BridgeError
 from .store import Store
 
@@ -77,6 +78,10 @@ class PortKind:
     binding: type[BaseModel]
     open: Callable[[Sequence[Peer], PortContext], Sequence[Port]]
     """Builds the ports of all peers of this kind; opens nothing yet."""
+    check_peers: Callable[[Sequence[Any]], Iterable[tuple[int, str, str]]] | None = None
+    """(index, key, message) of each mistake that needs several of its tables to be seen."""
+    check_binding: Callable[[Any, Any, Control], Iterable[tuple[str, str]]] | None = None
+    """``check_binding(settings, binding, control)``: (key, message) of each way in which it does not suit the control."""
 
 
 async def supervise(

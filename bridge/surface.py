@@ -36,7 +36,7 @@ class Placement:
     pages: tuple[str, ...] | None = None
     group: str = ""
     order: float = 0
-    span: tuple[int, int] = (1, 1)
+    span: tuple[int, int] | None = None
     size: Size = "m"
 
 
@@ -47,14 +47,15 @@ class Item:
     path: str
     widget: Widget | None = None
     """None where it is the kind's own."""
-    span: tuple[int, int] = (1, 1)
+    span: tuple[int, int] | None = None
+    """Cells of a grid, (columns, rows); None where the widget decides."""
     size: Size = "m"
 
     def to_wire(self) -> dict[str, Any]:
         wire: dict[str, Any] = {"path": self.path}
         if self.widget is not None:
             wire["widget"] = self.widget
-        if self.span != (1, 1):
+        if self.span is not None:
             wire["span"] = list(self.span)
         if self.size != "m":
             wire["size"] = self.size
@@ -68,7 +69,7 @@ class Group:
     name: str
     items: tuple[Item, ...]
     color: str | None = None
-    """The colour that all of its coloured controls share."""
+    """The colour that all of its controls share; None where they differ."""
 
     def to_wire(self) -> dict[str, Any]:
         wire: dict[str, Any] = {"name": self.name}
@@ -140,7 +141,7 @@ def _page(setting: PageSetting, placements: Sequence[Placement]) -> Page:
 
 
 def _group(name: str, members: Sequence[Placement]) -> Group:
-    colors = {member.control.color for member in members} - {None}
+    colors = {member.control.color for member in members}
     return Group(name, tuple(_item(member) for member in members), colors.pop() if len(colors) == 1 else None)
 
 
