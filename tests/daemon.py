@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -35,9 +35,8 @@ class DaemonError(Exception):
 class Daemon:
     """One running daemon. `url` ends with a slash; `ws_url` is its WebSocket."""
 
-    def __init__(self, process: subprocess.Popen[bytes], config: Path, out: Path, err: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
         self.process = process
-        self.config = config
         self._out = out
         self._err = err
         self.http_port = 0
@@ -45,25 +44,30 @@ class Daemon:
     @classmethod
     @contextmanager
     def start(
-        cls, config: str | Path, tmp_path: Path, *args: str, env: Mapping[str, str] | None = None, stop: bool = True
+        cls,
+        config: str | Path | None,
+        tmp_path: Path,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        stop: bool = True,
+        program: Sequence[str] = (sys.executable, "-m", "bridge"),
     ) -> Iterator[Self]:
-        """Run a daemon on this config (text, or a file) on a free HTTP port of 127.0.0.1 until the block ends.
+        """Run a daemon on this config (text, a file, None: its own) on a free HTTP port of 127.0.0.1 until the block ends.
 
         At the end it is sent SIGTERM and must exit with 0, unless it has ended before or `stop` is false (killed).
+        `env` is added to the environment; `program` is another stagebridge than this checkout's.
         """
+        path = tmp_path / "config.toml" if isinstance(config, str) else config
         if isinstance(config, str):
-            path = tmp_path / "config.toml"
-            path.write_text(config, encoding="utf-8")
-        else:
-            path = config
+            (tmp_path / "config.toml").write_text(config, encoding="utf-8")
         out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
-        command = [sys.executable, "-m", "bridge", "run", str(path), "--host", "127.0.0.1", "--port", "0", *args]
+        command = [*program, "run", *([str(path)] if path else []), "--host", "127.0.0.1", "--port", "0", *args]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=environment, cwd=tmp_path
             )
-        daemon = cls(process, path, out, err)
+        daemon = cls(process, out, err)
         try:
             daemon._wait_ready()
             yield daemon
