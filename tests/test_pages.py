@@ -1,0 +1,89 @@
+"""``bridge.pages``: what people's own pages declare."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from bridge.pages import MAX_PAGE_BYTES, build, declared_controls, scan
+
+ROOT = Path(__file__).parent.parent
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "sync-inputs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+def test_an_element_declares_what_the_shared_vectors_say(vector):
+    found = scan(vector["html"])
+    assert found.controls == [build(descriptor) for descriptor in vector["controls"]]
+    assert len(found.problems) == vector.get("problems", 0), found.problems
+
+
+def test_a_problem_names_the_element_and_what_helps():
+    found = scan('<input class="sync" type="range"><input class="sync" id="gain" type="range" max="0.5">')
+    assert found.problems == [
+        "<input>: needs an id, a name or a data-path",
+        '/gain: with step 1 there is nothing between min and max; write step="any"',
+    ]
+
+
+def test_declared_controls_belong_to_the_page():
+    assert [control.owner for control in scan('<input class="sync" id="a">').controls] == ["page"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "",
+        "<",
+        "<input",
+        '<input class="sync',
+        "<select class=sync id=a><option>x",
+        "<textarea class=sync id=a>\n<b",
+        "&#x;",
+    ],
+)
+def test_broken_html_raises_nothing(html):
+    scan(html)
+
+
+def test_the_first_page_by_name_has_a_path(tmp_path):
+    (tmp_path / "b.html").write_text('<input class="sync" id="x" type="range" max="99"><input class="sync" id="y">')
+    (tmp_path / "a.html").write_text('<input class="sync" id="x" type="range" max="50">')
+    (tmp_path / "notes.txt").write_text('<input class="sync" id="z">')
+    found = list(declared_controls(tmp_path))
+    assert [(control.path, control.range) for control in found] == [("/x", (0, 50)), ("/y", None)]
+
+
+def test_pages_in_folders_count_too(tmp_path):
+    (tmp_path / "set2").mkdir()
+    (tmp_path / "set2" / "a.html").write_text('<input class="sync" id="x">')
+    assert [control.path for control in declared_controls(tmp_path)] == ["/x"]
+
+
+def test_a_problem_is_logged_with_its_file(tmp_path, caplog):
+    (tmp_path / "a.html").write_text('<input class="sync" type="password" id="p">')
+    with caplog.at_level(logging.WARNING):
+        assert list(declared_controls(tmp_path)) == []
+    assert caplog.messages == ['a.html: /p: an input of type "password" cannot be synced']
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path, caplog):
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "huge.html").write_bytes(b" " * (MAX_PAGE_BYTES + 1))
+    (tmp_path / "latin.html").write_bytes('<input class="sync" id="ok" value="\xe4">'.encode("latin-1"))
+    with caplog.at_level(logging.WARNING):
+        assert [control.path for control in declared_controls(tmp_path)] == ["/ok"]
+    assert len(caplog.messages) == 2
+    assert list(declared_controls(tmp_path / "nowhere")) == []
+
+
+def test_the_example_page_declares_its_two_sliders_and_its_text():
+    html = (ROOT / "pages" / "sliders.html").read_text(encoding="utf-8")
+    found = scan(html)
+    assert found.problems == []
+    assert [(control.path, control.kind, control.range, control.default) for control in found.controls] == [
+        ("/slider1", "int", (0, 50), 25),
+        ("/slider2", "int", (0, 50), 0),
+        ("/txt1", "string", None, ""),
+    ]
