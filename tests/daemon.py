@@ -52,7 +52,7 @@ class Daemon:
         stop: bool = True,
         program: Sequence[str] = (sys.executable, "-m", "bridge"),
     ) -> Iterator[Self]:
-        """Run a daemon on this config (text, a file, None: its own) on a free HTTP port of 127.0.0.1 until the block ends.
+        """Run a daemon on this config (text, a file, None: its own), on a free port of 127.0.0.1, until the block ends.
 
         At the end it is sent SIGTERM and must exit with 0, unless it has ended before or `stop` is false (killed).
         `env` is added to the environment; `program` is another stagebridge than this checkout's.

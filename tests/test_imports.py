@@ -15,9 +15,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 ROWS = [
     {"errors"},
     {"law", "osccodec", "oscpattern", "midicodec", "resources", "assets", "log", "net", "systemd"},
-    {"control"},
+    {"control", "oscsettings"},
     {"store"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind"},
     {"configfile", "frames", "remote"},
     {"mistakes", "expand"},
     {"configtables"},

@@ -145,7 +145,8 @@ def test_the_process_of_another_user_is_named_by_its_user() -> None:
         pytest.skip("needs root to become another user")
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = (
-            "import os, pwd; from bridge import net; net.holder_of(1, 'tcp'); os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "import os, pwd; from bridge import net; net.holder_of(1, 'tcp'); os.setgroups([])\n"
+            "os.setgid(65534); os.setuid(65534)\n"
             f"print(net.holder_of({server.getsockname()[1]}, 'tcp'))"
         )
         answer = subprocess.run(
