@@ -44,10 +44,13 @@ class Asset:
 
 
 class Assets:
-    """The files below one folder. A file that is edited is read again at its next request."""
+    """The files below one folder. A file that is edited is read again at its next request.
+
+    ``find`` reads the disk: call it off the event loop, from one thread at a time.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+        self.root = root
         self._cache: OrderedDict[Path, Asset] = OrderedDict()
 
     def find(self, path: str) -> Asset | None:
@@ -59,8 +62,9 @@ class Assets:
         if any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
             return None
         try:
-            file = self.root.joinpath(*parts).resolve()
-            if not file.is_relative_to(self.root) or not file.is_file():
+            root = self.root.resolve()
+            file = root.joinpath(*parts).resolve()
+            if not file.is_relative_to(root) or not file.is_file():
                 return None
             stat = file.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)

@@ -81,7 +81,7 @@ class Frames:
         message["resumed"] = resumed
         if resumed:
             return [_encode(message)]
-        message["surface"] = store.surface or {"pages": []}
+        message |= {"surface": store.surface or {"pages": []}, "controls": [], "values": []}
         delta = store.since(0, store.trigger_sequence, now)
         delta.removed, delta.surface = [], None
         return self._parts(message, delta, keys, partial_revision=0)

@@ -142,7 +142,7 @@ class Site:
         if path == "":
             listing = await asyncio.to_thread(_listing, self._pages.root)
             return web.Response(text=listing, content_type="text/html")
-        raise web.HTTPNotFound(text=f"no page {path[:100]} in {self._pages.root.name}/\n")
+        raise web.HTTPNotFound(text="no such page; those that there are stand at /pages/\n")
 
     # REST
 

@@ -31,11 +31,6 @@ PASS_SHARE = 2.0
 SLICE_S = 0.002
 """A pass gives the loop back after so long and goes on in its next turn."""
 METER_GAP_S = 1 / 30
-TICK_S = 0.25
-PING_AFTER_S = 1.0
-SILENT_S = 3.0
-"""Heart-beat time-out: a socket that was silent for so long is aborted."""
-HELLO_S = 5.0
 CLOSE_S = 1.0
 """How long a browser may take to answer Close before its socket is dropped."""
 REPLACED = 4001
@@ -44,10 +39,19 @@ REPLACED = 4001
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one hub allows. ``client_timeout_s``: a socket that takes nothing for so long is closed."""
+    """What one hub allows. Times in seconds."""
 
     clients: int = 2000
+    silent_s: float = 3.0
+    """Heart-beat time-out: a socket that was silent for so long is aborted."""
+    ping_after_s: float = 1.0
+    """A browser that was quiet for so long is pinged."""
     client_timeout_s: float = 10.0
+    """A socket that takes nothing for so long is aborted."""
+    hello_s: float = 5.0
+    """How long a connection may take to say hello."""
+    check_s: float = 0.25
+    """How often all this is looked at."""
 
 
 class Connection:
@@ -71,6 +75,11 @@ class Connection:
     def buffered(self) -> int:
         """Bytes that the kernel has not taken yet."""
         return self._transport.get_write_buffer_size()
+
+    @property
+    def quiet_since(self) -> float:
+        """When it was last heard, or asked whether it is there."""
+        return max(self.heard_at, self.pinged_at)
 
     def write(self, data: bytes) -> None:
         """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
@@ -322,22 +331,23 @@ class Hub:
     # Time
 
     async def _tick(self) -> None:
-        """Every TICK_S: drop the silent and the stuck, ping the quiet."""
+        """Drop the silent and the stuck, ping the quiet."""
+        limits = self.limits
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(limits.check_s)
             now = self._clock()
             for connection in list(self._connections.values()):
                 session = connection.session
-                if now - connection.heard_at > SILENT_S:
-                    log.info("browser %s: silent for %.0f s, dropped", session.origin.target, SILENT_S)
+                name = session.origin.target
+                if now - connection.heard_at > limits.silent_s:
+                    log.info("browser %s: silent for %.0f s, dropped", name, limits.silent_s)
                     connection.abort()
-                elif connection.is_stuck(now, self.limits.client_timeout_s):
-                    timeout_s = self.limits.client_timeout_s
-                    log.info("browser %s: took nothing for %.0f s, dropped", session.origin.target, timeout_s)
+                elif connection.is_stuck(now, limits.client_timeout_s):
+                    log.info("browser %s: took nothing for %.0f s, dropped", name, limits.client_timeout_s)
                     connection.abort()
-                elif not session.welcomed and now - connection.opened_at > HELLO_S:
+                elif not session.welcomed and now - connection.opened_at > limits.hello_s:
                     connection.abort()
-                elif now - max(connection.heard_at, connection.pinged_at) > PING_AFTER_S and connection.buffered == 0:
+                elif connection.buffered == 0 and now - connection.quiet_since > limits.ping_after_s:
                     connection.ping(now)
 
 

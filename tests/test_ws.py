@@ -1,0 +1,299 @@
+import asyncio
+import contextlib
+import json
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from bridge.control import Control
+from bridge.messages import MAX_MESSAGE_BYTES
+from bridge.store import Entry, Origin
+from bridge.ws import Limits
+from tests.server import Client, Server
+
+OSC = Origin("osc", "max")
+QUICK = Limits(clients=8, silent_s=0.8, ping_after_s=0.2, client_timeout_s=0.5, hello_s=0.3, check_s=0.05)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with Server.start(tmp_path, limits=QUICK) as server:
+        yield server
+
+
+def add(server: Server, path: str, **fields: object) -> Entry:
+    return server.store.add(Control(path=path, **fields), now=0.0)  # type: ignore[arg-type]
+
+
+def change(server: Server, entry: Entry, value: object) -> None:
+    server.store.set(entry, value, OSC, asyncio.get_running_loop().time())
+
+
+async def until(condition: object) -> None:
+    while not condition():  # type: ignore[operator]
+        await asyncio.sleep(0.005)
+
+
+async def test_a_change_reaches_every_browser(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as one, Client.connect(server.ws_url) as two:
+        change(server, fader, 0.5)
+        assert await one.hear() == {"type": "update", "rev": 2, "values": [[fader.id, 0.5]]}
+        assert await two.hear() == {"type": "update", "rev": 2, "values": [[fader.id, 0.5]]}
+
+
+async def test_aiohttps_client_is_understood_too(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.ws_url, protocols=["stagebridge.v1"]) as ws,
+    ):
+        assert ws.protocol == "stagebridge.v1"
+        await ws.send_json({"type": "hello"})
+        assert (await ws.receive_json())["values"] == [[fader.id, 0.0]]
+        await ws.send_json({"type": "set", "n": 1, "values": [["/fader", 0.25]]})
+        assert (await ws.receive_json())["values"] == [[fader.id, 0.25]]
+        assert await ws.receive_json() == {"type": "applied", "n": 1}
+
+
+async def test_a_set_reaches_the_other_browser(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as one, Client.connect(server.ws_url) as two:
+        await one.say("set", n=1, t=0, values=[[fader.id, 0.75]])
+        await two.hear_value(fader.id, 0.75)
+        await one.hear_until("applied", n=1)
+        assert one.values[fader.id] == 0.75
+
+
+async def test_a_late_browser_sees_the_truth(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as one:
+        await one.say("set", n=1, values=[[fader.id, 0.75]])
+        await one.hear_until("applied", n=1)
+    async with Client.connect(server.ws_url) as two:
+        assert two.welcome["values"] == [[fader.id, 0.75]]
+
+
+async def test_a_flood_is_merged_and_ends_on_the_last_values(server: Server) -> None:
+    faders = [add(server, f"/fader/{n}") for n in range(64)]
+    async with Client.connect(server.ws_url) as client:
+        for step in range(1, 101):
+            for fader in faders:
+                change(server, fader, step / 100)
+            await asyncio.sleep(0.001)
+        updates = 0
+        while not all(client.values.get(fader.id) == 1.0 for fader in faders):
+            updates += (await client.hear())["type"] == "update"
+        assert updates < 60
+
+
+async def test_two_hundred_simultaneous_writes_end_with_one_truth(server: Server) -> None:
+    fader = add(server, "/fader", range=(0, 1000))
+    chance = random.Random(1)
+    agreed = 0
+    async with Client.connect(server.ws_url) as one, Client.connect(server.ws_url) as two:
+        for n in range(1, 201):
+            await asyncio.gather(
+                one.say("set", n=n, values=[[fader.id, chance.uniform(0, 1000)]]),
+                two.say("set", n=n, values=[[fader.id, chance.uniform(0, 1000)]]),
+            )
+            await asyncio.gather(one.hear_until("applied", n=n), two.hear_until("applied", n=n))
+            for client in (one, two):
+                while client.values[fader.id] != fader.value:
+                    await client.hear()
+            agreed += one.values[fader.id] == two.values[fader.id] == fader.value
+    assert agreed == 200
+
+
+async def test_meters_are_sent_live_to_who_shows_them(server: Server) -> None:
+    meter = add(server, "/level", kind="meter")
+    async with Client.connect(server.ws_url) as client:
+        assert client.welcome["values"] == []
+        await client.say("show", ids=[meter.id])
+        await client.say("ping", t=1)
+        await client.hear_until("pong")
+        for level in range(60):
+            change(server, meter, -level)
+        message = await client.hear_until("meters")
+        assert message == {"type": "meters", "values": [[meter.id, -59.0]]}
+
+
+async def test_a_new_connection_of_a_page_ends_the_older(server: Server) -> None:
+    flash = add(server, "/flash", kind="bool", momentary=True)
+    async with Client.connect(server.ws_url, page="b81f") as ghost:
+        await ghost.say("touch", ids=[flash.id])
+        await ghost.say("set", n=1, values=[[flash.id, True]])
+        await ghost.hear_until("applied")
+        async with Client.connect(server.ws_url, page="b81f") as client:
+            await client.hear_value(flash.id, False)
+            assert await ghost.hear_close() == 4001
+            assert len(server.hub) == 1
+
+
+async def test_same_page_with_another_token_is_another_device(server: Server) -> None:
+    async with (
+        Client.connect(server.ws_url, page="b81f", token="a"),
+        Client.connect(server.ws_url, page="b81f", token="b"),
+    ):
+        assert len(server.hub) == 2
+
+
+async def test_a_lost_browser_releases_what_it_holds(server: Server) -> None:
+    flash = add(server, "/flash", kind="bool", momentary=True)
+    async with Client.connect(server.ws_url) as client:
+        await client.say("touch", ids=[flash.id])
+        await client.say("set", n=1, values=[[flash.id, True]])
+        await client.hear_until("applied")
+        client.socket.transport.abort()
+        await until(lambda: flash.value is False)
+    assert not flash.holders
+
+
+async def test_a_silent_browser_is_dropped_within_the_heart_beat(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    await upgrade(reader, writer)
+    writer.write(client_frame(b'{"type":"hello"}'))
+    started = asyncio.get_running_loop().time()
+    with contextlib.suppress(ConnectionError):
+        while await reader.read(65536):  # pings come; nobody answers
+            pass
+    assert 0.7 < asyncio.get_running_loop().time() - started < 2.0
+    await until(lambda: len(server.hub) == 0)
+    writer.close()
+
+
+async def test_a_client_that_only_answers_pings_stays(server: Server) -> None:
+    async with Client.connect(server.ws_url) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await client.hear()
+        assert len(server.hub) == 1
+
+
+async def test_a_client_that_takes_nothing_is_closed(server: Server) -> None:
+    texts = [add(server, f"/text/{n}", kind="string", max_length=10000) for n in range(24)]
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=raw)
+    await upgrade(reader, writer)
+    writer.write(client_frame(b'{"type":"hello","acks":false}'))
+    await until(lambda: len(server.hub) == 1)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    step = 0
+    async with asyncio.timeout(10):
+        while len(server.hub):
+            step += 1
+            for text in texts:
+                change(server, text, f"{step:05}" * 2000)
+            writer.write(client_frame(b'{"type":"ping","t":1}'))  # alive, and not reading
+            await asyncio.sleep(0.02)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x82\x84\0\0\0\0abcd", 1003),  # binary
+        (b"\x81\x84\0\0\0\0\xff\xfe\xfd\xfc", 1007),  # not UTF-8
+        (b"\xf1\x84\0\0\0\0abcd", 1002),  # reserved bits
+        (b"\x81\xff" + struct.pack(">Q", 1 << 30) + b"\0\0\0\0" + b"x" * 100, 1009),  # 1 GB announced
+        (b"\x81\xff" + struct.pack(">Q", MAX_MESSAGE_BYTES + 1) + b"\0\0\0\0" + b"x" * (MAX_MESSAGE_BYTES + 1), 1009),
+    ],
+)
+async def test_malformed_frames_end_that_connection_alone(server: Server, frame: bytes, code: int) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as other:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await upgrade(reader, writer)
+        writer.write(client_frame(b'{"type":"hello"}'))
+        await until(lambda: len(server.hub) == 2)
+        writer.write(frame)
+        async with asyncio.timeout(5):
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while chunk := await reader.read(65536):
+                    answer += chunk
+        assert b"\x88" in answer
+        at = answer.rindex(b"\x88")
+        assert struct.unpack(">H", answer[at + 2 : at + 4]) == (code,)
+        writer.close()
+        await until(lambda: len(server.hub) == 1)
+        change(server, fader, 0.5)
+        await other.hear_value(fader.id, 0.5)
+
+
+async def test_who_never_says_hello_is_dropped(server: Server) -> None:
+    async with asyncio.timeout(8), connect(server.ws_url, proxy=None) as silent:
+        with pytest.raises(ConnectionClosed):
+            await silent.recv()
+
+
+async def test_there_is_a_limit_of_browsers(server: Server) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(8):
+            await stack.enter_async_context(Client.connect(server.ws_url))
+        with pytest.raises(InvalidStatus) as refused:
+            await stack.enter_async_context(Client.connect(server.ws_url))
+        assert refused.value.response.status_code == 503
+
+
+async def test_a_thousand_sockets_opened_and_dropped_leave_nothing(server: Server) -> None:
+    fader = add(server, "/fader")
+    for _ in range(20):
+        pairs = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)))
+        for number, (_, writer) in enumerate(pairs):
+            if number % 2:
+                writer.write(UPGRADE if number % 3 else UPGRADE[:40])
+        for _, writer in pairs:
+            writer.transport.abort()
+    await until(lambda: len(server.hub) == 0)
+    async with Client.connect(server.ws_url) as client:
+        change(server, fader, 0.5)
+        await client.hear_value(fader.id, 0.5)
+
+
+async def test_closing_tells_every_browser_that_the_server_goes(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        async with Server.start(tmp_path) as server:
+            clients = [await stack.enter_async_context(Client.connect(server.ws_url)) for _ in range(3)]
+        for client in clients:
+            assert await client.hear_close() == 1001
+
+
+async def test_browsers_at_one_revision_get_the_same_bytes(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(Client.connect(server.ws_url)) for _ in range(8)]
+        for client in clients:
+            await client.say("ping", t=1)
+            await client.hear_until("pong")
+        change(server, fader, 0.125)
+        texts = {await client.socket.recv() for client in clients}
+        assert [json.loads(text) for text in texts] == [{"type": "update", "rev": 2, "values": [[fader.id, 0.125]]}]
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(UPGRADE)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+
+
+def client_frame(payload: bytes) -> bytes:
+    """A masked text frame; a mask of zeros leaves the payload as it is."""
+    size = len(payload)
+    head = bytes([0x81, 0x80 | size]) if size < 126 else b"\x81\xfe" + struct.pack(">H", size)
+    return head + b"\0\0\0\0" + payload
