@@ -26,6 +26,7 @@ from .surface import Layout, PageSetting, Surface, build_surface
 
 NOT_BUILT = ("state", "midi", "access", "bank")
 """Tables of later versions: said so, instead of "unknown"."""
+PORTS_NOT_BUILT = ("midi",)
 
 _SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable}
 _MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable}
@@ -122,7 +123,7 @@ class _Reader:
             self.registry,
             {table: self.names_of(table) | peers[table] for table in self.registry},
             [page.name for page in pages] if "page" in self.data else None,
-            NOT_BUILT,
+            PORTS_NOT_BUILT,
         )
         for index, table in enumerate(self.tables("control")):
             controls.read(("control", index), table)
@@ -165,7 +166,7 @@ class _Reader:
         """The table ``[name]``, its defaults where it is absent, None when something was reported."""
         raw = self.data.get(name, {})
         if not isinstance(raw, dict):
-            self.mistakes.add((name,), f"must be one table: write [{name}]", value=None)
+            self.mistakes.add((name,), f"must be one table: write [{name}]")
             return None
         return self.model((name,), model, raw, {})
 
@@ -241,6 +242,9 @@ class _Reader:
                 return path.resolve()
             siblings = [each.name for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
         except (OSError, RuntimeError, ValueError):  # a NUL in the name, ~nobody, no permission
+            self.mistakes.add(keys, "cannot be used as a folder")
+            return None
+        if not str(path).isprintable():
             self.mistakes.add(keys, "cannot be used as a folder")
             return None
         near = difflib.get_close_matches(path.name, siblings, n=1)

@@ -304,8 +304,9 @@ def _control(table: ControlTable, wrong: Collection[str | int], copies: _Copies)
         _drop(fields, str(key))
     _check_fitting(fields, copies)
     if fields.get("curve") == "db" and "range" not in fields:
-        points = fields.get("table", DB_TABLE)
-        fields["range"] = (points[0][1], points[-1][1])
+        levels = [level for _, level in fields.get("table", DB_TABLE)]
+        if levels and min(levels) < max(levels):
+            fields["range"] = (min(levels), max(levels))
     while True:
         try:
             control = Control(**fields)

@@ -6,6 +6,7 @@ What depends on more than one key is checked in ``control`` and ``config``. Port
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,7 @@ MAX_SPAN = 12  # grid cells
 MAX_COLUMNS = 24
 MAX_NAME = 60  # characters of a page's or a group's name
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
@@ -72,8 +73,11 @@ def _value(raw: Any) -> Any:
 
 
 def _host(raw: str) -> str:
-    if not _HOST.fullmatch(raw):
-        raise ValueError("must be an address or a host name, without port")
+    try:
+        if not _HOST.fullmatch(raw):
+            ipaddress.IPv6Address(raw)
+    except ValueError:
+        raise ValueError("must be an address or a host name, without port") from None
     return raw
 
 

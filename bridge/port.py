@@ -81,7 +81,7 @@ class PortKind:
     check_peers: Callable[[Sequence[Any]], Iterable[tuple[int, str, str]]] | None = None
     """(index, key, message) of each mistake that needs several of its tables to be seen."""
     check_binding: Callable[[Any, Any, Control], Iterable[tuple[str, str]]] | None = None
-    """``check_binding(settings, binding, control)``: (key, message) of each way in which it does not suit the control."""
+    """``check_binding(settings, binding, control)``: (key, message) of each way in which they do not fit."""
 
 
 async def supervise(
