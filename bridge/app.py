@@ -138,7 +138,7 @@ class Bridge:
 
     async def _declare_pages(self) -> None:
         """Inputs of people's own pages exist from the start: OSC works before any browser has come."""
-        for control in await asyncio.to_thread(declared_controls, self.pages_dir):
+        for control in await asyncio.to_thread(lambda: list(declared_controls(self.pages_dir))):
             try:
                 self.store.add(control, now=self.clock())
             except ControlError as exc:

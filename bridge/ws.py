@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ PASS_SHARE = 2.0
 SLICE_S = 0.002
 """A pass gives the loop back after so long and goes on in its next turn."""
 METER_GAP_S = 1 / 30
+SEND_BUFFER_BYTES = 128 * 1024
+"""Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
 CLOSE_S = 1.0
 """How long a browser may take to answer Close before its socket is dropped."""
 REPLACED = 4001
@@ -57,19 +60,19 @@ class Limits:
 class Connection:
     """One socket and its session."""
 
-    def __init__(self, session: Session, socket: web.WebSocketResponse, transport: asyncio.Transport, now: float):
+    def __init__(self, session: Session, ws: web.WebSocketResponse, transport: asyncio.Transport, now: float):
         self.session = session
         self.opened_at = now
         self.heard_at = now
         self.pinged_at = now
-        self._socket = socket
+        self._ws = ws
         self._transport = transport
         self._stuck_since = now
         self._stuck_bytes = 0
 
     @property
     def is_open(self) -> bool:
-        return not (self._socket.closed or self._transport.is_closing())
+        return not (self._ws.closed or self._transport.is_closing())
 
     @property
     def buffered(self) -> int:
@@ -102,7 +105,7 @@ class Connection:
         self._transport.abort()
 
     async def close(self, code: int, reason: str) -> None:
-        await self._socket.close(code=code, message=reason.encode())
+        await self._ws.close(code=code, message=reason.encode())
 
 
 class Hub:
@@ -153,21 +156,22 @@ class Hub:
         """Serve one browser until it goes."""
         if self._closing or len(self._connections) >= self.limits.clients:
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
-        socket = web.WebSocketResponse(
+        ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), autoping=False, compress=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_S
         )
-        await socket.prepare(request)
+        await ws.prepare(request)
         transport = request.transport
         if transport is None:
-            return socket
+            return ws
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         session = Session(self.shared, f"c{next(self._numbers)}")
-        connection = Connection(session, socket, transport, self._clock())
+        connection = Connection(session, ws, transport, self._clock())
         self._connections[session.client] = connection
         try:
-            await self._listen(connection, socket)
+            await self._listen(connection, ws)
         finally:
             self._forget(connection)
-        return socket
+        return ws
 
     async def close(self) -> None:
         """Let no more browsers in, release what they hold, close each with 1001 (going away)."""
@@ -193,10 +197,10 @@ class Hub:
 
     # In
 
-    async def _listen(self, connection: Connection, socket: web.WebSocketResponse) -> None:
+    async def _listen(self, connection: Connection, ws: web.WebSocketResponse) -> None:
         session = connection.session
         while True:
-            message = await socket.receive()
+            message = await ws.receive()
             now = connection.heard_at = self._clock()
             if message.type is WSMsgType.TEXT:
                 was_welcomed, shown = session.welcomed, session.shown
@@ -214,7 +218,7 @@ class Hub:
                     self._wake_meters()
             elif message.type is WSMsgType.PING:
                 if connection.buffered == 0:
-                    await socket.pong(message.data)
+                    await ws.pong(message.data)
             elif message.type is WSMsgType.BINARY:
                 await connection.close(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
                 return
