@@ -1,0 +1,86 @@
+// What all elements share: tokens with their fall-backs, the name row, the value box, and the states.
+
+export const shared = `
+:host {
+  --bg: var(--sb-bg, #0b0d10);
+  --panel: var(--sb-panel, #161a20);
+  --track: var(--sb-track, #2a313a);
+  --edge: var(--sb-edge, #76828f);
+  --text: var(--sb-text, #f4f6f8);
+  --text2: var(--sb-text2, #b6c0cb);
+  --accent: var(--sb-fill, #4db5ff);
+  --other: var(--sb-other, #ffb224);
+  --ok: var(--sb-ok, #3dd68c);
+  --bad: var(--sb-bad, #ff6369);
+  --warn: var(--sb-warn, #ffe047);
+  --ink: var(--sb-ink, #0b0d10);
+  display: inline-block;
+  box-sizing: border-box;
+  position: relative;
+  min-width: 0;
+  color: var(--text);
+  font: 500 18px/1.1 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+  font-variant-numeric: tabular-nums;
+  letter-spacing: normal;
+  text-align: center;
+  -webkit-user-select: none;
+  user-select: none;
+  -webkit-touch-callout: none;
+  -webkit-tap-highlight-color: transparent;
+  -webkit-text-size-adjust: none;
+  touch-action: none;
+}
+:host([hidden]) { display: none; }
+*, *::before, *::after { box-sizing: border-box; }
+button, input, select {
+  font: inherit; font-variant-numeric: inherit; color: inherit; letter-spacing: inherit;
+  margin: 0; padding: 0; border: 0; border-radius: 0; background: none; text-align: inherit;
+  -webkit-appearance: none; appearance: none; touch-action: none;
+}
+.root {
+  --mark: var(--fill, var(--accent));
+  --on: var(--fill-ink, var(--ink));
+  display: flex; flex-direction: column; width: 100%; height: 100%; position: relative;
+}
+.body { position: relative; flex: 1 1 0; min-height: 0; min-width: 0; outline: none; }
+.name {
+  flex: none; height: 40px; line-height: 20px; font-weight: 600; overflow: hidden; overflow-wrap: anywhere;
+  display: flex; flex-direction: column; justify-content: flex-end; margin-bottom: 4px;
+}
+.one .name { height: 20px; }
+.narrow .name { font-size: 16px; line-height: 18px; height: 36px; }
+:host([bare]) .name { display: none; }
+.value {
+  display: block; flex: none; position: relative; height: 32px; line-height: 32px; width: 100%; font-size: 24px;
+  white-space: nowrap; cursor: default; border-radius: 6px; background: var(--well, var(--bg)); outline: none;
+}
+.value .unit { font-size: 14px; color: var(--text2); margin-left: 4px; }
+.value .num, .value .unit { position: relative; z-index: 1; }
+.narrow .value { font-size: 20px; height: 28px; line-height: 28px; font-stretch: semi-condensed; }
+.narrow .value .unit { display: none; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+
+/* mine: the value under the finger is read from the side of the stage */
+.mine .value.lens { z-index: 20; }
+.mine:not(.narrow) .value.lens .num { font-size: 40px; font-weight: 600; }
+.mine:not(.narrow) .value.lens .unit { display: none; }
+.mine .value.lens { background: none; }
+.mine .value.lens::before {
+  content: ""; position: absolute; inset: -7px -8px; border: 3px solid var(--text); border-radius: 10px;
+  background: var(--bg);
+}
+.mine.narrow .value.lens::before { inset: -2px 0; border-radius: 8px; }
+
+/* unconfirmed, held by another, silent: words and colours; shapes are each widget's own */
+.unconfirmed .value .num { color: var(--warn); }
+.held .name { color: var(--other); }
+.silent .name { color: var(--warn); }
+.waiting .value .num { color: var(--text2); }
+.locked .value .num, .readonly .value .num { color: var(--text2); }
+.offline { --mark: var(--edge); --on: var(--bg); --cap: var(--edge); }
+.offline .value .num, .offline .value .unit, .offline .name { color: var(--edge); }
+.hatch {
+  background-image: repeating-linear-gradient(135deg, var(--edge) 0 2px, transparent 2px 7px);
+}
+`;

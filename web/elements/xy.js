@@ -1,0 +1,177 @@
+// <sb-xy>: two components of a vector on a plane, relative; a second finger locks an axis. Keys work on both axes.
+
+import { PlaneDrag } from '../lib/gesture.js';
+import * as law from '../lib/law.js';
+import { ControlElement } from './base.js';
+import { h, setAttribute, setText } from './dom.js';
+import { Finger } from './finger.js';
+
+const NAMES = ['X', 'Y'];
+const PAD_PX = 20; // the puck stays inside
+
+export class XY extends ControlElement {
+  static css = `
+:host { width: 272px; height: 300px; }
+.name { height: 20px; line-height: 20px; text-align: left; }
+.head { flex: none; display: flex; align-items: baseline; justify-content: space-between; margin-bottom: 6px; height: 24px; gap: 8px; }
+.head .name { flex: 1; margin: 0; height: 24px; line-height: 24px; }
+.narrow .head .name { height: 24px; }
+.head .value { width: auto; height: 24px; line-height: 24px; font-size: 18px; background: none; padding: 0 2px; }
+.mine .head .value.lens::before { display: none; }
+.mine:not(.narrow) .head .value.lens .num { font-size: 18px; }
+.body {
+  border-radius: 10px; border: 2px solid var(--edge); background-color: var(--well, var(--bg)); overflow: hidden; cursor: default;
+}
+.grid { position: absolute; inset: 18px; pointer-events: none; opacity: .9;
+  background-image: linear-gradient(var(--track) 1px, transparent 1px), linear-gradient(90deg, var(--track) 1px, transparent 1px);
+  background-size: 25% 25%; background-position: -1px -1px; border: 1px solid var(--track); }
+.rail { position: absolute; inset: ${PAD_PX}px; pointer-events: none; }
+.carrier { position: absolute; inset: 0; will-change: transform; }
+.line { position: absolute; background: var(--mark); opacity: .8; }
+.line.h { left: -2000px; right: -2000px; height: 2px; top: -1px; }
+.line.v { top: -2000px; bottom: -2000px; width: 2px; left: -1px; }
+.puck {
+  position: absolute; left: -18px; top: -18px; width: 36px; height: 36px; border-radius: 50%; background: var(--cap, var(--text2));
+  border: 10px solid var(--cap, var(--text2)); background: var(--mark); box-shadow: 0 0 0 3px var(--well, var(--bg));
+}
+.beside {
+  position: absolute; left: 0; top: 0; padding: 4px 10px; border-radius: 10px; background: var(--panel); border: 3px solid var(--text);
+  font-size: 28px; font-weight: 600; line-height: 32px; white-space: nowrap; pointer-events: none; display: none; z-index: 20; text-align: right;
+}
+.mine .beside { display: block; }
+.mine .puck { border-color: var(--text); box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--text); }
+.mine .body { border-color: var(--text); }
+.lockedx .line.v, .lockedy .line.h { opacity: .15; }
+.held .body { border-color: var(--other); box-shadow: inset 0 0 0 1px var(--other); }
+.held .puck { box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--other); }
+.unconfirmed .puck { background: none; border: 3px dashed var(--warn); }
+.unconfirmed .line { opacity: .25; }
+.waiting .carrier { visibility: hidden; }
+.waiting .body { border-style: dotted; }
+.silent .body { background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 12px); }
+.readonly .puck { visibility: hidden; }
+.readonly .body { border-color: var(--track); }
+.locked .puck { background: var(--edge); border-color: var(--edge); }
+.locked .body { border-color: var(--track); }
+.offline .body { border-color: var(--track); }
+.offline .line { opacity: .35; }
+.axis { position: absolute; width: 1px; height: 1px; opacity: 0; pointer-events: none; }
+.axis:focus-visible ~ .ringed { display: block; }
+.ringed { display: none; position: absolute; inset: 2px; border: 2px solid var(--mark); border-radius: 7px; pointer-events: none; }
+`;
+
+  #drag = null;
+  #rect = null;
+
+  build(root) {
+    this.carriers = ['v', 'h'].map((line) => h('div', { class: 'carrier' }, h('div', { class: `line ${line}` })));
+    this.puck = h('div', { class: 'carrier' }, h('div', { class: 'puck' }));
+    this.axes = NAMES.map((name, i) => {
+      const axis = h('div', { class: 'axis', role: 'slider', tabindex: 0, 'aria-orientation': i ? 'vertical' : 'horizontal' });
+      axis.addEventListener('keydown', (event) => this.#key(event, i));
+      axis.addEventListener('blur', () => this.endKeys());
+      return axis;
+    });
+    this.besides = h('div', { class: 'beside', 'aria-hidden': 'true' });
+    const body = h('div', { class: 'body', part: 'body' }, ...this.axes, h('div', { class: 'grid' }),
+      h('div', { class: 'rail' }, ...this.carriers, this.puck), h('div', { class: 'ringed' }));
+    this.body = body;
+    root.append(h('div', { class: 'head' }, this.makeName(), this.makeValueBox()), body, this.besides);
+    this.bodySize = { width: 240, height: 240 };
+    new ResizeObserver(([{ contentRect }]) => {
+      this.bodySize = { width: contentRect.width, height: contentRect.height };
+    }).observe(body);
+    this.fingers.push(new Finger(body, {
+      mayStart: () => this.isFree && !this.isBlank,
+      down: (event) => this.#down(event),
+      move: (event) => this.#move(event),
+      up: () => this.#up(),
+      second: (isDown) => this.#drag?.setLocked(isDown),
+    }));
+  }
+
+  #down(event) {
+    const ends = law.limit(this.control).map((value) => law.position(this.control, value));
+    this.#drag = new PlaneDrag({
+      width: Math.max(1, this.bodySize.width - 2 * PAD_PX),
+      height: Math.max(1, this.bodySize.height - 2 * PAD_PX),
+      low: [ends[0], ends[0]],
+      high: [ends[1], ends[1]],
+    });
+    this.#rect = this.getBoundingClientRect(); // once a touch; the finger's place is relative to it
+    this.#drag.down(this.#positions(), event.clientX, -event.clientY, event.timeStamp);
+    this.touch();
+    this.#place(event);
+  }
+
+  #move(event) {
+    const moved = this.#drag.move(event.clientX, -event.clientY, event.timeStamp);
+    if (moved) this.input(moved.map((p) => law.clamp(this.control, law.valueAt(this.control, p))));
+    this.#place(event);
+  }
+
+  #up() {
+    this.#drag = null;
+    this.release();
+  }
+
+  /** Both values beside the finger: above it, on the side where there is room. */
+  #place(event) {
+    const { width } = this;
+    const x = event.clientX - this.#rect.left;
+    const y = event.clientY - this.#rect.top;
+    this.finger = { x: x < width / 2 ? x + 44 : x - 44, y: Math.max(0, y - 110), isLeft: x >= width / 2 };
+    this.invalidate();
+  }
+
+  #positions() {
+    return this.value.map((part) => law.position(this.control, part));
+  }
+
+  #key(event, index) {
+    if (!this.isFree || this.isBlank) return;
+    const [low, high] = law.limit(this.control);
+    const steps = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
+    // Up and down always mean y, left and right x, whichever of the two has the focus.
+    const axis = /Up|Down/.test(event.key) && event.key.startsWith('Arrow') ? 1 : event.key.startsWith('Arrow') ? 0 : index;
+    const parts = [...this.value];
+    if (steps !== undefined) parts[axis] = law.step(this.control, parts[axis], steps, event.shiftKey);
+    else if (event.key === 'Home') parts[index] = low;
+    else if (event.key === 'End') parts[index] = high;
+    else if (event.key === 'Enter') return this.askValue();
+    else return;
+    event.preventDefault();
+    this.inputByKey(parts);
+  }
+
+  extraClasses() {
+    const free = this.#drag?.isLocked ? this.#drag.free : null;
+    return ['one', ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
+  }
+
+  draw() {
+    const isKnown = !this.isBlank && Array.isArray(this.value) && this.control;
+    const [x, y] = isKnown ? this.#positions() : [0, 0];
+    this.carriers[0].style.transform = `translateX(${(x * 100).toFixed(3)}%)`;
+    this.carriers[1].style.transform = `translateY(${((1 - y) * 100).toFixed(3)}%)`;
+    this.puck.style.transform = `translate(${(x * 100).toFixed(3)}%, ${((1 - y) * 100).toFixed(3)}%)`;
+    this.drawName(1);
+    this.drawValueBox();
+    NAMES.forEach((name, i) => {
+      const axis = this.axes[i];
+      const [low, high] = this.control ? law.limit(this.control) : [0, 1];
+      const part = isKnown ? this.value[i] : low;
+      const { text, unit } = isKnown ? law.format(this.control, part) : { text: 'waiting', unit: '' };
+      setAttribute(axis, 'aria-label', `${this.fullName} ${name}`);
+      setAttribute(axis, 'aria-valuemin', low);
+      setAttribute(axis, 'aria-valuemax', high);
+      setAttribute(axis, 'aria-valuenow', part);
+      setAttribute(axis, 'aria-valuetext', unit ? `${text} ${unit}` : text);
+      setAttribute(axis, 'aria-disabled', this.isFree ? null : 'true');
+    });
+    if (this.#drag && isKnown) {
+      setText(this.besides, this.value.map((part, i) => `${NAMES[i]} ${law.format(this.control, part).text}`).join('   '));
+      this.besides.style.transform = `translate(${this.finger.x.toFixed(0)}px, ${this.finger.y.toFixed(0)}px) translateX(${this.finger.isLeft ? '-100%' : '0'})`;
+    }
+  }
+}
