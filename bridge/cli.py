@@ -264,11 +264,14 @@ def _count(number: int, what: str) -> str:
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    from . import schema
+
     file: Path = arguments.file
-    text = resources.default_config().read_text(encoding="utf-8")
+    text = schema.starter_text(resources.default_config().read_text(encoding="utf-8"))
     try:
         with file.open("x", encoding="utf-8") as stream:  # never over what somebody has written
             stream.write(text)
+        file.with_name(schema.STARTER_SCHEMA).write_text(schema.schema_text(), encoding="utf-8")  # for editors
     except FileExistsError:
         return _fail(f"stagebridge: {file} exists already and is left as it is")
     except OSError as exc:

@@ -23,6 +23,8 @@ from .port import PortKind
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what TOML editors (taplo, Even Better TOML) understand
 SCHEMA_FILE = Path("docs/config.schema.json")
+STARTER_SCHEMA = "stagebridge.schema.json"
+"""What `init` calls the schema that it puts beside a new configuration."""
 DOCS_FILE = Path("docs/config.md")
 
 _SINGLE: dict[str, type[BaseModel]] = {"http": HttpTable, "auth": AuthTable}
@@ -53,19 +55,25 @@ def build_schema(kinds: Mapping[str, PortKind]) -> dict[str, Any]:
     properties = {name: ref[name] for name in _SINGLE}
     for name in (*kinds, *_MANY):
         properties[name] = {"type": "array", "items": ref[name]}
+    used = json.dumps([properties, definitions])
     return {
         "$schema": DRAFT,
         "title": "stagebridge configuration",
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
-        "definitions": definitions,
+        "definitions": {name: one for name, one in definitions.items() if f'"#/definitions/{name}"' in used},
     }
 
 
 def schema_text(kinds: Mapping[str, PortKind] = KINDS) -> str:
     """What docs/config.schema.json holds."""
     return json.dumps(build_schema(kinds), indent=1, ensure_ascii=False) + "\n"
+
+
+def starter_text(demo: str) -> str:
+    """The demo configuration for a folder of its own, where its schema is STARTER_SCHEMA."""
+    return re.sub(r"\A#:schema .*", f"#:schema ./{STARTER_SCHEMA}", demo)
 
 
 def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
