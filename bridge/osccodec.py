@@ -328,10 +328,11 @@ def _read_blob(data: bytes, at: int, end: int) -> tuple[bytes, int]:
 
 
 _INT32 = struct.Struct(">i").unpack_from
+_FLOAT = struct.Struct(">f").unpack_from
 _UINT64 = struct.Struct(">Q").unpack_from
 _FIXED: dict[str, tuple[Callable[[bytes, int], tuple[Any, ...]], int, Callable[..., Argument] | None]] = {
     "i": (_INT32, 4, None),
-    "f": (struct.Struct(">f").unpack_from, 4, None),
+    "f": (_FLOAT, 4, None),
     "h": (struct.Struct(">q").unpack_from, 8, Int64),
     "d": (struct.Struct(">d").unpack_from, 8, Double),
     "t": (_UINT64, 8, TimeTag),
@@ -417,6 +418,12 @@ def pack_float(value: float) -> bytes:
 
 
 pack_int = _PACK_INT
+
+
+def unpack_float(data: bytes) -> float:
+    """Four bytes → what a receiver of 32 bits has of the number."""
+    number: float = _FLOAT(data, 0)[0]
+    return number
 
 
 def _padded(text: bytes) -> bytes:

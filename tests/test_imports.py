@@ -14,12 +14,24 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "osccodec", "oscpattern", "midicodec", "resources", "assets", "log", "net", "systemd"},
+    {
+        "law",
+        "coercion",
+        "suggestion",
+        "osccodec",
+        "oscpattern",
+        "midicodec",
+        "resources",
+        "assets",
+        "log",
+        "net",
+        "systemd",
+    },
     {"control", "oscsettings"},
     {"store"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind"},
-    {"configfile", "frames", "remote"},
-    {"mistakes", "expand"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
+    {"configfile", "frames", "remote", "oscpeer"},
+    {"mistakes", "expand", "oscin"},
     {"configtables"},
     {"configcontrols"},
     {"config", "session", "learn"},
@@ -31,8 +43,21 @@ ROWS = [
 ]
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
-PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
-PURE |= {"osccodec", "oscpattern", "midicodec"}
+PURE = {
+    "errors",
+    "law",
+    "coercion",
+    "suggestion",
+    "control",
+    "store",
+    "surface",
+    "driver",
+    "drivers",
+    "session",
+    "messages",
+    "frames",
+}
+PURE |= {"osccodec", "oscpattern", "oscsettings", "oscbind", "midicodec"}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",

@@ -1,0 +1,505 @@
+"""A control on an OSC peer: its value ↔ the message's arguments, and which message means which control. Pure.
+
+A ``Route`` is one binding, compiled for one control: it writes the control's value as a packet and
+reads arguments as a raw value for the store. ``RouteTable`` holds all routes of one peer and finds
+them by address and leading arguments, at a cost that does not grow with the number of controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import law
+from .control import RESERVED, Control
+from .errors import BadControl, BadValue
+from .osccodec import (
+    Char,
+    Double,
+    Impulse,
+    Int64,
+    Midi,
+    Rgba,
+    Symbol,
+    TimeTag,
+    encode_message,
+    pack_float,
+    pack_int,
+    template,
+    unpack_float,
+)
+from .oscpattern import AddressTree
+from .oscsettings import Arguments, Binding, Settings
+from .store import Entry
+
+Values = tuple[Any, ...]
+"""A message's arguments without the fixed ones."""
+
+MIRROR = Binding()
+_INT32 = range(-(2**31), 2**31)
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """One binding of one control on one peer.
+
+    ``packet(value)`` is the message for the peer (of a trigger: ``packet(args)``). ``raw(values)`` is what
+    the store is given, and raises BadValue. ``confirms(value, values)`` is true if the report is what
+    ``packet(value)`` says, in the precision of the wire: it must not change ``value``.
+    """
+
+    entry: Entry
+    hears: bool
+    speaks: bool
+    heard_at: str
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
+    packet: Callable[[Any], bytes]
+    raw: Callable[[Values], Any]
+    confirms: Callable[[Any, Values], bool]
+
+
+def compile_route(entry: Entry, binding: Binding) -> Route:
+    """Raises BadControl, naming the binding's key that does not suit the control."""
+    control = entry.control
+    _check(control, binding)
+    args = binding.args or Arguments()
+    address = binding.address or control.path
+    packet, raw, confirms = _COMPILERS[control.kind](control, binding, address, args)
+    return Route(
+        entry,
+        hears=binding.direction != "out",
+        speaks=binding.direction != "in" and control.kind != "meter",
+        heard_at=binding.reply or address,
+        before=args.before,
+        after=args.after,
+        packet=packet,
+        raw=raw,
+        confirms=confirms,
+    )
+
+
+def check_binding(settings: Settings, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
+    """(key, message) of what does not suit the control; one at a time."""
+    try:
+        compile_route(Entry(0, control, control.default, 0), binding)
+    except BadControl as exc:
+        yield exc.field, exc.message
+
+
+def is_mirrored(control: Control) -> bool:
+    """True if the control goes to peers that have no binding for it. The bridge's own status does not."""
+    return not control.path.startswith(RESERVED + "/")
+
+
+class RouteTable:
+    """All routes of one peer: by address and leading arguments (in), by control (out)."""
+
+    def __init__(self) -> None:
+        self.tree = AddressTree()
+        """Addresses at which a control is heard."""
+        self.speakers: dict[int, tuple[Route, ...]] = {}
+        """Routes that send a control, by its id."""
+        self._paths: dict[str, int] = {}  # of the speakers
+        self._path_tree = AddressTree()
+        self._routes: dict[int, tuple[Route, ...]] = {}
+        self._listeners: dict[str, _Listeners] = {}
+
+    @property
+    def addresses(self) -> Iterable[str]:
+        """Addresses that mean something."""
+        return self._listeners
+
+    def put(self, entry: Entry, routes: Sequence[Route]) -> None:
+        """Replace the routes of a control."""
+        self.drop(entry)
+        if not routes:
+            return
+        self._routes[entry.id] = tuple(routes)
+        speakers = tuple(route for route in routes if route.speaks)
+        if speakers:
+            self.speakers[entry.id] = speakers
+            self._paths[entry.path] = entry.id
+            self._path_tree.add(entry.path)
+        for route in routes:
+            if route.hears:
+                if route.heard_at not in self._listeners:
+                    self._listeners[route.heard_at] = _Listeners()
+                    self.tree.add(route.heard_at)
+                self._listeners[route.heard_at].add(route)
+
+    def drop(self, entry: Entry) -> None:
+        """Take a control's routes out, if it has any."""
+        if self.speakers.pop(entry.id, None):
+            del self._paths[entry.path]
+            self._path_tree.discard(entry.path)
+        for route in self._routes.pop(entry.id, ()):
+            listeners = self._listeners.get(route.heard_at)
+            if listeners is not None and not listeners.remove(route):
+                del self._listeners[route.heard_at]
+                self.tree.discard(route.heard_at)
+
+    def find(self, address: str, args: Values) -> Sequence[Route] | None:
+        """Routes that a message means; empty where its fixed arguments fit none, None for an unknown address."""
+        listeners = self._listeners.get(address)
+        if listeners is None:
+            return None
+        return listeners.plain if listeners.is_plain else listeners.find(args)
+
+    def spoken(self, pattern: str | None = None) -> Iterator[int]:
+        """Ids of controls that are sent, whose path fits the pattern. Raises OscError where it is none."""
+        if pattern is None:
+            return iter(self.speakers)
+        return (self._paths[path] for path in self._path_tree.find(pattern))
+
+
+class _Listeners:
+    """The routes at one address, by their leading arguments. ints and floats are the same: Pd has floats alone."""
+
+    __slots__ = ("_by_lead", "is_plain", "plain")
+
+    def __init__(self) -> None:
+        self._by_lead: dict[int, dict[tuple[Any, ...], list[Route]]] = {}
+        self.is_plain = True
+        """True if no route has fixed arguments: then ``plain`` is all of them."""
+        self.plain: tuple[Route, ...] = ()
+
+    def add(self, route: Route) -> None:
+        self._by_lead.setdefault(len(route.before), {}).setdefault(route.before, []).append(route)
+        self._settle()
+
+    def remove(self, route: Route) -> bool:
+        """False if it was the last."""
+        routes = self._by_lead[len(route.before)][route.before]
+        routes.remove(route)
+        if not routes:
+            del self._by_lead[len(route.before)][route.before]
+            if not self._by_lead[len(route.before)]:
+                del self._by_lead[len(route.before)]
+        self._settle()
+        return bool(self._by_lead)
+
+    def find(self, args: Values) -> Sequence[Route]:
+        return [
+            route
+            for length, routes in self._by_lead.items()
+            for route in routes.get(args[:length], ())
+            if not route.after or _ends_with(args, length, route.after)
+        ]
+
+    def _settle(self) -> None:
+        self.plain = tuple(self._by_lead.get(0, {}).get((), ()))
+        self.is_plain = set(self._by_lead) <= {0} and not any(route.after for route in self.plain)
+
+
+def _ends_with(args: Values, start: int, after: tuple[Any, ...]) -> bool:
+    """A query has the leading arguments alone."""
+    return len(args) == start or (len(args) >= start + len(after) and args[-len(after) :] == after)
+
+
+def values_of(route: Route, args: Values) -> Values:
+    """The arguments without the fixed ones."""
+    if not route.before and not route.after:
+        return args
+    return args[len(route.before) : len(args) - len(route.after) if len(args) > len(route.before) else None]
+
+
+def plain(value: Any) -> Any:
+    """An argument as everybody else knows it: bool, int, float, str, bytes, None, or a tuple of them."""
+    convert = _PLAIN.get(type(value))
+    return value if convert is None else convert(value)
+
+
+def is_finite(args: Iterable[Any]) -> bool:
+    """False if there is a NaN or an infinity anywhere."""
+    for arg in args:
+        if isinstance(arg, float):
+            if arg - arg != 0:
+                return False
+        elif isinstance(arg, tuple) and not is_finite(arg):
+            return False
+    return True
+
+
+# ---------------------------------------------------------------------------------- numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The control's unit ↔ the wire's, through the position of the widget."""
+
+    control: Control
+    low: float
+    high: float
+    curve: law.Curve
+    is_turned: bool
+
+    def to_wire(self, value: float) -> float:
+        position = self.control.position(value)
+        return law.value_at(1 - position if self.is_turned else position, self.curve, self.low, self.high)
+
+    def to_control(self, wire: Any) -> float:
+        position = law.position_of(_number(wire), self.curve, self.low, self.high)
+        return self.control.value_at(1 - position if self.is_turned else position)
+
+
+def _number(raw: Any) -> float:
+    if not isinstance(raw, (int, float)):
+        raise BadValue(f"expected a number, got {raw!r:.60}")
+    if raw - raw != 0:
+        raise BadValue(f"expected a finite number, got {raw}")
+    return raw
+
+
+def _scale(control: Control, binding: Binding) -> _Scale | None:
+    """None where the wire has the control's own unit."""
+    if binding.range is None and binding.curve is None:
+        return None
+    curve = binding.curve or "linear"
+    first, last = binding.range or (control.low, control.high)
+    low, high = min(first, last), max(first, last)
+    if curve == "log" and low <= 0:
+        raise BadControl("curve", f"a log curve needs a range above 0, not [{low:g}, {high:g}]")
+    if curve == "db" and (low < law.DB_TABLE[0][1] or high > law.DB_TABLE[-1][1]):
+        raise BadControl("range", f"[{low:g}, {high:g}] must lie inside the table of dB, -90…10")
+    return _Scale(control, low, high, curve, first > last)
+
+
+def _is_whole(control: Control, binding: Binding) -> bool:
+    """True if a number goes as ``i``: what counts in steps of one, unless the peer's range would lose some."""
+    if binding.type is not None:
+        return binding.type == "i"
+    if control.kind not in ("int", "bool"):
+        return False
+    low, high = binding.range or (control.low, control.high)
+    return (
+        low == int(low)
+        and high == int(high)
+        and abs(high - low) >= control.high - control.low
+        and int(low) in _INT32
+        and int(high) in _INT32
+    )
+
+
+def _whole(wire: float) -> int:
+    return min(max(round(wire), _INT32[0]), _INT32[-1])
+
+
+def _one(values: Values) -> Any:
+    if len(values) != 1:
+        raise BadValue(f"expected 1 argument, got {len(values)}")
+    return values[0]
+
+
+def _compile_number(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    """float, int, meter: one number."""
+    scale = _scale(control, binding)
+    if _is_whole(control, binding):
+        head, tail = template(address, args.before, "i", args.after)
+
+        def whole(value: float) -> int:
+            return _whole(scale.to_wire(value) if scale else value)
+
+        return (
+            lambda value: head + pack_int(whole(value)) + tail,
+            lambda values: scale.to_control(_one(values)) if scale else _one(values),
+            lambda value, values: value is not None and bool(values[0] == whole(value)),
+        )
+    head, tail = template(address, args.before, "f", args.after)
+    if scale is None:
+        return lambda value: head + pack_float(value) + tail, _one, _confirms_float
+    return (
+        lambda value: head + pack_float(scale.to_wire(value)) + tail,
+        lambda values: scale.to_control(_one(values)),
+        lambda value, values: value is not None and bool(values[0] == _float32(scale.to_wire(value))),
+    )
+
+
+def _float32(value: float) -> float:
+    return unpack_float(pack_float(value))
+
+
+def _confirms_float(value: Any, values: Values) -> bool:
+    report = values[0]
+    # Most reports are moves, far from the value: rounding it to 32 bits (0.3 µs) is not needed then.
+    if type(report) is not float or value is None or abs(report - value) > abs(value) * 1e-6:
+        return bool(report == value)
+    return report == _float32(value)
+
+
+def _compile_bool(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    if binding.curve is not None:
+        raise BadControl("curve", "a bool has none")
+    off, on = binding.range or (0, 1)
+    is_whole = binding.type == "i" or (binding.type is None and all(end == int(end) for end in (off, on)))
+    packets = [
+        encode_message(address, (*args.before, _whole(end) if is_whole else float(end), *args.after))
+        for end in (off, on)
+    ]
+
+    def scaled(values: Values) -> bool:
+        number = _number(_one(values))
+        return abs(number - on) <= abs(number - off)
+
+    return lambda value: packets[value], scaled if binding.range else _one, _confirms_nothing
+
+
+def _compile_vector(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    scale = _scale(control, binding)
+    is_whole = binding.type == "i"
+
+    def wires(parts: Iterable[float]) -> list[float]:
+        scaled = [scale.to_wire(part) for part in parts] if scale else parts
+        return [_whole(part) if is_whole else _float32(part) for part in scaled]
+
+    def back(values: Values) -> list[float]:
+        return [scale.to_control(part) if scale else _number(part) for part in values]
+
+    component = binding.component
+    if component is not None:
+        if component >= control.size:
+            raise BadControl("component", f"{component} is none of 0…{control.size - 1}")
+        blank: list[float | None] = [None] * control.size
+
+        def one_of(values: Values) -> list[float | None]:
+            return [*blank[:component], *back((_one(values),)), *blank[component + 1 :]]
+
+        return (
+            lambda value: encode_message(address, (*args.before, *wires((value[component],)), *args.after)),
+            one_of,
+            lambda value, values: list(values) == wires((value[component],)),
+        )
+    return (
+        lambda value: encode_message(address, (*args.before, *wires(value), *args.after)),
+        lambda values: back(_flat(values)),
+        lambda value, values: list(_flat(values)) == wires(value),
+    )
+
+
+def _flat(values: Values) -> Values:
+    """An array stands for its members."""
+    return values[0] if len(values) == 1 and type(values[0]) is tuple else values
+
+
+# ---------------------------------------------------------------------------------- the other kinds
+
+
+def _compile_choice(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    sent: Sequence[Any] = control.choices if binding.form == "text" else range(len(control.choices))
+    if binding.form == "index" and binding.type == "f":
+        sent = [float(index) for index in sent]
+    wires = dict(zip(control.choices, sent, strict=True))
+    return (
+        lambda value: encode_message(address, (*args.before, wires[value], *args.after)),
+        lambda values: _words(values) if isinstance(values[0], str) else _one(values),
+        _confirms_nothing,
+    )
+
+
+def _compile_string(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    return (
+        lambda value: encode_message(address, (*args.before, value, *args.after)),
+        _words,
+        _confirms_nothing,
+    )
+
+
+def _words(values: Values) -> Any:
+    """Max and Pd send a text with spaces as several words, and a number in it as a number."""
+    if len(values) == 1:
+        return plain(values[0])
+    if not all(isinstance(value, (str, int, float)) for value in values):
+        raise BadValue("expected a text, got other types")
+    return " ".join(value if isinstance(value, str) else f"{value:.10g}" for value in map(plain, values))
+
+
+def _compile_color(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    return (
+        lambda value: encode_message(address, (*args.before, *_parts(value), *args.after)),
+        _color,
+        _confirms_nothing,
+    )
+
+
+def _parts(color: str) -> list[float]:
+    """``#ff8000`` → red, green, blue and alpha, 0…1."""
+    digits = color[1:] if len(color) == 9 else color[1:] + "ff"
+    return [part / 255 for part in bytes.fromhex(digits)]
+
+
+def _color(values: Values) -> Any:
+    if len(values) == 1 and isinstance(values[0], (str, Rgba)):
+        return plain(values[0])
+    parts = [_number(part) for part in _flat(values)]
+    if any(part > 1 for part in parts):
+        parts = [part / 255 for part in parts]  # 0…255, as Pd and Max patches have it
+    return parts
+
+
+def _compile_trigger(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
+    # A button on a controller sends 1; where the binding writes arguments out, those are all there is.
+    alone: Values = (1,) if binding.args is None else ()
+    return (
+        lambda fired: encode_message(address, (*args.before, *(fired or alone), *args.after)),
+        lambda values: tuple(map(plain, values)),
+        _confirms_nothing,
+    )
+
+
+def is_button_up(values: Values) -> bool:
+    """True for what a button sends when it is let go: 0 alone. It fires nothing."""
+    return len(values) == 1 and isinstance(values[0], (int, float)) and values[0] == 0
+
+
+def _confirms_nothing(value: Any, values: Values) -> bool:
+    """For kinds whose reports become exactly the value: the store sees that nothing changed."""
+    return False
+
+
+_Compiled = tuple[Callable[[Any], bytes], Callable[[Values], Any], Callable[[Any, Values], bool]]
+_COMPILERS: dict[str, Callable[[Control, Binding, str, Arguments], _Compiled]] = {
+    "float": _compile_number,
+    "int": _compile_number,
+    "meter": _compile_number,
+    "bool": _compile_bool,
+    "vector": _compile_vector,
+    "choice": _compile_choice,
+    "string": _compile_string,
+    "color": _compile_color,
+    "trigger": _compile_trigger,
+}
+
+
+def _check(control: Control, binding: Binding) -> None:
+    """Raise BadControl for a key that would do nothing: what is accepted works."""
+    kind = control.kind
+    if kind not in ("float", "int", "bool", "vector", "meter"):
+        for name in ("range", "curve"):
+            if getattr(binding, name) is not None:
+                raise BadControl(name, f"a {kind} has none")
+        if binding.type is not None and not (kind == "choice" and binding.form == "index"):
+            raise BadControl("type", f"a {kind} has none")
+    if binding.component is not None and kind != "vector":
+        raise BadControl("component", f"a {kind} has none")
+    if binding.form == "text" and kind != "choice":
+        raise BadControl("as", f"is for a choice, not a {kind}")
+    if kind == "meter" and binding.direction == "out":
+        raise BadControl("direction", "a meter is only heard")
+    if binding.reply is not None and binding.direction == "out":
+        raise BadControl("reply", 'nothing is heard with direction = "out"')
+    if kind == "trigger" and binding.args is not None and binding.args.is_placed:
+        raise BadControl("args", 'a trigger has no value: leave "{value}" out')
+
+
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    Symbol: str,
+    Char: lambda value: value.text,
+    Int64: int,
+    Double: float,
+    TimeTag: int,
+    Rgba: lambda value: "#" + bytes(value).hex(),
+    Midi: list,
+    Impulse: lambda value: True,
+    tuple: lambda value: tuple(map(plain, value)),
+}

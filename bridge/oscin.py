@@ -1,0 +1,366 @@
+"""What an OSC datagram does: who sent it, which controls it means, and the store's part of it.
+
+Nothing raises out of ``Receiver.receive``: what cannot be used is counted and logged once per cause.
+Answers (queries, refresh) go out through the ``Sender``; sockets and timers of sending are in ``osc``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
+from typing import Any, Protocol
+
+from .errors import BadValue, OscError
+from .log import OncePer
+from .oscbind import Route, is_button_up, is_finite, values_of
+from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
+from .oscpattern import is_pattern
+from .oscpeer import OscPeer, Source, Target
+from .oscsocket import Address, host_of, shown
+from .store import Entry, Origin, Store
+from .suggestion import nearest_path
+
+log = logging.getLogger(__name__)
+
+REFRESH = "/stagebridge/refresh"
+
+MAX_SOURCES = 1024
+"""Addresses that are remembered; all are forgotten when there are more, and found again."""
+MAX_SCHEDULED = 256
+"""Bundles that wait for their time; more are applied at once."""
+LONGEST_WAIT_S = 1.0
+"""A time tag further ahead is a clock that is not synchronised: its fader would lag for ever."""
+NEW_PATTERNS = 256
+"""New patterns that may be looked up at once, and NEW_PATTERNS_PER_S after that; a known one costs one look-up."""
+NEW_PATTERNS_PER_S = 32
+MAX_SUGGESTED_FROM = 2048
+"""Addresses among which "did you mean" looks: it is 2.5 µs for each and the asker may be hostile."""
+MAX_TRIGGER_SIZE = 4096
+"""Arguments, characters and bytes of one trigger together: the last 256 triggers are remembered."""
+
+
+class Sender(Protocol):
+    """What a receiver needs of the sending side."""
+
+    def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
+        """Send these controls' values to whoever asked."""
+
+    def heard(self, peer: OscPeer, address: Address) -> None:
+        """A peer has spoken for the first time."""
+
+
+class Receiver:
+    """The incoming side of one socket. ``wall_clock`` is what time tags are compared with (seconds, UTC)."""
+
+    def __init__(
+        self,
+        peers: Sequence[OscPeer],
+        store: Store,
+        sender: Sender,
+        once: OncePer,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.strangers = 0
+        """Packets from addresses that no table is for."""
+        self._peers = peers
+        self._store = store
+        self._sender = sender
+        self._once = once
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._decode = Decoder().decode
+        self._sources: dict[Address, Source | None] = {}
+        self._scheduled: set[asyncio.TimerHandle] = set()
+        self._new_patterns = float(NEW_PATTERNS)
+        self._patterns_at = 0.0
+
+    def receive(self, data: bytes, address: Address) -> None:
+        """Take one datagram. Never raises."""
+        source = self._sources.get(address) or self._find_source(address)
+        if source is None:
+            self.strangers += 1
+            return
+        peer = source.peer
+        peer.received += 1
+        try:
+            packet = self._decode(data)
+        except OscError as exc:
+            peer.bad += 1
+            self._once.warning(
+                (peer.name, "garbage", source.host), "osc %s: not OSC, from %s: %s", peer.name, source.host, exc
+            )
+            return
+        now = self._clock()
+        is_first = peer.heard_at is None
+        peer.heard_at = now
+        if is_first:
+            self._sender.heard(peer, address)
+        if isinstance(packet, Bundle):
+            self._receive_bundle(source, packet, now)
+            return
+        routes = peer.routes.find(packet.address, packet.args)
+        if routes is not None and len(routes) == 1 and not peer.learns:
+            route = routes[0]
+            if route.entry.control.kind != "trigger" and len(packet.args) > len(route.before):
+                self._receive_value(source, route, packet, now)  # nearly every message
+                return
+        Batch(self, source, now).run((packet,))
+
+    def forget(self) -> None:
+        """Drop bundles that still wait, and who was where."""
+        for timer in self._scheduled:
+            timer.cancel()
+        self._scheduled.clear()
+        self.forget_sources()
+
+    def forget_sources(self) -> None:
+        """A target's address is known now, or another: find out anew who is who."""
+        self._sources.clear()
+
+    def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
+        entry = route.entry
+        if entry.control.access == "write":
+            return
+        values = values_of(route, message.args)
+        try:
+            raw = route.raw(values)
+            if not route.confirms(entry.value, values):  # echo rule 1
+                self._store.set(entry, raw, source.origin, now)
+        except BadValue as exc:
+            self.complain(source, entry, message, exc)
+
+    def _receive_bundle(self, source: Source, bundle: Bundle, now: float) -> None:
+        for timetag, group in groupby(messages(bundle), key=lambda pair: pair[0]):
+            batch = tuple(message for _, message in group)
+            delay_s = self._delay(source.peer, timetag)
+            if delay_s > 0:
+                self._schedule(source, batch, delay_s)
+            else:
+                Batch(self, source, now).run(batch)
+
+    def _delay(self, peer: OscPeer, timetag: TimeTag) -> float:
+        """Seconds until a bundle is due; 0 or less is now."""
+        if timetag == IMMEDIATELY:
+            return 0.0
+        delay_s = timetag.unix - self._wall_clock()
+        if delay_s > LONGEST_WAIT_S or (delay_s > 0 and len(self._scheduled) >= MAX_SCHEDULED):
+            peer.early += 1
+            text = "osc %s: a bundle is for %.1f s ahead and is applied at once: is its clock right?"
+            self._once.warning((peer.name, "time tag"), text, peer.name, delay_s)
+            return 0.0
+        return delay_s
+
+    def _schedule(self, source: Source, batch: tuple[Message, ...], delay_s: float) -> None:
+        def run() -> None:
+            self._scheduled.discard(timer)
+            Batch(self, source, self._clock()).run(batch)
+
+        timer = asyncio.get_running_loop().call_later(delay_s, run)
+        self._scheduled.add(timer)
+
+    # What the parts of a batch need
+
+    def apply(self, items: Sequence[tuple[Entry, Any]], source: Source, now: float) -> None:
+        self._store.apply(items, source.origin, now)
+
+    def fire(self, entry: Entry, args: tuple[Any, ...], source: Source, now: float) -> None:
+        self._store.trigger(entry, args, source.origin, now)
+
+    def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
+        self._sender.answer(source, entry_ids)
+
+    def learn(self, source: Source) -> None:
+        """``send = "last"``: whoever spoke last is who hears us."""
+        peer = source.peer
+        if not peer.learns or (peer.targets and peer.targets[0].address == source.address):
+            return
+        name = shown(source.address)
+        target = Target(name, Origin("osc", peer.name, name), source.address)
+        peer.targets[:] = [target]
+        source.origin, source.answers = target.origin, (target,)
+        self._sources = {source.address: source}
+        self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
+
+    def complain(self, source: Source, entry: Entry, message: Message, why: BadValue) -> None:
+        """Count a value that its control cannot take, and say it once per control and peer."""
+        source.peer.bad += 1
+        self._once.warning(
+            (source.peer.name, "value", entry.id), "osc %s: %s from %s cannot be used: %s",
+            source.peer.name, message.address, source.host, why,
+        )  # fmt: skip
+
+    def complain_of_pattern(self, source: Source, pattern: object, why: OscError) -> None:
+        """Count a pattern that is none, and say it once per sender."""
+        source.peer.bad += 1
+        self._once.warning(
+            (source.peer.name, "pattern", source.host), "osc %s: the pattern %s from %s cannot be used: %s",
+            source.peer.name, pattern, source.host, why,
+        )  # fmt: skip
+
+    def wonder(self, source: Source, message: Message) -> None:
+        """Count a message for no control, and say once what it may have meant."""
+        source.peer.unknown += 1
+        self._once.warning(
+            (source.peer.name, "unknown", source.host, message.address), "heard %s from %s, %s",
+            message.address, source.host, _Suggestion(source.peer, message),
+        )  # fmt: skip
+
+    def addresses(self, source: Source, pattern: str, now: float) -> Sequence[str]:
+        """The addresses that a pattern means; none, counted, where it is wrong or there are too many new ones."""
+        tree = source.peer.routes.tree
+        try:
+            if not tree.is_cached(pattern):
+                earned = (now - self._patterns_at) * NEW_PATTERNS_PER_S
+                self._new_patterns = min(float(NEW_PATTERNS), self._new_patterns + earned)
+                self._patterns_at = now
+                if self._new_patterns < 1:
+                    raise OscError(0, "too many different patterns in a short time")
+                self._new_patterns -= 1
+            return tree.find(pattern)
+        except OscError as exc:
+            self.complain_of_pattern(source, pattern, exc)
+            return ()
+
+    # Who speaks
+
+    def _find_source(self, address: Address) -> Source | None:
+        if address in self._sources:
+            return None  # a stranger that is known
+        host = host_of(address)
+        peer = next((peer for peer in self._peers if peer.hears(host)), None)
+        if peer is None:
+            self._once.warning(("stranger", host), "heard %s, for which no [[osc]] table is", host)
+        source = None if peer is None else _source(peer, address, host)
+        if len(self._sources) >= MAX_SOURCES:
+            self._sources.clear()
+        self._sources[address] = source
+        return source
+
+
+def _source(peer: OscPeer, address: Address, host: str) -> Source:
+    for target in peer.targets:
+        if target.address is not None and target.address[:2] == address[:2]:
+            return Source(peer, address, host, target.origin, (target,))
+    # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
+    there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
+    asker = Target(shown(address), Origin("osc", peer.name, shown(address)), address)
+    if len(there) == 1:
+        return Source(peer, address, host, there[0].origin, (there[0], asker))
+    return Source(peer, address, host, asker.origin, (asker,))
+
+
+class Batch:
+    """Messages that take effect together, in order: values in one ``store.apply``, triggers between them."""
+
+    def __init__(self, receiver: Receiver, source: Source, now: float) -> None:
+        self._receiver = receiver
+        self._source = source
+        self._now = now
+        self._items: list[tuple[Entry, Any]] = []
+        self._latest: dict[Entry, Any] = {}
+
+    def run(self, batch: Iterable[Message]) -> None:
+        """Take every message."""
+        for message in batch:
+            if message.address == REFRESH:
+                self._refresh(message)
+                continue
+            routes = self._routes(message)
+            if not routes:
+                self._receiver.wonder(self._source, message)
+                continue
+            self._receiver.learn(self._source)
+            asked = [entry_id for route in routes if (entry_id := self._use(route, message)) is not None]
+            if asked:
+                self._answer(asked)
+        self._apply()
+
+    def _routes(self, message: Message) -> Sequence[Route] | None:
+        routes = self._source.peer.routes
+        if not is_pattern(message.address):
+            return routes.find(message.address, message.args)
+        addresses = self._receiver.addresses(self._source, message.address, self._now)
+        return [route for address in addresses for route in routes.find(address, message.args) or ()]
+
+    def _use(self, route: Route, message: Message) -> int | None:
+        """Set or fire. Returns the control's id if the message asks for its value."""
+        entry, control = route.entry, route.entry.control
+        values = values_of(route, message.args)
+        if control.kind == "trigger":
+            if control.access != "write" and not is_button_up(values):
+                self._fire(route, message, values)
+            return None
+        if not values:
+            return entry.id
+        if control.access == "write":
+            return None
+        try:
+            raw = route.raw(values)
+            if entry not in self._latest and route.confirms(entry.value, values):  # echo rule 1
+                return None
+            value = control.coerce(raw, self._latest.get(entry, entry.value))
+        except BadValue as exc:
+            self._receiver.complain(self._source, entry, message, exc)
+        else:
+            self._latest[entry] = value
+            self._items.append((entry, value))
+        return None
+
+    def _fire(self, route: Route, message: Message, values: tuple[Any, ...]) -> None:
+        try:
+            if not is_finite(values):
+                raise BadValue("an argument is not a finite number")
+            if _weight(values) > MAX_TRIGGER_SIZE:
+                raise BadValue("too many or too long arguments")
+            self._apply()
+            self._receiver.fire(route.entry, route.raw(values), self._source, self._now)
+        except BadValue as exc:
+            self._receiver.complain(self._source, route.entry, message, exc)
+
+    def _refresh(self, message: Message) -> None:
+        """``/stagebridge/refresh [pattern]``; a bang or a number from a button means all."""
+        pattern = message.args[0] if message.args and isinstance(message.args[0], str) else None
+        self._receiver.learn(self._source)
+        try:
+            ids = list(self._source.peer.routes.spoken(pattern))
+        except OscError as exc:
+            self._receiver.complain_of_pattern(self._source, pattern, exc)
+        else:
+            self._answer(ids)
+
+    def _answer(self, entry_ids: list[int]) -> None:
+        self._apply()  # what came before the question counts
+        self._receiver.answer(self._source, entry_ids)
+
+    def _apply(self) -> None:
+        if self._items:
+            items, self._items = self._items, []
+            self._latest.clear()
+            self._receiver.apply(items, self._source, self._now)
+
+
+class _Suggestion:
+    """The end of the line about an unknown address: worked out only if the line is written."""
+
+    def __init__(self, peer: OscPeer, message: Message) -> None:
+        self._peer = peer
+        self._message = message
+
+    def __str__(self) -> str:
+        address, routes = self._message.address, self._peer.routes
+        if is_pattern(address):
+            return "which fits no control"
+        if routes.find(address, ()) is not None:
+            return f"but no binding has the arguments {self._message.args!r:.80}"
+        near = nearest_path(address, islice(routes.addresses, MAX_SUGGESTED_FROM))
+        return f"no such control: did you mean {near}?" if near else "no such control"
+
+
+def _weight(args: Iterable[Any]) -> int:
+    return sum(
+        1 + (len(arg) if isinstance(arg, (str, bytes)) else _weight(arg) if isinstance(arg, tuple) else 0)
+        for arg in args
+    )

@@ -1,0 +1,168 @@
+"""What the OSC port knows of one peer while it runs: where it is, what it was sent, how it is. No I/O.
+
+Sockets, timers and what a message does are in ``osc``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import BadControl
+from .oscbind import MIRROR, RouteTable, compile_route, is_mirrored
+from .oscsettings import Endpoint, Settings
+from .oscsocket import Address
+from .port import Peer
+from .store import Entry, Origin
+
+REFUSED_S = 5.0
+"""How long after its last "port unreachable" a target counts as refusing: the answer comes only when we send."""
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """One place where a peer hears us. ``pending`` are ids of controls whose latest value it has still to be sent."""
+
+    shown: str
+    origin: Origin
+    address: Address | None = None
+    """None while its name is not resolved."""
+    pending: dict[int, None] = field(default_factory=dict)
+    trouble: str = ""
+    """Why it cannot be sent anything, in words; "" while it can."""
+    trouble_at: float = 0.0
+    retry_at: float = 0.0
+    """Not before this is a pending value tried again."""
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """One address that messages come from. ``origin`` is a target's where the source is one of the peer's targets."""
+
+    peer: OscPeer
+    address: Address
+    host: str
+    origin: Origin
+    answers: tuple[Target, ...]
+    """Where answers to it go: where it spoke from, and where the peer listens if that is known."""
+
+
+class OscPeer:
+    """One ``[[osc]]`` table at run time."""
+
+    def __init__(self, peer: Peer, warn: Callable[[str, str], None]) -> None:
+        settings: Settings = peer.settings
+        self.name = peer.name
+        self.settings = settings
+        self.routes = RouteTable()
+        self.learns = settings.send == "last"
+        self.targets: list[Target] = [
+            Target(str(endpoint), Origin("osc", peer.name, str(endpoint))) for endpoint in settings.targets
+        ]
+        self.endpoints: dict[Target, Endpoint] = dict(zip(self.targets, settings.targets, strict=True))
+        self.heard_at: float | None = None
+        self.received = 0
+        """Packets that came in, sound or not."""
+        self.sent = 0
+        self.bad = 0
+        """Packets or values that could not be used."""
+        self.unknown = 0
+        """Messages for no control of this peer."""
+        self.lost = 0
+        """Triggers, answers and oversized messages that could not be sent; values are sent again."""
+        self.early = 0
+        """Bundles for too far ahead, or too many: applied at once."""
+        self._peer = peer
+        self._networks = settings.networks
+        self._warn = warn
+
+    def hears(self, host: str) -> bool:
+        """True if the table is for messages from this address."""
+        if not self._networks:
+            return True
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+    def put(self, entry: Entry) -> None:
+        """Make the routes of a control that is new or described anew."""
+        path = entry.path
+        bindings = self._peer.bindings.get(path)
+        if bindings is None:
+            is_ours = self.settings.mirror and path not in self._peer.excluded and is_mirrored(entry.control)
+            bindings = (MIRROR,) if is_ours else ()
+        routes = []
+        for binding in bindings:
+            try:
+                routes.append(compile_route(entry, binding))
+            except BadControl as exc:
+                self._warn(path, f"{path} does not go to {self.name}: {exc}")
+        self.routes.put(entry, routes)
+
+    def drop(self, entry: Entry) -> None:
+        """Forget a control."""
+        self.routes.drop(entry)
+
+    def clear(self) -> None:
+        """Forget all controls and everything that was still to be sent."""
+        self.routes = RouteTable()
+        for target in self.targets:
+            target.pending.clear()
+
+    # How it is, in words
+
+    def line(self, udp_port: int | None, now: float) -> str:
+        """``max 192.168.1.20:9001: never heard; we listen on UDP 9000``."""
+        if self.learns:
+            where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
+        else:
+            where = ", ".join(target.shown for target in self.targets) or "is sent nothing"
+        heard = "never heard" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
+        return f"{self.name} {where}: {self._words(heard, udp_port)}"
+
+    def state(self, udp_port: int | None) -> str:
+        """The same without what changes by itself."""
+        return self._words("never heard" if self.heard_at is None else "heard", udp_port)
+
+    def _words(self, heard: str, udp_port: int | None) -> str:
+        parts = [heard]
+        troubled = [target for target in self.targets if target.trouble]
+        parts += [f"{target.shown}: {target.trouble}" for target in troubled]
+        parts.append(f"we listen on UDP {udp_port}" if udp_port is not None else "our UDP port is not open")
+        return "; ".join(parts)
+
+    def health(self, udp_port: int | None, now: float) -> dict[str, Any]:
+        """For ``/healthz``: state is closed, never heard, trouble or heard."""
+        troubled = any(target.trouble for target in self.targets)
+        state = (
+            "closed" if udp_port is None
+            else "trouble" if troubled
+            else "never heard" if self.heard_at is None
+            else "heard"
+        )  # fmt: skip
+        return {
+            "port": "osc",
+            "name": self.name,
+            "state": state,
+            "text": self.state(udp_port),
+            "udp_port": udp_port,
+            "targets": [target.shown for target in self.targets],
+            "heard_s_ago": None if self.heard_at is None else round(now - self.heard_at, 1),
+            "received": self.received,
+            "sent": self.sent,
+            "bad": self.bad,
+            "unknown": self.unknown,
+            "lost": self.lost,
+            "early_bundles": self.early,
+            "waiting": sum(len(target.pending) for target in self.targets),
+        }
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
