@@ -20,7 +20,7 @@ from .configcontrols import ControlReader
 from .configfile import Document, Keys, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
-from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
+from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
 
@@ -222,7 +222,7 @@ class _Reader:
             try:
                 settings = kind.settings.model_validate(raw)
             except ValidationError as exc:
-                self.mistakes.add_all(keys, explain(kind.settings, raw, exc))
+                self.mistakes.add_all(keys, explain(kind.settings, raw, exc, LATER))
             else:
                 if str(name) not in peers:
                     places.append(keys)

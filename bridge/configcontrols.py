@@ -18,7 +18,7 @@ from .control import NUMERIC, RESERVED, WIDGETS, Control
 from .errors import BadControl
 from .expand import MAX_CONTROLS, Variables, has_placeholder, substitute, unknown_placeholders, variables_of
 from .law import DB_TABLE
-from .mistakes import Mistakes, did_you_mean, explain, key_names, listed, read_model, where_text
+from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, listed, read_model, where_text
 from .port import PortKind
 from .surface import Placement
 
@@ -228,13 +228,15 @@ class ControlReader:
         kind, settings = self._kinds[port], self._peers[port][peer]
         model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
-        hints = dict.fromkeys(self._own_keys - set(key_names(model)), above)
+        hints = dict.fromkeys(self._own_keys - set(key_names(model)), above) | LATER
         made = []
         for keys, table in written:
             try:
                 binding = model.model_validate(table)
             except ValidationError as exc:
-                for relative, message, hint in explain(model, table, exc, hints):
+                is_from_peer = isinstance(table.get("label"), str) and table["label"].startswith("/")
+                later = {"label": "labels that come from a peer are not built yet"} if is_from_peer else {}
+                for relative, message, hint in explain(model, table, exc, hints | later):
                     copies.report((*keys, *relative), message, hint)
                 continue
             made.append(binding)
