@@ -1,7 +1,8 @@
 """``Control``: one named, typed value that everybody shares, and what it may hold.
 
-Here: kinds, ranges, inference of what was not written, coercion of raw values. Not here: the
-current value (``store``), where it is drawn (``surface``), how a peer reaches it (bindings).
+Here: kinds, ranges, inference of what was not written. Not here: what raw values become
+(``coercion``), the current value (``store``), where it is drawn (``surface``), how a peer reaches
+it (bindings).
 A Control is immutable; a changed description is another Control.
 """
 
@@ -9,10 +10,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
+from . import coercion
+from .coercion import MAX_WHOLE, Coerce, Value, shown
 from .errors import BadControl, BadValue
 from .law import DB_TABLE, Curve, position_of, text_of, value_at
 
@@ -22,9 +27,6 @@ Widget = Literal[
 ]
 Access = Literal["read", "write", "both"]
 Hold = Literal["last", "first"]
-
-Value: TypeAlias = float | int | bool | str | tuple[float, ...] | None
-"""float, int, bool; str for choice (its text), string and color; a tuple for vector; None for trigger."""
 
 NUMERIC: frozenset[str] = frozenset({"float", "int", "vector", "meter"})
 WIDGETS: dict[str, tuple[str, ...]] = {
@@ -43,20 +45,26 @@ WIDGETS: dict[str, tuple[str, ...]] = {
 MAX_PATH_BYTES = 255
 MAX_CHOICES = 1024
 MAX_VECTOR = 64
-MAX_TEXT = 1000  # characters; also the default max_length
+MAX_TEXT = 1000  # characters, unless max_length says otherwise
+MAX_LABEL = 255  # characters of a label, a unit, a group, a choice: what stands beside a widget
+MAX_CHOICES_BYTES = 64 * 1024  # all of a control's choices, so that its descriptor fits into one frame
 DEFAULT_HOLD_TIMEOUT_S = 30.0
 RESERVED = "/stagebridge"
 
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\s#*,?\[\]{}\x00-\x1f\x7f]")  # OSC 1.0, "OSC Addresses", and control characters
-_HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
 
 
 def check_path(path: str) -> None:
     """Raise BadControl unless ``path`` is a control's path: it is an OSC address too."""
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        raise BadControl("path", f"{path[:40]!r} holds half of a surrogate pair") from None
+    if size > MAX_PATH_BYTES:
+        raise BadControl("path", f'"{path[:40]}…" is longer than {MAX_PATH_BYTES} bytes')
     if not path.startswith("/"):
         raise BadControl("path", f'"{path}" must start with "/"')
-    if len(path.encode("utf-8", "replace")) > MAX_PATH_BYTES:
-        raise BadControl("path", f'"{path[:40]}…" is longer than {MAX_PATH_BYTES} bytes')
     if (found := _FORBIDDEN.search(path)) is not None:
         raise BadControl("path", f'"{path}" may not contain {found.group()!r}: OSC gives it another meaning')
     if "//" in path or path.endswith("/"):
@@ -68,7 +76,8 @@ class Control:
     """Description of one control. Fields that are None are inferred when it is built.
 
     ``range`` is [low, high] in the control's unit (per component for a vector); ``limit`` is the
-    part of it that may be reached, whoever asks. Raises BadControl, naming the field.
+    part of it that may be reached, whoever asks. With a step the values are low, low + step, … as
+    far as they lie inside the limit. Raises BadControl, naming the field.
     """
 
     path: str
@@ -98,7 +107,7 @@ class Control:
     hold: Hold = "last"
     hold_timeout: float = DEFAULT_HOLD_TIMEOUT_S
     max_length: int = MAX_TEXT
-    coerce: Callable[..., Value] = field(init=False, repr=False, compare=False)
+    coerce: Coerce = field(init=False, repr=False, compare=False)
     """``coerce(raw, current=None)`` → Value: clamped and stepped. Raises BadValue. ``current``
     fills the None components of a vector."""
 
@@ -112,14 +121,16 @@ class Control:
         self._check_widget(put)
         if self.label is None:
             put("label", self.path.rsplit("/", 1)[1])
+        for name in ("label", "unit", "group"):
+            _check_label(name, getattr(self, name) or "")
         if self.access is None:
             put("access", "read" if self.kind == "meter" else "both")
-        if not (0 < self.max_length <= 100_000):
-            raise BadControl("max_length", f"{self.max_length} must be 1…100000 characters")
+        if not (0 < self.max_length <= 10_000):
+            raise BadControl("max_length", f"{self.max_length} must be 1…10000 characters")
         if self.hold_timeout <= 0 or not math.isfinite(self.hold_timeout):
             raise BadControl("hold_timeout", f"{self.hold_timeout} must be above 0 s")
         if self.color is not None:
-            put("color", _checked(self.color, "color", _as_color))
+            put("color", _checked(self.color, "color", coercion.color))
         put("coerce", _coercer(self))
         self._check_default(put)
 
@@ -166,7 +177,7 @@ class Control:
             if self.limit != self.range:
                 out["limit"] = list(self.limit or self.range)
         if self.is_valued:
-            out["default"] = self.default
+            out["default"] = list(self.default) if isinstance(self.default, tuple) else self.default
         if self.kind == "choice":
             out["choices"] = list(self.choices)
         if self.kind == "vector":
@@ -189,17 +200,14 @@ class Control:
             return
         if self.range is None:
             put("range", (0, 127) if self.kind == "int" else (-60.0, 0.0) if self.kind == "meter" else (0.0, 1.0))
-        low, high = self._interval("range")
+        low, high = self._interval("range", put)
         if self.limit is None:
             put("limit", (low, high))
-        bottom, top = self._interval("limit", strict=False)
+        bottom, top = self._interval("limit", put, strict=False)
         if bottom < low or top > high:
             raise BadControl("limit", f"[{bottom:g}, {top:g}] must lie inside the range [{low:g}, {high:g}]")
-        if self.step is None and self.kind == "int":
-            put("step", 1)
-        if self.step is not None and not (0 < self.step <= high - low):
-            raise BadControl("step", f"{self.step:g} must be above 0 and at most the range, {high - low:g}")
-        if self.curve == "log" and low <= 0:
+        self._check_step(put, low, high, (bottom, top))
+        if self.curve == "log" and (low <= 0 or math.isinf(high / low)):
             raise BadControl("range", f"a log curve needs a low above 0, not {low:g}")
         if self.curve == "db":
             _check_table(self.table, low, high)
@@ -212,12 +220,42 @@ class Control:
         if not 0 <= (self.decimals or 0) <= 9:
             raise BadControl("decimals", f"{self.decimals} must be 0…9")
 
-    def _interval(self, name: str, strict: bool = True) -> tuple[float, float]:
+    def _check_step(self, put: Callable[[str, Any], None], low: float, high: float, limit: tuple[float, float]) -> None:
+        if self.step is None and self.kind == "int":
+            put("step", 1)
+        if self.step is None:
+            return
+        if not (0 < self.step <= high - low):
+            raise BadControl("step", f"{self.step:g} must be above 0 and at most the range, {high - low:g}")
+        if self.kind == "int":
+            if self.step != math.floor(self.step):
+                raise BadControl("step", f"{self.step:g} must be a whole number: this is an int")
+            put("step", int(self.step))
+        if max(-low, high) > self.step * 1e12:  # a double has 15 digits: a grid so fine would have holes
+            raise BadControl("step", f"{self.step:g} is too fine for a range of [{low:g}, {high:g}]")
+        bottom, top = coercion.grid_ends(limit, low, self.step)
+        if bottom > top:
+            raise BadControl("limit", f"no step lies in it: {low:g} + n × {self.step:g}")
+
+    def _interval(self, name: str, put: Callable[[str, Any], None], strict: bool = True) -> tuple[float, float]:
+        """Check a [low, high] and keep it as a tuple; without −0, for an int as whole numbers."""
         low, high = getattr(self, name)
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise BadControl(name, f"[{low}, {high}] must be finite numbers")
+        try:
+            is_finite = math.isfinite(float(high) - float(low))
+        except OverflowError:
+            is_finite = False
+        if not is_finite:
+            raise BadControl(name, f"[{shown(low)}, {shown(high)}] must be finite numbers")
         if low > high or (strict and low == high):
             raise BadControl(name, f"[{low:g}, {high:g}]: low must be below high")
+        if self.kind == "int":
+            if low != math.floor(low) or high != math.floor(high):
+                raise BadControl(name, f"[{low:g}, {high:g}] must be whole numbers: this is an int")
+            if max(abs(low), abs(high)) > MAX_WHOLE:
+                raise BadControl(name, f"[{low:g}, {high:g}] must lie inside ±{MAX_WHOLE}")
+            low, high = int(low), int(high)
+        low, high = low + 0, high + 0
+        put(name, (low, high))
         return low, high
 
     def _check_choices(self) -> None:
@@ -227,7 +265,11 @@ class Control:
             return
         if not 1 <= len(self.choices) <= MAX_CHOICES:
             raise BadControl("choices", f"a choice needs 1…{MAX_CHOICES} of them, not {len(self.choices)}")
-        doubles = {text for text in self.choices if self.choices.count(text) > 1}
+        for text in self.choices:
+            _check_label("choices", text)
+        if sum(len(text.encode()) for text in self.choices) > MAX_CHOICES_BYTES:
+            raise BadControl("choices", f"are longer than {MAX_CHOICES_BYTES} bytes together")
+        doubles = [text for text, count in Counter(self.choices).items() if count > 1]
         if doubles:
             raise BadControl("choices", f"{', '.join(sorted(doubles))} stands there more than once")
 
@@ -305,134 +347,47 @@ def _checked(raw: Any, name: str, convert: Callable[[Any], Value]) -> Value:
         raise BadControl(name, str(exc)) from exc
 
 
+def _check_label(name: str, text: str) -> None:
+    if len(text) > MAX_LABEL:
+        raise BadControl(name, f'"{text[:40]}…" is longer than {MAX_LABEL} characters')
+    if _CONTROL_CHARACTER.search(text):
+        raise BadControl(name, f"{text!r} holds a control character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadControl(name, f"{text!r} holds half of a surrogate pair") from None
+
+
 def _check_table(table: Sequence[tuple[float, float]], low: float, high: float) -> None:
     if len(table) < 2 or table[0][0] != 0 or table[-1][0] != 1:
         raise BadControl("table", "needs two points or more, from position 0 to position 1")
-    if any(a[0] >= b[0] or a[1] >= b[1] for a, b in zip(table, table[1:], strict=False)):
+    if not all(math.isfinite(number) for point in table for number in point):
+        raise BadControl("table", "must be finite numbers")
+    if any(a[0] >= b[0] or a[1] >= b[1] for a, b in pairwise(table)):
         raise BadControl("table", "positions and values must both rise from point to point")
     if low < table[0][1] or high > table[-1][1]:
         raise BadControl("range", f"[{low:g}, {high:g}] must lie inside the table, {table[0][1]:g}…{table[-1][1]:g}")
 
 
 def _decimals(step: float | None, span: float) -> int:
-    if step is not None:
-        return _step_digits(step)
+    if step is not None and coercion.is_decimal(step):
+        return coercion.digits(step)
     return 0 if span >= 1000 else 1 if span >= 10 else 2 if span >= 0.5 else 4
 
 
-def _step_digits(step: float) -> int:
-    """Decimals that the step is written with, at most 9."""
-    text = f"{step:.9f}".rstrip("0")
-    return len(text.split(".")[1])
-
-
-def _coercer(control: Control) -> Callable[..., Value]:
+def _coercer(control: Control) -> Coerce:
     """The coercion of one control, bound once: it runs for every message that arrives."""
-    if control.kind in ("float", "meter"):
-        return _number_coercer(control)
-    if control.kind == "int":
-        number = _number_coercer(control)
-        return lambda raw, current=None: int(number(raw))
-    if control.kind == "vector":
-        return _vector_coercer(control)
-    plain: dict[str, Callable[..., Value]] = {
-        "bool": lambda raw, current=None: _as_bool(raw),
-        "choice": lambda raw, current=None: _as_choice(raw, control.choices),
-        "string": lambda raw, current=None: _as_text(raw, control.max_length),
-        "color": lambda raw, current=None: _as_color(raw),
-        "trigger": _refuse_value,
+    assert control.limit is not None or control.kind not in NUMERIC
+    limit, low = control.limit or (0.0, 1.0), control.low
+    makers: dict[str, Callable[[], Coerce]] = {
+        "float": lambda: coercion.number(limit, low, control.step),
+        "meter": lambda: coercion.number(limit, low, control.step),
+        "int": lambda: coercion.whole(limit, low, control.step),
+        "vector": lambda: coercion.vector(limit, low, control.step, control.size),
+        "bool": lambda: coercion.boolean,
+        "choice": lambda: coercion.choice(control.choices),
+        "string": lambda: coercion.text(control.max_length),
+        "color": lambda: coercion.color,
+        "trigger": lambda: coercion.nothing,
     }
-    return plain[control.kind]
-
-
-def _number_coercer(control: Control) -> Callable[..., float]:
-    assert control.limit is not None
-    bottom, top = (float(end) for end in control.limit)
-    low, step = float(control.low), control.step
-    digits = 9 if step is None else max(_step_digits(step), _step_digits(abs(low)) if low else 0)
-    isfinite = math.isfinite
-
-    def number(raw: Any, current: Value = None) -> float:
-        try:
-            value = raw + 0.0  # a float at once; int and bool become one; str, None and lists raise
-            finite = isfinite(value)
-        except (TypeError, OverflowError):
-            raise BadValue(f"expected a number, got {_shown(raw)}") from None
-        if not finite:
-            raise BadValue(f"expected a finite number, got {value}")
-        if step is not None:
-            value = round(low + math.floor((value - low) / step + 0.5) * step, digits)
-        return bottom if value < bottom else top if value > top else value
-
-    return number
-
-
-def _vector_coercer(control: Control) -> Callable[..., Value]:
-    number, size = _number_coercer(control), control.size
-
-    def vector(raw: Any, current: Value = None) -> tuple[float, ...]:
-        if not isinstance(raw, (list, tuple)) or len(raw) != size:
-            raise BadValue(f"expected {size} numbers, got {_shown(raw)}")
-        old = current if isinstance(current, tuple) else (None,) * size
-        parts = [before if part is None else number(part) for part, before in zip(raw, old, strict=True)]
-        if None in parts:
-            raise BadValue("null leaves a component as it is, and there is none yet")
-        return tuple(part for part in parts if part is not None)
-
-    return vector
-
-
-def _as_bool(raw: Any) -> bool:
-    if not isinstance(raw, (bool, int, float)) or not math.isfinite(raw):
-        raise BadValue(f"expected true, false, 1 or 0, got {_shown(raw)}")
-    return raw >= 0.5
-
-
-def _as_choice(raw: Any, choices: tuple[str, ...]) -> str:
-    if isinstance(raw, str):
-        if raw in choices:
-            return raw
-        raise BadValue(f"{_shown(raw)} is none of {_shown_list(choices)}")
-    if isinstance(raw, (int, float)) and math.isfinite(raw) and raw == int(raw) and 0 <= raw < len(choices):
-        return choices[int(raw)]
-    raise BadValue(f"expected one of {_shown_list(choices)} or an index 0…{len(choices) - 1}, got {_shown(raw)}")
-
-
-def _as_text(raw: Any, max_length: int) -> str:
-    if isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw):
-        raw = f"{raw:.10g}"  # Pd and Max turn a typed 5 into a number
-    if not isinstance(raw, str):
-        raise BadValue(f"expected text, got {_shown(raw)}")
-    try:
-        raw.encode()
-    except UnicodeEncodeError:
-        raise BadValue("the text holds half of a surrogate pair") from None
-    return raw[:max_length]
-
-
-def _as_color(raw: Any) -> str:
-    if isinstance(raw, str):
-        if not _HEX_COLOR.match(raw):
-            raise BadValue(f'expected a colour such as "#ff8800", got {_shown(raw)}')
-        digits = raw[1:].lower()
-        if len(digits) == 3:
-            digits = "".join(digit * 2 for digit in digits)
-        return "#" + (digits[:6] if digits[6:] == "ff" else digits)
-    if isinstance(raw, (list, tuple)) and len(raw) in (3, 4):
-        if all(isinstance(part, (int, float)) and math.isfinite(part) for part in raw):
-            return _as_color("#" + "".join(f"{round(min(1.0, max(0.0, part)) * 255):02x}" for part in raw))
-    raise BadValue(f'expected a colour such as "#ff8800" or 3 to 4 numbers 0…1, got {_shown(raw)}')
-
-
-def _refuse_value(raw: Any, current: Value = None) -> Value:
-    raise BadValue("a trigger has no value: fire it")
-
-
-def _shown(raw: Any) -> str:
-    text = repr(raw)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _shown_list(choices: tuple[str, ...]) -> str:
-    shown = ", ".join(choices[:8])
-    return shown + (", …" if len(choices) > 8 else "")
+    return makers[control.kind]()

@@ -19,6 +19,8 @@ MAX_FRAME_BYTES = MAX_MESSAGE_BYTES
 _PART_BYTES = MAX_FRAME_BYTES - 4096  # room for the envelope
 _CACHE_LIFE_S = 0.1  # a frame with triggers ages: they live a second
 _CACHE_SIZE = 64
+_CACHE_BYTES = 4 * MAX_FRAME_BYTES
+_MAX_ERROR_TEXT = 500  # characters
 _SHORT = 256  # values that are encoded at one go before their size is known
 
 Keys = Literal["id", "path"]
@@ -36,11 +38,12 @@ def pong(t: float) -> bytes:
 
 
 def error(code: str, message: str, n: int | None = None, path: str | None = None) -> bytes:
-    out: dict[str, Any] = {"type": "error", "code": code, "message": message}
+    """Both texts may quote what a client sent, and are cut."""
+    out: dict[str, Any] = {"type": "error", "code": code, "message": message[:_MAX_ERROR_TEXT]}
     if n is not None:
         out["n"] = n
     if path is not None:
-        out["path"] = path
+        out["path"] = path[:_MAX_ERROR_TEXT]
     return _encode(out)
 
 
@@ -60,18 +63,22 @@ class Frames:
         self._descriptors: dict[int, tuple[Any, msgspec.Raw]] = {}
         self._cache: dict[tuple[int, int, Keys], list[bytes]] = {}
         self._cached_at = (-1, 0.0)
+        self._cached_bytes = 0
 
     def updates(self, revision: int, triggers: int, keys: Keys, now: float) -> list[bytes]:
         """``update`` frames from ``revision`` to the store's; [] if there is nothing to tell."""
         store = self._store
         made_for, made_at = self._cached_at
-        if made_for != store.revision or now - made_at > _CACHE_LIFE_S or len(self._cache) >= _CACHE_SIZE:
+        is_full = len(self._cache) >= _CACHE_SIZE or self._cached_bytes > _CACHE_BYTES
+        if made_for != store.revision or is_full or not 0 <= now - made_at <= _CACHE_LIFE_S:
             self._cache.clear()
             self._cached_at = (store.revision, now)
+            self._cached_bytes = 0
         key = (revision, triggers, keys)
         frames = self._cache.get(key)
         if frames is None:
             frames = self._cache[key] = self._update_frames(store.since(revision, triggers, now), revision, keys)
+            self._cached_bytes += sum(map(len, frames))
         return frames
 
     def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed: bool) -> list[bytes]:
@@ -84,6 +91,8 @@ class Frames:
         message |= {"surface": store.surface or {"pages": []}, "controls": [], "values": []}
         delta = store.since(0, store.trigger_sequence, now)
         delta.removed, delta.surface = [], None
+        delta.holds = [entry for entry in delta.holds if entry.holders]
+        delta.marks = [entry for entry in delta.marks if entry.marks]
         return self._parts(message, delta, keys, partial_revision=0)
 
     def meters(self, entries: Iterable[Entry], keys: Keys) -> bytes:
@@ -123,8 +132,8 @@ class Frames:
         if delta.surface is not None:
             message["surface"] = delta.surface
             size += len(_encode(delta.surface))
-        if delta.removed:
-            removed = [control_id if keys == "id" else path for control_id, path in delta.removed]
+        for control_id, path in delta.removed:
+            removed = [control_id if keys == "id" else path]
             put(len(_encode(removed)), removed=removed)
         described = {entry.id for entry in delta.described}
         for entry in delta.described:  # a description always comes with its value

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from .coercion import MAX_ARGS, MAX_WHOLE
 from .control import Access, Control, Kind, Widget
 from .errors import BadControl, ProtocolError
 from .law import Curve
@@ -19,8 +20,17 @@ SUBPROTOCOL = "stagebridge.v1"
 MAX_MESSAGE_BYTES = 256 * 1024
 """Longest message either side may send."""
 
-Key = int | str
+MAX_KEYS = 8192
+"""Most controls that one message may name: as many as there can be."""
+MAX_DESCRIPTORS = 1024
+"""Most controls that one message may declare; pages can have fewer, and are told which were too many."""
+MAX_REASON = 200  # characters of an answer that quotes the message
+
+Whole = Annotated[int, msgspec.Meta(ge=-MAX_WHOLE, le=MAX_WHOLE)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_WHOLE)]
+Key = Whole | str
 """A control's id, or its path."""
+Keys = Annotated[list[Key], msgspec.Meta(max_length=MAX_KEYS)]
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="type"):
@@ -29,7 +39,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="type"):
     name: str = ""
     page: str = ""
     t: float | None = None
-    since: tuple[str, int] | None = None
+    since: tuple[str, Whole] | None = None
     view: str | None = None
     keys: Literal["id", "path"] = "id"
     acks: bool = True
@@ -37,24 +47,24 @@ class Hello(msgspec.Struct, tag="hello", tag_field="type"):
 
 
 class Set(msgspec.Struct, tag="set", tag_field="type"):
-    values: list[tuple[Key, Any]]
-    n: int | None = None
+    values: Annotated[list[tuple[Key, Any]], msgspec.Meta(max_length=MAX_KEYS)]
+    n: Count | None = None
     t: float | None = None
 
 
 class Trigger(msgspec.Struct, tag="trigger", tag_field="type"):
     id: Key
-    args: list[bool | int | float | str] = []
-    n: int | None = None
+    args: Annotated[list[bool | Whole | float | str], msgspec.Meta(max_length=MAX_ARGS)] = []
+    n: Count | None = None
     t: float | None = None
 
 
 class Touch(msgspec.Struct, tag="touch", tag_field="type"):
-    ids: list[Key]
+    ids: Keys
 
 
 class Release(msgspec.Struct, tag="release", tag_field="type"):
-    ids: list[Key]
+    ids: Keys
 
 
 class Descriptor(msgspec.Struct):
@@ -67,15 +77,15 @@ class Descriptor(msgspec.Struct):
     step: float | None = None
     curve: Curve | None = None
     unit: str | None = None
-    decimals: int | None = None
-    default: bool | int | float | str | list[float] | None = None
+    decimals: Whole | None = None
+    default: bool | Whole | float | str | list[float] | None = None
     label: str | None = None
     choices: list[str] | None = None
-    size: int | None = None
+    size: Whole | None = None
     widget: Widget | None = None
     momentary: bool | None = None
     bipolar: bool | None = None
-    max_length: int | None = None
+    max_length: Whole | None = None
 
     def build(self, owner: str) -> Control:
         """The control it describes. Raises ProtocolError ``bad_value``, naming path and field."""
@@ -87,15 +97,15 @@ class Descriptor(msgspec.Struct):
         try:
             return Control(**fields, owner=owner)
         except BadControl as exc:
-            raise ProtocolError("bad_value", f"{self.path}: {exc}") from exc
+            raise ProtocolError("bad_value", f"{self.path[:MAX_REASON]}: {exc}") from exc
 
 
 class Declare(msgspec.Struct, tag="declare", tag_field="type"):
-    controls: list[Descriptor]
+    controls: Annotated[list[Descriptor], msgspec.Meta(max_length=MAX_DESCRIPTORS)]
 
 
 class Ack(msgspec.Struct, tag="ack", tag_field="type"):
-    rev: int
+    rev: Count
 
 
 class Ping(msgspec.Struct, tag="ping", tag_field="type"):
@@ -105,7 +115,7 @@ class Ping(msgspec.Struct, tag="ping", tag_field="type"):
 class Show(msgspec.Struct, tag="show", tag_field="type"):
     """The meters that this page draws now."""
 
-    ids: list[Key]
+    ids: Keys
 
 
 Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show
@@ -113,6 +123,8 @@ TYPES = tuple(cls.__struct_config__.tag for cls in get_args(Message))
 
 _decode: Callable[[str | bytes], Message] = msgspec.json.Decoder(Message).decode
 _decode_any = msgspec.json.Decoder().decode
+_NOT_DECODED = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What decoding raises: for bad JSON and wrong types, for bad UTF-8, for brackets without end."""
 
 
 def decode(text: str | bytes) -> Message:
@@ -121,7 +133,7 @@ def decode(text: str | bytes) -> Message:
         raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(text)}")
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except _NOT_DECODED as exc:
         raise _explained(text, exc) from exc
 
 
@@ -129,20 +141,20 @@ def number_of(text: str | bytes) -> int | None:
     """The ``n`` of a message that ``decode`` refused, where there is one: it must be answered all the same."""
     try:
         message = _decode_any(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _NOT_DECODED:
         return None
     n = message.get("n") if isinstance(message, dict) and message.get("type") in ("set", "trigger") else None
-    return n if type(n) is int else None
+    return n if type(n) is int and 0 <= n <= MAX_WHOLE else None
 
 
 def _explained(text: str | bytes, exc: Exception) -> ProtocolError:
     try:
         message = _decode_any(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as not_json:
-        return ProtocolError("bad_message", f"not JSON: {not_json}")
+    except _NOT_DECODED as not_json:
+        return ProtocolError("bad_message", f"not JSON: {not_json}"[:MAX_REASON])
     kind = message.get("type") if isinstance(message, dict) else None
     if not isinstance(kind, str):
         return ProtocolError("bad_message", 'a message is an object with a "type"')
     if kind not in TYPES:
         return ProtocolError("unknown_type", f'no message type "{kind[:40]}": {", ".join(map(str, TYPES))}')
-    return ProtocolError("bad_message", f"{kind}: {exc}")
+    return ProtocolError("bad_message", f"{kind}: {exc}"[:MAX_REASON])

@@ -7,7 +7,6 @@ No clock, no socket: callers pass ``now`` (monotonic seconds). One thread: the e
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,14 +14,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 
-from .control import RESERVED, Control, Value
+from .coercion import Value, plain_args
+from .control import RESERVED, Control
 from .errors import BadValue, ControlExists, UnknownControl
+from .suggestion import nearest_path
 
 log = logging.getLogger(__name__)
 
 MAX_CONTROLS = 8192
 MAX_LINKS = 64
 """Sets made from within notifications, one causing the next, before the chain is cut."""
+MAX_BATCHES = 16_384
+"""Commits told within one outermost call; what they cause in their turn is cut."""
 TRIGGER_RING = 256
 """Triggers remembered for sessions that are a moment behind."""
 TRIGGER_LIFE_S = 1.0
@@ -179,7 +182,7 @@ class Store:
         self._triggers: deque[Change] = deque(maxlen=TRIGGER_RING)
         self._surface: Any = None
         self._surface_revision = 0
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: tuple[Subscriber, ...] = ()
         self._failures: set[tuple[Subscriber, str]] = set()
         self._queue: deque[tuple[int, list[Change]]] = deque()
         self._links = 0  # depth of the batch that is being told now
@@ -210,8 +213,7 @@ class Store:
 
     def nearest(self, path: str) -> str | None:
         """The known path that looks most like ``path``, for "did you mean"."""
-        paths = islice(self._by_path, 2048)  # difflib is slow and the asker may be hostile
-        return next(iter(difflib.get_close_matches(path[:255], paths, n=1, cutoff=0.75)), None)
+        return nearest_path(path, islice(self._by_path, 2048))
 
     @property
     def surface(self) -> Any:
@@ -241,12 +243,15 @@ class Store:
 
     def describe(self, entry: Entry, control: Control, *, now: float, origin: Origin | None = None) -> None:
         """Replace a control's description; id, path and, where it still fits, value stay."""
+        if entry.id not in self._by_id:
+            raise UnknownControl(f"{entry.path} is gone already")
         if control.path != entry.path:
             raise UnknownControl(f"{entry.path} cannot become {control.path}: a control's identity never changes")
-        if control == entry.control:
+        if control == entry.control or self._is_cut(entry, origin or _SELF):
             return
-        previous, entry.control = entry.value, control
-        entry.value = _settled(control, previous)
+        previous = entry.value if entry.control.is_valued else None  # a meter's last level is no setting
+        entry.control = control
+        entry.value = _settled(control, previous, is_held=bool(entry.holders))
         revision = self._advance()
         if control.is_valued:
             entry.revision = revision
@@ -307,14 +312,15 @@ class Store:
         return change
 
     def trigger(self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float) -> Change | None:
-        """Fire a trigger: every one is told, in order, never merged. Raises BadValue for other kinds.
+        """Fire a trigger: every one is told, in order, never merged.
 
-        None only where it would be one link too many in a chain (MAX_LINKS).
+        Raises BadValue for other kinds, and for arguments that not every transport can carry. None
+        only where the control is gone, or it would be one link too many in a chain (MAX_LINKS).
         """
         if entry.control.kind != "trigger":
             raise BadValue(f"{entry.path} is a {entry.control.kind}: it has a value and cannot be fired")
-        if self._links >= MAX_LINKS:
-            self._cut(entry, origin)
+        args = plain_args(args)
+        if entry.id not in self._by_id or self._is_cut(entry, origin):
             return None
         self.trigger_sequence += 1
         change = Change("trigger", entry, self._advance(), now, origin, args=args, sequence=self.trigger_sequence)
@@ -325,13 +331,19 @@ class Store:
     # Holds and marks
 
     def touch(self, entry: Entry, origin: Origin, now: float) -> bool:
-        """A finger of ``origin`` is on the control. False if it was there already (its time is renewed)."""
-        is_new = origin not in entry.holders
+        """A finger of ``origin`` is on the control. False if it was there already (its time is renewed).
+
+        False too where the control is gone, or the chain is cut.
+        """
+        if origin in entry.holders:
+            entry.holders[origin] = now
+            return False
+        if entry.id not in self._by_id or self._is_cut(entry, origin):
+            return False
         entry.holders[origin] = now
-        if is_new:
-            self._held[entry.id] = entry
-            self._note_hold(entry, origin, now)
-        return is_new
+        self._held[entry.id] = entry
+        self._note_hold(entry, origin, now)
+        return True
 
     def release(self, entry: Entry, origin: Origin, now: float) -> bool:
         """The finger is gone; a momentary returns to rest with its last holder. False if it was not there."""
@@ -340,8 +352,8 @@ class Store:
         if not entry.holders:
             self._held.pop(entry.id, None)
         self._note_hold(entry, origin, now)
-        if not entry.holders and entry.control.momentary:
-            self.set(entry, entry.control.rest, origin, now)
+        if not entry.holders and entry.control.momentary and entry.value != entry.control.rest:
+            self._tell([self._write(entry, entry.control.rest, origin, now)])  # never cut: nothing may stick
         return True
 
     def release_all(self, origin: Origin, now: float) -> None:
@@ -367,8 +379,16 @@ class Store:
         return None if holder == origin else holder
 
     def mark(self, entry: Entry, name: str, value: Any, *, now: float, origin: Origin | None = None) -> None:
-        """Show something beside the value: a peer's own text, where the hardware stands. None takes it away."""
-        if entry.marks.get(name) == value:
+        """Show something beside the value: a peer's own text, where the hardware stands. None takes it away.
+
+        Nothing happens to a control that is gone. Raises BadValue for what is no text, number or bool.
+        """
+        if value is not None:
+            (value,) = plain_args((value,))
+        known = entry.marks.get(name)
+        if (known == value and type(known) is type(value)) or entry.id not in self._by_id:
+            return
+        if self._is_cut(entry, origin or _SELF):
             return
         if value is None:
             entry.marks.pop(name, None)
@@ -401,7 +421,8 @@ class Store:
             for change in reversed(self._triggers):
                 if change.sequence <= trigger_sequence or now - change.time > TRIGGER_LIFE_S:
                     break
-                triggers.append(change)
+                if change.entry.id in self._by_id:
+                    triggers.append(change)
             triggers.reverse()
             missed = self.trigger_sequence - trigger_sequence - len(triggers)
         return Delta(
@@ -423,11 +444,13 @@ class Store:
 
         It may set controls itself: they commit at once and are told when this batch has been told to all.
         """
-        self._subscribers.append(subscriber)
+        self._subscribers = (*self._subscribers, subscriber)
 
         def unsubscribe() -> None:
-            if subscriber in self._subscribers:
-                self._subscribers.remove(subscriber)
+            kept = list(self._subscribers)
+            if subscriber in kept:
+                kept.remove(subscriber)
+                self._subscribers = tuple(kept)
 
         return unsubscribe
 
@@ -439,12 +462,14 @@ class Store:
         previous = entry.value
         if value == previous or entry.id not in self._by_id:
             return None
-        if self._links >= MAX_LINKS:
-            self._cut(entry, origin)
+        if self._links >= MAX_LINKS and self._is_cut(entry, origin):
             return None
         if entry.holders and not self._holders_allow(entry, value, origin, now):
             return None
-        entry.value = value
+        return self._write(entry, value, origin, now)
+
+    def _write(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change:
+        previous, entry.value = entry.value, value
         if entry.id not in self._values:  # a meter: shown live, no part of the log
             return Change("value", entry, self.revision, now, origin, value, previous)
         self.revision = entry.revision = revision = self.revision + 1
@@ -471,12 +496,16 @@ class Store:
             return
         self._notifying = True
         try:
+            told = 0
             while self._queue:
                 self._links, batch = self._queue.popleft()
-                for subscriber in tuple(self._subscribers):
+                told += 1
+                if told > MAX_BATCHES:  # chains that branch: few links each, and yet no end
+                    self._links = MAX_LINKS
+                for subscriber in self._subscribers:
                     try:
                         subscriber(batch)
-                    except Exception as exc:  # one subscriber never keeps the next from hearing
+                    except Exception as exc:  # noqa: BLE001 - one subscriber never keeps the next from hearing
                         self._failed(subscriber, exc)
         finally:
             self._notifying = False
@@ -489,13 +518,17 @@ class Store:
             name = getattr(subscriber, "__qualname__", repr(subscriber))
             log.error("%s failed on a change and goes on", name, exc_info=exc)
 
-    def _cut(self, entry: Entry, origin: Origin) -> None:
+    def _is_cut(self, entry: Entry, origin: Origin) -> bool:
+        """True, counted and said, where one more change would be a link too many."""
+        if self._links < MAX_LINKS:
+            return False
         self.chains_cut += 1
         if self.chains_cut & (self.chains_cut - 1) == 0:  # 1, 2, 4, 8, …: never floods the log
             log.warning(
                 "a chain of more than %d changes was cut at %s, set by %s (%d so far): two rules answer each other",
                 MAX_LINKS, entry.path, origin, self.chains_cut,
             )  # fmt: skip
+        return True
 
     def _suggestion(self, key: str | int) -> str:
         near = self.nearest(key) if isinstance(key, str) else None
@@ -508,11 +541,14 @@ SURFACE = Entry(0, Control(path=f"{RESERVED}/surface", kind="trigger", owner="br
 """Stands in a "surface" change, which is about no control; in no store."""
 
 
-def _settled(control: Control, value: Any) -> Value:
-    """A value to start with: the given one if the control can take it, else its default. Momentaries rest."""
+def _settled(control: Control, value: Any, is_held: bool = False) -> Value:
+    """A value to start with: the given one if the control can take it, else its default.
+
+    Momentaries rest, unless a finger is on them now.
+    """
     if not control.is_valued:
         return None
-    if control.momentary:
+    if control.momentary and not is_held:
         return control.rest
     if value is None:
         return control.default

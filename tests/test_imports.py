@@ -14,19 +14,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {
-        "law",
-        "coercion",
-        "suggestion",
-        "osccodec",
-        "oscpattern",
-        "midicodec",
-        "resources",
-        "assets",
-        "log",
-        "net",
-        "systemd",
-    },
+    {"law", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
+    | {"resources", "assets", "log", "net", "systemd"},
     {"control", "oscsettings"},
     {"store"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
@@ -43,21 +32,8 @@ ROWS = [
 ]
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
-PURE = {
-    "errors",
-    "law",
-    "coercion",
-    "suggestion",
-    "control",
-    "store",
-    "surface",
-    "driver",
-    "drivers",
-    "session",
-    "messages",
-    "frames",
-}
-PURE |= {"osccodec", "oscpattern", "oscsettings", "oscbind", "midicodec"}
+PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
+PURE |= {"coercion", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "midicodec"}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",

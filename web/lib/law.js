@@ -1,6 +1,6 @@
 // The laws between a widget's position and a control's value, and numbers as people read and type them.
 //
-// Pure, the same as bridge/law.py and the coercion in bridge/control.py; tests/vectors/laws.json holds both to it.
+// Pure, the same as bridge/law.py and bridge/coercion.py; tests/vectors/laws.json holds both to it.
 // A control is a descriptor as it comes over the wire: fields equal to their default may be missing.
 // A position is 0..1 along the travel of a fader or the turn of a knob.
 
@@ -33,7 +33,7 @@ export function stepOf(control) {
 export function decimals(control) {
   if (control.decimals !== undefined && control.decimals !== null) return control.decimals;
   const step = stepOf(control);
-  if (step !== null) return stepDigits(step);
+  if (step !== null && isDecimal(step)) return stepDigits(step);
   const [low, high] = range(control);
   const span = high - low;
   return span >= 1000 ? 0 : span >= 10 ? 1 : span >= 0.5 ? 2 : 4;
@@ -67,17 +67,14 @@ export function valueAt(control, at) {
   return low + p * (high - low);
 }
 
-/** The nearest number that the control can hold: on its step, inside its limit. */
+/** The nearest number that the control can hold: one of low, low + step, … that lies inside its limit. */
 export function clamp(control, value) {
-  const [low] = range(control);
   const [bottom, top] = limit(control);
+  const v = between(value, bottom, top);
   const step = stepOf(control);
-  let v = value;
-  if (step !== null) {
-    const digits = Math.max(stepDigits(step), low ? stepDigits(Math.abs(low)) : 0);
-    v = Number((low + Math.floor((v - low) / step + 0.5) * step).toFixed(digits));
-  }
-  return v < bottom ? bottom : v > top ? top : v + 0; // + 0: never −0
+  if (step === null) return v;
+  const snap = grid(range(control)[0], step);
+  return between(snap(v), ...gridEnds(snap, step, bottom, top));
 }
 
 /** {text, unit} of a value as a person reads it. No value yet is "…". */
@@ -162,6 +159,33 @@ function parseColor(text) {
   let digits = found[1].toLowerCase();
   if (digits.length === 3) digits = [...digits].map((digit) => digit + digit).join('');
   return `#${digits.length === 8 && digits.endsWith('ff') ? digits.slice(0, 6) : digits}`;
+}
+
+function between(value, bottom, top) {
+  return (value < bottom ? bottom : value > top ? top : value) + 0; // + 0: never −0
+}
+
+/** The nearest of low, low + step, low + 2 step, …; free of binary dust where both are decimal numbers. */
+function grid(low, step) {
+  if (!isDecimal(low) || !isDecimal(step)) return (value) => low + Math.floor((value - low) / step + 0.5) * step;
+  const scale = 10 ** Math.max(stepDigits(low), stepDigits(step));
+  const [first, each] = [Math.round(low * scale), Math.round(step * scale)];
+  return (value) => (first + Math.floor((value - low) / step + 0.5) * each) / scale;
+}
+
+/** Lowest and highest step inside the limit; three times a third may miss an end by a bit in its last place. */
+function gridEnds(snap, step, bottom, top) {
+  const dust = step * 1e-6;
+  const [first, last] = [snap(bottom), snap(top)];
+  return [
+    first >= bottom - dust ? Math.max(first, bottom) : snap(first + step),
+    last <= top + dust ? Math.min(last, top) : snap(last - step),
+  ];
+}
+
+/** True if 9 decimals write it: 0.05 is, a third is not. */
+function isDecimal(value) {
+  return Number(value.toFixed(9)) === value;
 }
 
 function stepDigits(step) {
