@@ -93,12 +93,14 @@ class Bridge:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            listener = stack.enter_context(self._listener())  # first: it is the one thing that can end us
-            await self._declare_pages()
+            # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
+            listener = stack.enter_context(await asyncio.to_thread(self._listener))
+            web_dir, pages_dir, declared = await asyncio.to_thread(self._read_pages)
+            self._declare(declared)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await self._open_ports(stack)
             await stack.enter_async_context(self.hub.running())
-            await stack.enter_async_context(self._serving(listener))
+            await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
             self._stack = stack.pop_all()
         return self
 
@@ -131,14 +133,14 @@ class Bridge:
             "chains_cut": self.store.chains_cut,
         }
 
-    @property
-    def pages_dir(self) -> Path:
-        """The folder behind ``/pages/``."""
-        return self.config.http.pages or resources.pages_dir()
+    def _read_pages(self) -> tuple[Path, Path, list[Control]]:
+        """Our pages, people's own, and the controls that those declare. Reads the disk."""
+        pages_dir = self.config.http.pages or resources.pages_dir()
+        return resources.web_dir(), pages_dir, list(declared_controls(pages_dir))
 
-    async def _declare_pages(self) -> None:
+    def _declare(self, controls: list[Control]) -> None:
         """Inputs of people's own pages exist from the start: OSC works before any browser has come."""
-        for control in await asyncio.to_thread(lambda: list(declared_controls(self.pages_dir))):
+        for control in controls:
             try:
                 self.store.add(control, now=self.clock())
             except ControlError as exc:
@@ -175,12 +177,12 @@ class Bridge:
             await asyncio.gather(*late, return_exceptions=True)
 
     @asynccontextmanager
-    async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
+    async def _serving(self, listener: socket.socket, web_dir: Path, pages_dir: Path) -> AsyncIterator[None]:
         site = Site(
             self.store,
             self._frames,
-            web_dir=resources.web_dir(),
-            pages_dir=self.pages_dir,
+            web_dir=web_dir,
+            pages_dir=pages_dir,
             socket=self.hub.handle,
             health=self.health,
             hosts=(*net.own_names(), *self.config.http.hosts),

@@ -1,0 +1,130 @@
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from bridge import config as configuration
+from bridge.app import KINDS, Bridge
+from bridge.config import Config
+from bridge.errors import PortError
+from bridge.store import Origin
+from tests.peers import free_udp_port
+from tests.server import Client
+
+HTTP = '[http]\nhost = "127.0.0.1"\nport = {port}\npages = "{pages}"\n'
+HAND = Origin("browser", "c1", "FOH")
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        yield sock
+
+
+async def parse(text: str, pages: Path, port: int = 0) -> Config:
+    return await asyncio.to_thread(configuration.parse, HTTP.format(port=port, pages=pages) + text, KINDS)
+
+
+def osc_table(peer: socket.socket, listen: int) -> str:
+    return f'[[osc]]\nname = "max"\nlisten = "127.0.0.1:{listen}"\nsend = ["127.0.0.1:{peer.getsockname()[1]}"]\n'
+
+
+async def hear(peer: socket.socket) -> tuple[str, list[object]]:
+    async with asyncio.timeout(5):
+        message = OscMessage(await asyncio.get_running_loop().sock_recv(peer, 65536))
+    return message.address, message.params
+
+
+async def test_a_browser_and_an_osc_program_share_one_state(pages: Path, peer: socket.socket) -> None:
+    listen = free_udp_port()
+    text = osc_table(peer, listen) + '[[control]]\npath = "/fader"\n'
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as browser,
+    ):
+        fader = bridge.store.get("/fader")
+        await browser.say("set", n=1, values=[[fader.id, 0.5]])
+        assert await hear(peer) == ("/fader", [0.5])
+        await asyncio.get_running_loop().sock_sendto(peer, b"/fader\0\0,f\0\0\x3e\x80\0\0", ("127.0.0.1", listen))
+        await browser.hear_value(fader.id, 0.25)
+        assert fader.value == 0.25
+
+
+async def test_the_inputs_of_own_pages_exist_before_any_browser(pages: Path) -> None:
+    (pages / "mine.html").write_text('<input class="sync" id="slider1" type="range" min="0" max="50" value="25">')
+    text = '[[control]]\npath = "/taken"\nrange = [0, 10]\n'
+    (pages / "other.html").write_text('<input class="sync" id="taken" type="range" min="0" max="99">')
+    async with Bridge(await parse(text, pages)) as bridge:
+        slider = bridge.store.get("/slider1")
+        assert (slider.control.range, slider.value, slider.control.owner) == ((0.0, 50.0), 25.0, "page")
+        assert bridge.store.get("/taken").control.range == (0, 10)
+
+
+async def test_a_taken_http_port_ends_the_start_and_says_who_has_it(pages: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortError, match=rf"HTTP port {port} is taken by .*: choose another with --port {port + 1}"):
+            async with Bridge(await parse("", pages, port)):
+                pass
+
+
+async def test_a_busy_osc_port_is_a_state_and_is_tried_again(pages: Path, peer: socket.socket) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        listen = taken.getsockname()[1]
+        text = osc_table(peer, listen) + '[[control]]\npath = "/fader"\n'
+        async with Bridge(await parse(text, pages)) as bridge:
+            state = bridge.store.get("/stagebridge/peers/max")
+            assert str(listen) in str(state.value)
+            assert bridge.health()["peers"][0]["state"] == "closed"
+            taken.close()
+            async with asyncio.timeout(10):
+                while "we listen on UDP" not in str(state.value):
+                    await asyncio.sleep(0.01)
+            bridge.store.set(bridge.store.get("/fader"), 0.5, HAND, bridge.clock())
+            assert await hear(peer) == ("/fader", [0.5])
+
+
+async def test_leaving_releases_momentaries_to_the_peers(pages: Path, peer: socket.socket) -> None:
+    text = osc_table(peer, free_udp_port()) + '[[control]]\npath = "/flash"\nkind = "bool"\nmomentary = true\n'
+    async with contextlib.AsyncExitStack() as stack:
+        bridge = await stack.enter_async_context(Bridge(await parse(text, pages)))
+        browser = await stack.enter_async_context(Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws"))
+        flash = bridge.store.get("/flash")
+        await browser.say("touch", ids=[flash.id])
+        await browser.say("set", n=1, values=[[flash.id, True]])
+        assert await hear(peer) == ("/flash", [1])
+        await bridge.__aexit__(None, None, None)
+        assert await hear(peer) == ("/flash", [0])
+
+
+async def test_the_surface_and_the_peers_states_are_part_of_the_welcome(pages: Path, peer: socket.socket) -> None:
+    text = osc_table(peer, free_udp_port()) + '[[page]]\nname = "Mixer"\n[[control]]\npath = "/fader"\npage = "Mixer"\n'
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as browser,
+    ):
+        surface = browser.welcome["surface"]
+        assert [page["name"] for page in surface["pages"]] == ["Mixer"]
+        assert surface["pages"][0]["groups"][0]["items"] == [{"path": "/fader"}]
+        states = [control for control in browser.welcome["controls"] if control["path"] == "/stagebridge/peers/max"]
+        assert states[0]["access"] == "read"
+
+
+async def test_it_runs_without_any_peer(pages: Path) -> None:
+    async with Bridge(await parse('[[control]]\npath = "/fader"\n', pages)) as bridge:
+        assert bridge.peer_lines() == []
+        assert bridge.health()["status"] == "ok"
