@@ -157,7 +157,7 @@ def locate(text: str) -> dict[Keys, int]:
     Never raises: from where it cannot follow the text on, lines are missing.
     """
     locator = _Locator(text)
-    with suppress(_LostError, RecursionError):
+    with suppress(_LostError, RecursionError, ValueError):  # a quoted key that tomllib refuses
         locator.run()
     return locator.lines
 

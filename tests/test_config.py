@@ -396,6 +396,9 @@ def test_a_mistake_in_a_table_is_told(text: str, said: list[str] | None) -> None
         ("path = '/a'\nchoices = ['x', 'y', 'x']", [
             '5: control[0].choices = ["x", "y", "x"]: x stands there more than once'
         ]),
+        ("path = '/a'\nchoices = ['x', 'x']\ndefault = 'x'", [
+            '5: control[0].choices = ["x", "x"]: x stands there more than once'
+        ]),
         ("path = '/a'\nchoices = ['x']\ndefault = 'y'", ["6: control[0].default = \"y\": 'y' is none of x"]),
         ("path = '/a'\nkind = 'bool'\nchoices = ['x']", ['6: control[0].choices = ["x"]: a bool has none']),
         ("path = '/a'\nkind = 'bool'\nrange = [0, 1]\nunit = 'x'", [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.configfile import MAX_FILE_BYTES, Keys, locate, read_file, read_text
@@ -116,6 +116,7 @@ def test_locating_never_raises_on_a_truncated_file(text: str, end: int) -> None:
     assert isinstance(locate(text[:end]), dict)
 
 
+@example('"\\1" = 3')
 @given(st.text(alphabet="[]{}=.,\"'#\n ab1\\", max_size=60))
 def test_locating_never_raises_on_junk(text: str) -> None:
     assert isinstance(locate(text), dict)
