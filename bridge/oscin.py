@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from .errors import BadValue, OscError
 from .log import OncePer
-from .oscbind import Route, is_button_up, is_finite, values_of
+from .oscbind import Route, is_button_up, is_finite
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
+from .oscroutes import values_of
 from .oscsocket import Address, host_of, shown
 from .store import Entry, Origin, Store
 from .suggestion import nearest_path

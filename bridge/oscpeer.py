@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import BadControl
-from .oscbind import MIRROR, RouteTable, compile_route, is_mirrored
+from .oscbind import MIRROR, compile_route, is_mirrored
+from .oscroutes import RouteTable
 from .oscsettings import Endpoint, Settings
 from .oscsocket import Address
 from .port import Peer

@@ -19,9 +19,9 @@ ROWS = [
     {"control", "oscsettings"},
     {"store"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
-    {"configfile", "frames", "remote", "oscpeer"},
-    {"mistakes", "expand", "oscin"},
-    {"configtables"},
+    {"configfile", "frames", "remote", "oscroutes"},
+    {"mistakes", "expand", "oscpeer"},
+    {"configtables", "oscin"},
     {"configcontrols"},
     {"config", "session", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
@@ -33,7 +33,7 @@ ROWS = [
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
 PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
-PURE |= {"coercion", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "midicodec"}
+PURE |= {"coercion", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "oscroutes", "midicodec"}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",

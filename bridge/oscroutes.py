@@ -1,0 +1,125 @@
+"""All routes of one peer: which route a message means, which routes send a control. Pure.
+
+By address and leading arguments, at a cost that does not grow with the number of controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from .oscbind import Route, Values
+from .oscpattern import AddressTree
+from .store import Entry
+
+
+class RouteTable:
+    """All routes of one peer: by address and leading arguments (in), by control (out)."""
+
+    def __init__(self) -> None:
+        self.tree = AddressTree()
+        """Addresses at which a control is heard."""
+        self.speakers: dict[int, tuple[Route, ...]] = {}
+        """Routes that send a control, by its id."""
+        self._paths: dict[str, int] = {}  # of the speakers
+        self._path_tree = AddressTree()
+        self._routes: dict[int, tuple[Route, ...]] = {}
+        self._listeners: dict[str, _Listeners] = {}
+
+    @property
+    def addresses(self) -> Iterable[str]:
+        """Addresses that mean something."""
+        return self._listeners
+
+    def put(self, entry: Entry, routes: Sequence[Route]) -> None:
+        """Replace the routes of a control."""
+        self.drop(entry)
+        if not routes:
+            return
+        self._routes[entry.id] = tuple(routes)
+        speakers = tuple(route for route in routes if route.speaks)
+        if speakers:
+            self.speakers[entry.id] = speakers
+            self._paths[entry.path] = entry.id
+            self._path_tree.add(entry.path)
+        for route in routes:
+            if route.hears:
+                if route.heard_at not in self._listeners:
+                    self._listeners[route.heard_at] = _Listeners()
+                    self.tree.add(route.heard_at)
+                self._listeners[route.heard_at].add(route)
+
+    def drop(self, entry: Entry) -> None:
+        """Take a control's routes out, if it has any."""
+        if self.speakers.pop(entry.id, None):
+            del self._paths[entry.path]
+            self._path_tree.discard(entry.path)
+        for route in self._routes.pop(entry.id, ()):
+            listeners = self._listeners.get(route.heard_at)
+            if listeners is not None and not listeners.remove(route):
+                del self._listeners[route.heard_at]
+                self.tree.discard(route.heard_at)
+
+    def find(self, address: str, args: Values) -> Sequence[Route] | None:
+        """Routes that a message means; empty where its fixed arguments fit none, None for an unknown address."""
+        listeners = self._listeners.get(address)
+        if listeners is None:
+            return None
+        return listeners.plain if listeners.is_plain else listeners.find(args)
+
+    def spoken(self, pattern: str | None = None) -> Iterator[int]:
+        """Ids of controls that are sent, whose path fits the pattern. Raises OscError where it is none."""
+        if pattern is None:
+            return iter(self.speakers)
+        return (self._paths[path] for path in self._path_tree.find(pattern))
+
+
+class _Listeners:
+    """The routes at one address, by their leading arguments. ints and floats are the same: Pd has floats alone."""
+
+    __slots__ = ("_by_lead", "is_plain", "plain")
+
+    def __init__(self) -> None:
+        self._by_lead: dict[int, dict[tuple[Any, ...], list[Route]]] = {}
+        self.is_plain = True
+        """True if no route has fixed arguments: then ``plain`` is all of them."""
+        self.plain: tuple[Route, ...] = ()
+
+    def add(self, route: Route) -> None:
+        self._by_lead.setdefault(len(route.before), {}).setdefault(route.before, []).append(route)
+        self._settle()
+
+    def remove(self, route: Route) -> bool:
+        """False if it was the last."""
+        routes = self._by_lead[len(route.before)][route.before]
+        routes.remove(route)
+        if not routes:
+            del self._by_lead[len(route.before)][route.before]
+            if not self._by_lead[len(route.before)]:
+                del self._by_lead[len(route.before)]
+        self._settle()
+        return bool(self._by_lead)
+
+    def find(self, args: Values) -> Sequence[Route]:
+        return [
+            route
+            for length, routes in self._by_lead.items()
+            for route in routes.get(args[:length], ())
+            if not route.after or _ends_with(args, length, route.after)
+        ]
+
+    def _settle(self) -> None:
+        self.plain = tuple(self._by_lead.get(0, {}).get((), ()))
+        self.is_plain = set(self._by_lead) <= {0} and not any(route.after for route in self.plain)
+
+
+def _ends_with(args: Values, start: int, after: tuple[Any, ...]) -> bool:
+    """A query has the leading arguments alone."""
+    return len(args) == start or (len(args) >= start + len(after) and args[-len(after) :] == after)
+
+
+def values_of(route: Route, args: Values) -> Values:
+    """The arguments without the fixed ones."""
+    if not route.before and not route.after:
+        return args
+    return args[len(route.before) : len(args) - len(route.after) if len(args) > len(route.before) else None]
