@@ -228,7 +228,7 @@ class ControlReader:
         kind, settings = self._kinds[port], self._peers[port][peer]
         model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
-        hints = dict.fromkeys(self._own_keys - set(key_names(model)), above) | LATER
+        hints = {**dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
         made = []
         for keys, table in written:
             try:
