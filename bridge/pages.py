@@ -95,6 +95,8 @@ def scan(html: str) -> Scan:
     found = Scan()
     descriptors: dict[str, dict[str, Any]] = {}
     for element in reader.elements:
+        if element.tag == "select" and not element.options and element.attributes.get("data-path"):
+            continue  # the control that it is bound to fills it
         name = f"<{element.tag}>" if element.path is None else element.path
         try:
             descriptor = describe(element)
@@ -198,7 +200,7 @@ def _describe_select(element: Element) -> dict[str, Any]:
     if "multiple" in element.attributes:
         raise ValueError("a select with several choices cannot be synced")
     if not element.options:
-        raise ValueError("has no options")
+        raise ValueError("has no options, and its control gives none")
     chosen = [option for option in element.options if "selected" in option.attributes]
     able = [option for option in element.options if not option.disabled] or element.options
     choices = list(dict.fromkeys(option.value for option in element.options))

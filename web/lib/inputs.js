@@ -286,19 +286,21 @@ function putText(node, text) {
   const [start, end] = isActive ? [node.selectionStart, node.selectionEnd] : [null, null];
   const direction = node.selectionDirection;
   node.value = text;
-  if (start !== null) node.setSelectionRange(moved(start, before, text), moved(end, before, text), direction);
+  if (start !== null) node.setSelectionRange(moved(start, before, text, start < end), moved(end, before, text), direction);
   return true;
 }
 
-/** Where a caret stands after its text was replaced: beside the same characters, as far as they are still there. */
-export function moved(caret, before, after) {
+/** Where a caret stands after its text was replaced: beside the same characters, as far as they are still
+ *  there. Where text came in exactly at the caret it stays before it, or after it if `isStart` of a selection. */
+export function moved(caret, before, after, isStart = false) {
   let head = 0;
   while (head < before.length && head < after.length && before[head] === after[head]) head += 1;
-  if (caret <= head) return caret;
   let tail = 0;
   const most = Math.min(before.length, after.length) - head;
   while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail += 1;
-  if (caret >= before.length - tail) return caret + after.length - before.length;
+  const isInTail = caret >= before.length - tail;
+  if (caret < head || (caret === head && !(isStart && isInTail))) return caret;
+  if (isInTail) return caret + after.length - before.length;
   return Math.min(caret, after.length - tail);
 }
 
