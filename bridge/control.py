@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from . import coercion
-from .coercion import MAX_WHOLE, Coerce, Value, shown
+from .coercion import Coerce, Value, shown
 from .errors import BadControl, BadValue
 from .law import DB_TABLE, Curve, position_of, text_of, value_at
 
@@ -48,6 +48,7 @@ MAX_VECTOR = 64
 MAX_TEXT = 1000  # characters, unless max_length says otherwise
 MAX_LABEL = 255  # characters of a label, a unit, a group, a choice: what stands beside a widget
 MAX_CHOICES_BYTES = 64 * 1024  # all of a control's choices, so that its descriptor fits into one frame
+MAX_INT = 10**12  # end of an int's range: doubles, here and on the page, count up to there in any step
 DEFAULT_HOLD_TIMEOUT_S = 30.0
 RESERVED = "/stagebridge"
 
@@ -251,8 +252,8 @@ class Control:
         if self.kind == "int":
             if low != math.floor(low) or high != math.floor(high):
                 raise BadControl(name, f"[{low:g}, {high:g}] must be whole numbers: this is an int")
-            if max(abs(low), abs(high)) > MAX_WHOLE:
-                raise BadControl(name, f"[{low:g}, {high:g}] must lie inside ±{MAX_WHOLE}")
+            if max(-low, high) > MAX_INT:
+                raise BadControl(name, f"[{low:g}, {high:g}] must lie inside ±{MAX_INT}")
             low, high = int(low), int(high)
         low, high = low + 0, high + 0
         put(name, (low, high))
@@ -274,6 +275,8 @@ class Control:
             raise BadControl("choices", f"{', '.join(sorted(doubles))} stands there more than once")
 
     def _check_widget(self, put: Callable[[str, Any], None]) -> None:
+        if self.momentary and self.kind not in ("bool", "int", "float"):
+            raise BadControl("momentary", f"a {self.kind} cannot be momentary: bool, int and float can")
         able = WIDGETS[self.kind]
         if self.widget is None:
             put(
@@ -292,8 +295,6 @@ class Control:
 
     def _check_default(self, put: Callable[[str, Any], None]) -> None:
         if self.momentary:
-            if self.kind not in ("bool", "int", "float"):
-                raise BadControl("momentary", f"a {self.kind} cannot be momentary: bool, int and float can")
             put("rest", _checked(self._lowest() if self.rest is None else self.rest, "rest", self.coerce))
             put("default", self.rest)
         if not self.is_valued:
