@@ -638,6 +638,21 @@ test("a resumed socket that does not answer gets a rival soon, and is offline af
   assert.equal(client.status.state, "offline");
 });
 
+test("a frame that lay in a suspect socket's buffer does not call the rival back, the answer to the ping does", () => {
+  const { world, client, socket } = online();
+  world.hide();
+  world.time += 600_000;
+  world.show();
+  const asked = world.time;
+  world.pass(500);
+  const rival = world.socket;
+  socket.says({ type: "update", rev: 816, values: [[1, 0.5]] });
+  assert.equal(rival.closedByPage, undefined);
+  socket.says({ type: "pong", t: asked });
+  assert.ok(rival.closedByPage);
+  assert.equal(client.status.state, "online");
+});
+
 test("closed while hidden it stays quiet, and connects at once when shown", () => {
   const { world, client, socket } = online();
   world.hide();

@@ -1,6 +1,14 @@
 /* The world around a page, for tests: a clock that stands until told, sockets whose other end the
  * test plays, animation frames, and a document that can be hidden. */
 
+// Debian 12 has Node 18, where this is not global yet.
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, { detail } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+};
+
 export class FakeSocket extends EventTarget {
   readyState = 0;
   sent = []; // what the page wrote, parsed

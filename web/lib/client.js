@@ -347,7 +347,6 @@ export class Client extends EventTarget {
     this.#current = null;
     this.#outbox.reset();
     this.#ackAt = Infinity;
-    this.#ackedAt = -Infinity;
     const changes = this.model.dropMine();
     this.#become(state);
     this.#emit(changes);
