@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
+    {"law", "echo", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
     | {"resources", "assets", "log", "net", "systemd"},
     {"control", "oscsettings"},
     {"store"},
