@@ -97,15 +97,15 @@ def plain(value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def is_finite(args: Iterable[Any]) -> bool:
-    """False if there is a NaN or an infinity anywhere."""
-    for arg in args:
-        if isinstance(arg, float):
-            if arg - arg != 0:
-                return False
-        elif isinstance(arg, tuple) and not is_finite(arg):
-            return False
-    return True
+def plain_args(values: Values) -> tuple[Any, ...]:
+    """A trigger's arguments as the store takes them: arrays and MIDI in a row, N left out."""
+    found: list[Any] = []
+    for value in map(plain, values):
+        if isinstance(value, (tuple, list)):
+            found += plain_args(tuple(value))
+        elif value is not None:
+            found.append(value)
+    return tuple(found)
 
 
 # ---------------------------------------------------------------------------------- numbers
@@ -328,7 +328,7 @@ def _compile_trigger(control: Control, binding: Binding, address: str, args: Arg
     alone: Values = (1,) if binding.args is None else ()
     return (
         lambda fired: encode_message(address, (*args.before, *(fired or alone), *args.after)),
-        lambda values: tuple(map(plain, values)),
+        plain_args,
         _confirms_nothing,
     )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
 
 from .errors import BadValue, OscError
 from .log import OncePer
-from .oscbind import Route, is_button_up, is_finite
+from .oscbind import Route, is_button_up
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
@@ -33,13 +34,11 @@ MAX_SCHEDULED = 256
 """Bundles that wait for their time; more are applied at once."""
 LONGEST_WAIT_S = 1.0
 """A time tag further ahead is a clock that is not synchronised: its fader would lag for ever."""
-NEW_PATTERNS = 256
+NEW_PATTERNS = 128
 """New patterns that may be looked up at once, and NEW_PATTERNS_PER_S after that; a known one costs one look-up."""
 NEW_PATTERNS_PER_S = 32
 MAX_SUGGESTED_FROM = 2048
 """Addresses among which "did you mean" looks: it is 2.5 µs for each and the asker may be hostile."""
-MAX_TRIGGER_SIZE = 4096
-"""Arguments, characters and bytes of one trigger together: the last 256 triggers are remembered."""
 
 
 class Sender(Protocol):
@@ -311,12 +310,8 @@ class Batch:
         return None
 
     def _fire(self, route: Route, message: Message, values: tuple[Any, ...]) -> None:
+        self._apply()
         try:
-            if not is_finite(values):
-                raise BadValue("an argument is not a finite number")
-            if _weight(values) > MAX_TRIGGER_SIZE:
-                raise BadValue("too many or too long arguments")
-            self._apply()
             self._receiver.fire(route.entry, route.raw(values), self._source, self._now)
         except BadValue as exc:
             self._receiver.complain(self._source, route.entry, message, exc)
@@ -344,13 +339,17 @@ class Batch:
 
 
 class _Suggestion:
-    """The end of the line about an unknown address: worked out only if the line is written."""
+    """The end of the line about an unknown address: worked out only if the line is written, and then once."""
 
     def __init__(self, peer: OscPeer, message: Message) -> None:
         self._peer = peer
         self._message = message
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         address, routes = self._message.address, self._peer.routes
         if is_pattern(address):
             return "which fits no control"
@@ -358,10 +357,3 @@ class _Suggestion:
             return f"but no binding has the arguments {self._message.args!r:.80}"
         near = nearest_path(address, islice(routes.addresses, MAX_SUGGESTED_FROM))
         return f"no such control: did you mean {near}?" if near else "no such control"
-
-
-def _weight(args: Iterable[Any]) -> int:
-    return sum(
-        1 + (len(arg) if isinstance(arg, (str, bytes)) else _weight(arg) if isinstance(arg, tuple) else 0)
-        for arg in args
-    )

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.control import Control
 from bridge.errors import BadValue
-from bridge.oscbind import check_binding, compile_route, is_button_up, is_mirrored, plain
+from bridge.oscbind import check_binding, compile_route, is_button_up, is_mirrored, plain_args
 from bridge.osccodec import IMPULSE, Char, Double, Int64, Message, Midi, Rgba, Symbol, TimeTag, decode
 from bridge.oscroutes import RouteTable, values_of
 from bridge.oscsettings import Binding, Settings
@@ -206,12 +206,11 @@ def test_the_release_of_a_button_is_known() -> None:
     assert not any(is_button_up(values) for values in [(), (1,), (0, 0), ("0",), (True,), (None,)])
 
 
-def test_arguments_of_a_trigger_are_plain() -> None:
-    args = (Symbol("a"), Char(65), Int64(2), Double(0.5), TimeTag(1), Rgba(1, 2, 3, 4), Midi(0, 1, 2, 3), IMPULSE)
-    got = tuple(map(plain, args))
-    assert got == ("a", "A", 2, 0.5, 1, "#01020304", [0, 1, 2, 3], True)
-    assert [type(value) for value in got] == [str, str, int, float, int, str, list, bool]
-    assert plain((Symbol("a"), (Int64(1),))) == ("a", (1,))
+def test_arguments_of_a_trigger_are_plain_and_in_a_row() -> None:
+    args = (Symbol("a"), Char(65), Int64(2), Double(0.5), TimeTag(1), Rgba(1, 2, 3, 4), None, IMPULSE)
+    got = plain_args((*args, (Symbol("b"), (Int64(1),)), Midi(0, 1, 2, 3)))
+    assert got == ("a", "A", 2, 0.5, 1, "#01020304", True, "b", 1, 0, 1, 2, 3)
+    assert [type(value) for value in got] == [str, str, int, float, int, str, bool, str, int, int, int, int, int]
 
 
 def test_the_bridges_own_status_is_not_mirrored() -> None:

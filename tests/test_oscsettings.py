@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bridge.osc import KIND
 from bridge.oscsettings import Arguments, Binding, Endpoint, Settings, check_peers, parse_endpoint
 
 
@@ -126,3 +127,7 @@ def test_tables_that_share_a_port_need_from() -> None:
 def test_both_tables_have_a_schema() -> None:
     assert "from" in Settings.model_json_schema()["properties"]
     assert "as" in Binding.model_json_schema()["properties"]
+
+
+def test_the_application_gets_the_tables_from_the_port() -> None:
+    assert (KIND.table, KIND.settings, KIND.binding) == ("osc", Settings, Binding)
