@@ -135,7 +135,7 @@ export class ControlElement extends HTMLElement {
   /** The reading in words: "−10.0 dB", and who holds it. */
   get spoken() {
     const { text, unit } = this.reading;
-    const who = this.#status.held && !this.isMine ? `, held by ${this.#status.held.name}` : '';
+    const who = this.notice && this.#status.held ? `, held by ${this.#status.held.name}` : '';
     const state = this.#status.offline ? ', offline' : this.isLocked ? ', locked' : '';
     return `${text === '\u2026' ? 'waiting' : text}${unit ? ` ${unit}` : ''}${who}${state}`;
   }
@@ -215,8 +215,14 @@ export class ControlElement extends HTMLElement {
   /** Names: whose finger is on it, that the peer is silent, else what the control is called. */
   get nameShown() {
     const { held, silent } = this.#status;
-    if (held && !this.isMine) return held.name || 'held';
+    if (held && !held.mine && !this.isMine) return held.name || 'held';
     return silent ? `${silent} offline` : this.label;
+  }
+
+  /** What is to be said beside the name; empty in the normal state. */
+  get notice() {
+    const shown = this.nameShown;
+    return shown === this.label ? '' : shown;
   }
 
   drawName(lines = this.root.classList.contains('one') ? 1 : 2) {
@@ -225,7 +231,9 @@ export class ControlElement extends HTMLElement {
     const key = `${shown}|${this.width}|${lines}`;
     if (key === this.#name) return;
     this.#name = key;
-    const size = this.width < NARROW_PX ? 16 : 18;
+    const isSmall = lines === 1 && this.notice !== '' && this.width < 2 * NARROW_PX;
+    const size = isSmall ? 14 : this.width < NARROW_PX ? 16 : 18;
+    this.nameText.className = isSmall ? 'name-text small' : 'name-text';
     setText(this.nameText, this.width ? fitName(shown, this.width - 4, lines, ruler(size, 600)) : shown);
   }
 
@@ -337,7 +345,7 @@ export class ControlElement extends HTMLElement {
     const put = (test, word) => test && words.push(word);
     put(this.width > 0 && this.width < NARROW_PX, 'narrow');
     put(isMine, 'mine');
-    put(held && !isMine, 'held');
+    put(held && !held.mine && !isMine, 'held');
     put(unconfirmed, 'unconfirmed');
     put(waiting || this.#control === null, 'waiting');
     put(silent, 'silent');

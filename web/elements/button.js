@@ -77,11 +77,11 @@ export class Button extends PressElement {
   }
 
   extraClasses() {
-    return [...super.extraClasses(), ...(this.isOn ? ['on'] : [])];
+    return [...super.extraClasses(), ...(this.isOn ? ['on'] : []), ...(this.control?.color ? ['colored'] : [])];
   }
 
   draw() {
-    this.drawFace(this.status.waiting ? '\u2026' : this.nameShown);
+    this.drawFace(this.status.waiting ? '\u2026' : this.label);
     setAttribute(this.face, 'aria-pressed', this.isTrigger ? null : String(this.isOn));
   }
 }

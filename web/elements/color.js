@@ -34,8 +34,8 @@ export class ColorPicker extends ControlElement {
 .axis { position: absolute; width: 1px; height: 1px; opacity: 0; pointer-events: none; }
 .axis:focus-visible ~ .ringed { display: block; }
 .ringed { display: none; position: absolute; inset: 3px; border: 3px solid #fff; border-radius: 6px; box-shadow: 0 0 0 3px #000; pointer-events: none; }
-.mine .plane, .mine .light { box-shadow: 0 0 0 3px var(--text); }
-.held .plane, .held .light { box-shadow: 0 0 0 3px var(--other); }
+.mine .plane, .mine .light { box-shadow: inset 0 0 0 3px var(--text); }
+.held .plane, .held .light { box-shadow: inset 0 0 0 3px var(--other); }
 .unconfirmed .dot, .unconfirmed .level { border-style: dashed; border-color: var(--warn); box-shadow: none; }
 .unconfirmed .swatch { background: none; border: 3px dashed var(--warn); box-shadow: none; }
 .waiting .carrier { visibility: hidden; }

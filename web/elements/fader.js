@@ -64,7 +64,7 @@ export class Fader extends SliderElement {
 .pickup .hardware { display: block; }
 .hardware .mark { position: absolute; left: -34px; top: -6px; width: 68px; height: 12px; border: 2px solid var(--other); border-radius: 6px; }
 .hardware .arrow { position: absolute; left: -9px; width: 18px; height: 14px; background: var(--other); }
-.hardware .up { bottom: 12px; clip-path: polygon(50% 0, 100% 100%, 0 100%); }
+.hardware .up { top: -25px; clip-path: polygon(50% 0, 100% 100%, 0 100%); }
 .hardware .down { top: 12px; clip-path: polygon(0 0, 100% 0, 50% 100%); }
 .hardware .arrow { display: none; }
 .hardware.rise .up, .hardware.fall .down { display: block; }
@@ -74,6 +74,8 @@ export class Fader extends SliderElement {
 .across .value { flex: none; width: 96px; height: 100%; margin: 0; display: flex; align-items: center; justify-content: center; background: none; }
 .across .name { width: 96px; height: 100%; margin: 0; justify-content: center; text-align: left; padding-left: 4px; }
 .across .value .unit { margin-left: 4px; }
+.across.mine:not(.narrow) .value.lens .num { font-size: 28px; }
+.across.mine .value.lens::before { inset: 2px 0; }
 .across .track { left: 13px; right: 13px; top: 50%; bottom: auto; width: auto; height: 10px; margin: -5px 0 0; }
 .across .fill { transform-origin: 0 0; transform: scaleX(0); }
 .across .rail { left: 18px; right: 18px; top: 0; bottom: 0; }
@@ -90,7 +92,7 @@ export class Fader extends SliderElement {
 .across .tick b { display: none; }
 .across .hardware .mark { left: -6px; top: -32px; width: 12px; height: 64px; }
 .across .hardware .arrow { width: 14px; height: 18px; top: -9px; left: auto; }
-.across .hardware .up { left: 12px; bottom: auto; clip-path: polygon(0 0, 100% 50%, 0 100%); }
+.across .hardware .up { left: 12px; clip-path: polygon(0 0, 100% 50%, 0 100%); }
 .across .hardware .down { left: -26px; clip-path: polygon(100% 0, 100% 100%, 0 50%); }
 `;
 
@@ -162,22 +164,34 @@ export class Fader extends SliderElement {
     if (!control || travel < 80) return;
     const isDb = control.unit === 'dB';
     const [low, high] = law.range(control);
-    const marks = isDb
-      ? DB_MARKS.filter((value) => value >= low && value <= high).map((value) => [law.position(control, value), value])
-      : [0, 0.25, 0.5, 0.75, 1].map((p) => [p, null]);
+    const isLog = control.curve === 'log';
+    const values = isDb ? DB_MARKS : isLog ? decades(low, high) : null;
+    const marks = values?.filter((value) => value >= low && value <= high).map((value) => [law.position(control, value), value])
+      ?? [0, 0.25, 0.5, 0.75, 1].map((p) => [p, null]);
     let last = Infinity;
     for (const [p, value] of marks) {
       const isZero = value === 0 || (control.bipolar && p === this.origin);
       const room = Math.abs(last - p) * travel;
-      if (isDb && room < MARK_APART_PX && !isZero) continue;
+      if (values && room < MARK_APART_PX && !isZero) continue;
       last = p;
       const tick = h('div', { class: isZero ? 'tick zero' : 'tick' }, h('i'), h('i'));
-      if (isDb) tick.append(h('b', {}, String(Math.abs(value))));
+      if (values) tick.append(h('b', {}, short(Math.abs(value))));
       tick.style[this.isHorizontal ? 'left' : 'top'] = `${round(100 * (this.isHorizontal ? p : 1 - p))}%`;
       this.scale.append(tick);
     }
     setAttribute(this.scale, 'aria-hidden', 'true');
   }
+}
+
+/** 100, 200, 500, 1000 …: the marks of a frequency scale, from the top. */
+function decades(low, high) {
+  const marks = [];
+  for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) marks.push(decade, 2 * decade, 5 * decade);
+  return marks.reverse();
+}
+
+function short(number) {
+  return number >= 1000 ? `${round(number / 1000, 1)}k` : String(round(number, 3));
 }
 
 function round(number, digits = 3) {

@@ -1,7 +1,7 @@
 // <sb-knob>: vertical drag, 240 px for the whole range; a bipolar one grows from its centre and has a detent there.
 
 import { KNOB_TRAVEL_PX } from '../lib/gesture.js';
-import { h, setText, svg } from './dom.js';
+import { h, setAttribute, setText, svg } from './dom.js';
 import { SliderElement } from './slider.js';
 
 const SWEEP = 270; // degrees, open at the bottom
@@ -20,27 +20,27 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .ring, .arc { fill: none; stroke-width: 7; }
 .ring { stroke: var(--track); }
 .arc { stroke: var(--mark); }
-.face { fill: var(--well, var(--panel)); }
-.hand { stroke: var(--cap, var(--text)); stroke-width: 4; stroke-linecap: round; transform-origin: 32px 32px; }
+.face { fill: var(--track); }
+.hand { stroke: var(--cap, var(--text)); stroke-width: 5; stroke-linecap: round; transform-origin: 32px 32px; }
 .value { flex: none; margin-top: 2px; width: auto; min-width: 72px; height: 24px; line-height: 24px; font-size: 18px; background: none; }
 .narrow .value { font-size: 16px; height: 24px; line-height: 24px; }
 .inner {
   position: absolute; inset: 0; display: none; align-items: center; justify-content: center;
-  font-size: 14px; font-stretch: semi-condensed; pointer-events: none;
+  font-size: 13px; font-stretch: semi-condensed; pointer-events: none;
 }
 
 /* in a strip: ring and, where there is room, words beside it */
-.beside { display: grid; grid-template-columns: 72px minmax(0, 1fr); grid-template-rows: 1fr auto auto 1fr; column-gap: 6px; }
-.beside .body { grid-row: 1 / 5; }
-.beside .side-name { grid-row: 2; grid-column: 2; }
-.beside .value { grid-row: 3; grid-column: 2; min-width: 0; width: 100%; margin: 0; text-align: left; }
+.beside { display: grid; grid-template-columns: 64px minmax(0, 1fr); grid-template-rows: 20px 24px; align-content: center; column-gap: 4px; }
+.beside .body { grid-row: 1 / 3; margin: -14px -4px; }
+.beside .side-name { grid-row: 1; grid-column: 2; }
+.beside .value { grid-row: 2; grid-column: 2; min-width: 0; width: 100%; margin: 0; text-align: left; font-size: 16px; font-stretch: semi-condensed; }
 .side-name { display: none; font-size: 14px; line-height: 18px; color: var(--text2); text-align: left; overflow: hidden; white-space: nowrap; }
 .beside .side-name { display: block; }
 .beside .value .unit { display: none; }
 .only .value { position: absolute; width: 1px; height: 1px; min-width: 0; overflow: hidden; clip-path: inset(50%); }
 .only .inner { display: flex; }
 .only .face { display: none; }
-.only .hand { stroke-width: 5; }
+.only .hand { stroke-width: 6; }
 
 .mine .value.lens::before { display: none; }
 .mine:not(.narrow) .value.lens .num { font-size: inherit; }
@@ -50,13 +50,15 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .unconfirmed .face { fill: none; stroke: var(--warn); stroke-width: 2.5; stroke-dasharray: 5 4; }
 .unconfirmed .hand { stroke: var(--warn); }
 .unconfirmed .inner { color: var(--warn); }
-.waiting .arc, .waiting .hand { visibility: hidden; }
+.waiting .arc, .waiting .hand, .waiting .face { visibility: hidden; }
 .waiting .ring { stroke-dasharray: 1.6 1.6; }
 .silent .ring { stroke: var(--edge); stroke-dasharray: 1.2 1.2; }
 .silent .side-name { color: var(--warn); }
 .readonly .hand { visibility: hidden; }
 .readonly .face { fill: none; }
-.locked .hand { stroke: var(--edge); stroke-dasharray: 0.1 8; }
+.locked .hand, .offline .hand { visibility: hidden; }
+.locked .face { fill: var(--edge); }
+.offline .face { fill: none; stroke: var(--track); stroke-width: 2; }
 .offline .inner { color: var(--edge); }
 .offline .arc { opacity: .5; }
 .hardware { fill: none; stroke: var(--other); stroke-width: 2; transform-origin: 32px 32px; display: none; }
@@ -66,11 +68,11 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
   build(root) {
     const d = arcPath();
     this.arc = svg('path', { class: 'arc', d, pathLength: '100' });
-    this.hand = svg('line', { class: 'hand', x1: 32, y1: 4, x2: 32, y2: 16 });
+    this.hand = svg('line', { class: 'hand', x1: 32, x2: 32 });
     this.hardwareMark = svg('rect', { class: 'hardware', x: 28, y: -2, width: 8, height: 12, rx: 3 });
     const ring = svg('svg', { viewBox: '0 0 64 64', 'aria-hidden': 'true' },
       svg('path', { class: 'ring', d, pathLength: '100' }), this.arc,
-      svg('circle', { class: 'face', cx: 32, cy: 32, r: 21 }), this.hardwareMark, this.hand);
+      svg('circle', { class: 'face', cx: 32, cy: 32, r: 20 }), this.hardwareMark, this.hand);
     this.inner = h('div', { class: 'inner', 'aria-hidden': 'true' });
     this.sideName = h('div', { class: 'side-name', 'aria-hidden': 'true' });
     const body = h('div', { class: 'body', part: 'body' }, ring, this.inner);
@@ -94,6 +96,10 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
   draw() {
     const position = this.position ?? 0;
     const { origin, hardware } = this;
+    // With the value in the middle the hand stands on the ring, else on the face.
+    const isOnRing = this.root.classList.contains('only');
+    setAttribute(this.hand, 'y1', isOnRing ? 2 : 15);
+    setAttribute(this.hand, 'y2', isOnRing ? 9 : 24);
     const from = Math.min(origin, position) * 100;
     const length = Math.abs(position - origin) * 100;
     this.arc.style.strokeDasharray = `0 ${from.toFixed(2)} ${length.toFixed(2)} 200`;

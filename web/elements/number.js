@@ -11,10 +11,10 @@ const FAST_AFTER = 12; // repeats until each counts for ten
 
 export class NumberBox extends ControlElement {
   static css = `
-:host { width: 240px; height: 84px; }
+:host { width: 272px; height: 84px; }
 .name { height: 20px; line-height: 20px; text-align: left; }
 .narrow .name { height: 20px; }
-.row { flex: 1; min-height: 44px; max-height: 72px; display: flex; gap: 8px; align-items: stretch; border-radius: 8px; outline: none; }
+.row { flex: 1; min-height: 44px; display: flex; gap: 8px; align-items: stretch; border-radius: 8px; outline: none; }
 .by {
   flex: 0 0 60px; border: 2px solid var(--edge); border-radius: 8px; font-size: 30px; font-weight: 600; line-height: 1;
   display: flex; align-items: center; justify-content: center; outline: none; min-width: 44px;
@@ -25,6 +25,7 @@ export class NumberBox extends ControlElement {
 .narrow .row { gap: 4px; }
 .narrow .by { flex: 0 1 30px; min-width: 24px; }
 .narrow .value { height: auto; }
+.tight .value .unit { display: none; }
 .mine .value.lens::before { inset: 0; }
 .mine:not(.narrow) .value.lens .num { font-size: 28px; }
 .held .value { box-shadow: inset 0 0 0 3px var(--other); }
@@ -90,7 +91,7 @@ export class NumberBox extends ControlElement {
   }
 
   extraClasses() {
-    return ['one'];
+    return this.width < 260 ? ['one', 'tight'] : ['one'];
   }
 
   draw() {

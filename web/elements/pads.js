@@ -23,12 +23,12 @@ export class Pads extends ControlElement {
 .body { display: grid; gap: ${GAP}px; grid-auto-rows: minmax(0, 1fr); }
 .pad {
   --pad: var(--mark);
-  position: relative; min-width: 0; min-height: 0; border: 2px solid var(--edge); border-radius: 8px; padding: 4px 8px; font-size: 18px;
+  position: relative; min-width: 0; min-height: 0; border: 2px solid var(--edge); border-radius: 8px; padding: 4px; font-size: 18px;
   font-weight: 600; line-height: 20px; overflow: hidden; overflow-wrap: anywhere; display: flex; align-items: center; justify-content: center;
 }
 .pad::before { content: ""; position: absolute; inset: 0; background: var(--pad); opacity: 0; pointer-events: none; }
 .pad span { position: relative; }
-.pad .sign { font-size: 14px; margin-right: 6px; display: none; }
+.pad .sign { font-size: 14px; margin-right: 4px; display: none; }
 .pad.loaded { border-color: var(--pad); }
 .pad.loaded::before { opacity: .35; }
 .pad.playing, .pad.recording, .pad.queued { border-color: var(--pad); color: var(--on); font-weight: 700; }
@@ -42,7 +42,6 @@ export class Pads extends ControlElement {
 .held .body { outline: 3px solid var(--other); outline-offset: 2px; border-radius: 8px; }
 .unconfirmed .pad.playing { border: 3px dashed var(--warn); color: var(--warn); }
 .unconfirmed .pad.playing::before { opacity: 0; }
-.waiting .pad { border-style: dotted; color: var(--text2); }
 .silent .pad { background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 12px); }
 .readonly .pad { border-color: var(--track); }
 .locked .pad { border-color: var(--track); background-color: var(--track); color: var(--text2); }
@@ -51,6 +50,8 @@ export class Pads extends ControlElement {
 .offline .pad { border-color: var(--track); color: var(--edge); }
 .offline .pad.playing { color: var(--text2); }
 .offline .pad.playing::before { background: var(--track); }
+.waiting .pad { border: 2px dotted var(--edge); background: none; color: var(--text2); }
+.waiting .pad::before { opacity: 0; }
 `;
 
   #key = '';

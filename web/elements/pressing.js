@@ -14,28 +14,39 @@ export class PressElement extends ControlElement {
 .face {
   position: relative; flex: 1; width: 100%; min-height: 0; border-radius: 8px; border: 2px solid var(--edge); color: var(--text);
   font-size: 18px; font-weight: 600; line-height: 20px; padding: 0 6px; overflow: visible; cursor: default;
-  display: flex; align-items: center; justify-content: center; overflow-wrap: anywhere; outline: none;
+  display: flex; flex-direction: column; align-items: center; justify-content: center; overflow-wrap: anywhere; outline: none;
 }
 .narrow .face { font-size: 16px; padding: 0 4px; }
 .face-text { pointer-events: none; max-height: 40px; overflow: hidden; }
+.colored .face { border-color: var(--mark); }
 .on .face { background: var(--mark); border-color: var(--mark); color: var(--on); font-weight: 700; }
-.sub { display: none; font-size: 14px; line-height: 16px; font-weight: 600; pointer-events: none; }
+.big .face { font-size: 28px; line-height: 32px; }
+.big .face-text { max-height: 64px; }
+.sub { font-size: 14px; line-height: 16px; font-weight: 600; pointer-events: none; color: var(--warn); max-width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.sub:empty { display: none; }
+.held .sub { color: var(--other); }
+.on .sub { color: var(--on); }
+.noticed .face-text { max-height: 20px; white-space: nowrap; text-overflow: ellipsis; max-width: 100%; }
 .mine .face { box-shadow: 0 0 0 2px var(--well, var(--bg)), 0 0 0 5px var(--text); }
 .held .face { box-shadow: 0 0 0 2px var(--well, var(--bg)), 0 0 0 5px var(--other); }
 .unconfirmed .face { border: 3px dashed var(--warn); background: none; color: var(--warn); }
 .unconfirmed.on .face { box-shadow: inset 0 0 0 5px var(--well, var(--panel)), inset 0 0 0 40px var(--track); color: var(--text); }
-.waiting .face { border-style: dotted; color: var(--text2); }
 .silent .face {
   background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 10px);
-  border-color: var(--edge); color: var(--warn);
+  border-color: var(--edge); color: var(--text);
 }
-.readonly .face { border-color: transparent; background: var(--well, var(--panel)); }
+.silent.on .face { background-color: var(--mark); background-image: repeating-linear-gradient(135deg, var(--well, var(--panel)) 0 4px, transparent 4px 10px); }
+.silent .face-text, .silent .sub { background: var(--well, var(--panel)); padding: 0 4px; color: var(--text); }
+.silent .sub { color: var(--warn); }
+.readonly .face { border-color: transparent; border-radius: 2px; background: var(--well, var(--panel)); }
 .readonly.on .face { color: var(--mark); box-shadow: inset 0 -6px 0 var(--mark); }
 .readonly:not(.on) .face { box-shadow: inset 0 -6px 0 var(--track); }
 .locked .face { border-color: transparent; background: var(--track); color: var(--text2); }
 .locked.on .face { background: var(--edge); color: var(--bg); }
 .offline .face { border-color: var(--track); color: var(--edge); background: none; }
 .offline.on .face { background: var(--track); color: var(--text2); border-color: var(--edge); }
+/* last: it wins over locked, which it also is */
+.waiting .face, .waiting.on .face { border: 2px dotted var(--edge); background: none; color: var(--text2); box-shadow: none; }
 .guard { position: absolute; inset: -6px; width: calc(100% + 12px); height: calc(100% + 12px); pointer-events: none; overflow: visible; }
 .guard rect { fill: none; stroke: var(--text); stroke-width: 4; stroke-dasharray: 0 100; opacity: 0; }
 .pressing .guard rect { opacity: 1; stroke-dasharray: 100 100; transition: stroke-dasharray ${GUARD_MS}ms linear; }
@@ -86,13 +97,14 @@ export class PressElement extends ControlElement {
 
   drawFace(text) {
     setText(this.faceText, text);
+    setText(this.sub, this.status.waiting ? '' : this.notice);
     if (this.control?.guard && !this.ring.isConnected) this.face.append(this.ring);
     this.face.setAttribute('aria-label', this.fullName);
     this.face.setAttribute('aria-disabled', String(!this.isFree));
   }
 
   extraClasses() {
-    return this.#guard.isRunning ? ['pressing'] : [];
+    return [...(this.#guard.isRunning ? ['pressing'] : []), ...(this.notice ? ['noticed'] : []), ...(this.width >= 110 && this.height >= 120 ? ['big'] : [])];
   }
 
   cancelGesture() {

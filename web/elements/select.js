@@ -7,17 +7,20 @@ import { Finger } from './finger.js';
 
 const MAX_SIDE_BY_SIDE = 6;
 const SEGMENT_PADDING_PX = 20;
+const TWO_ROWS_PX = 120; // name and two rows of 48
 
 export class Select extends ControlElement {
   static css = `
 :host { width: 272px; height: 84px; }
 .name { height: 20px; line-height: 20px; text-align: left; }
 .narrow .name { height: 20px; }
-.segments { flex: 1; min-height: 44px; max-height: 72px; display: flex; border: 2px solid var(--edge); border-radius: 8px; overflow: hidden; }
+.segments { flex: 1; min-height: 44px; display: flex; border: 2px solid var(--edge); border-radius: 8px; overflow: hidden; }
+.segments.two { display: grid; grid-template-columns: repeat(var(--half), 1fr); }
+.two .segment { border: 0; box-shadow: 0 0 0 1px var(--edge); }
 .segment { flex: 1 1 auto; min-width: 0; font-size: 18px; font-weight: 600; border-left: 2px solid var(--edge); outline-offset: -6px; overflow: hidden; white-space: nowrap; }
 .segment:first-child { border-left: 0; }
 .segment[aria-checked="true"] { background: var(--mark); color: var(--on); font-weight: 700; }
-.list { position: relative; flex: 1; min-height: 44px; max-height: 72px; border: 2px solid var(--edge); border-radius: 8px; display: flex; }
+.list { position: relative; flex: 1; min-height: 44px; border: 2px solid var(--edge); border-radius: 8px; display: flex; }
 .list select { flex: 1; width: 100%; padding: 0 44px 0 14px; font-size: 18px; font-weight: 600; text-align: left; outline-offset: -6px; text-overflow: ellipsis; background: transparent; border-radius: 8px; touch-action: manipulation; }
 .list select:disabled { opacity: 1; }
 .list option { color: #000; background: #fff; }
@@ -80,13 +83,18 @@ export class Select extends ControlElement {
   }
 
   #build() {
-    const { choices, width } = this;
-    const key = `${choices.join('\n')}|${width}`;
+    const { choices, width, height } = this;
+    const key = `${choices.join('\n')}|${width}|${height}`;
     if (key === this.#key) return;
     this.#key = key;
     const measure = ruler(18, 700);
-    const needed = choices.reduce((sum, choice) => sum + measure(choice) + SEGMENT_PADDING_PX, 4);
-    const isSide = choices.length <= MAX_SIDE_BY_SIDE && (width === 0 || needed <= width);
+    const widths = choices.map((choice) => measure(choice) + SEGMENT_PADDING_PX);
+    const isOneRow = choices.length <= MAX_SIDE_BY_SIDE && (width === 0 || widths.reduce((sum, one) => sum + one, 4) <= width);
+    const half = Math.ceil(choices.length / 2);
+    const isTwoRows = !isOneRow && choices.length <= 2 * MAX_SIDE_BY_SIDE && height >= TWO_ROWS_PX && Math.max(...widths) * half + 4 <= width;
+    const isSide = isOneRow || isTwoRows;
+    this.segments.classList.toggle('two', isTwoRows);
+    this.segments.style.setProperty('--half', half);
     this.segments.hidden = !isSide;
     this.segments.style.display = isSide ? '' : 'none';
     this.list.style.display = isSide ? 'none' : '';

@@ -15,6 +15,7 @@ export const shared = `
   --warn: var(--sb-warn, #ffe047);
   --ink: var(--sb-ink, #0b0d10);
   display: inline-block;
+  vertical-align: top;
   box-sizing: border-box;
   position: relative;
   min-width: 0;
@@ -49,6 +50,7 @@ button, input, select {
 }
 .one .name { height: 20px; }
 .narrow .name { font-size: 16px; line-height: 18px; height: 36px; }
+.name-text.small { font-size: 14px; font-stretch: semi-condensed; }
 :host([bare]) .name { display: none; }
 .value {
   display: block; flex: none; position: relative; height: 32px; line-height: 32px; width: 100%; font-size: 24px;

@@ -11,7 +11,7 @@ export class Text extends ControlElement {
 .name { height: 20px; line-height: 20px; text-align: left; }
 .narrow .name { height: 20px; }
 input {
-  flex: 1; min-height: 40px; width: 100%; max-height: 72px; border: 2px solid var(--edge); border-radius: 8px; padding: 0 12px;
+  flex: 1; min-height: 40px; width: 100%; border: 2px solid var(--edge); border-radius: 8px; padding: 0 12px;
   font-size: 20px; text-align: left; background: var(--well, var(--bg)); outline: none;
   -webkit-user-select: text; user-select: text; touch-action: manipulation;
 }

@@ -27,7 +27,7 @@ export class Toggle extends PressElement {
   }
 
   draw() {
-    this.drawFace(this.isBlank && this.status.waiting ? '\u2026' : this.nameShown);
+    this.drawFace(this.status.waiting ? '\u2026' : this.label);
     setAttribute(this.face, 'aria-checked', String(this.isOn));
   }
 }

@@ -22,9 +22,11 @@ export class XY extends ControlElement {
 .body {
   border-radius: 10px; border: 2px solid var(--edge); background-color: var(--well, var(--bg)); overflow: hidden; cursor: default;
 }
-.grid { position: absolute; inset: 18px; pointer-events: none; opacity: .9;
-  background-image: linear-gradient(var(--track) 1px, transparent 1px), linear-gradient(90deg, var(--track) 1px, transparent 1px);
-  background-size: 25% 25%; background-position: -1px -1px; border: 1px solid var(--track); }
+.grid { position: absolute; inset: ${PAD_PX}px; pointer-events: none; border: 1px solid var(--track); }
+.grid i { position: absolute; background: var(--track); }
+.grid i:nth-child(odd) { width: 1px; top: 0; bottom: 0; }
+.grid i:nth-child(even) { height: 1px; left: 0; right: 0; }
+.grid .half { opacity: 1; background: var(--edge); }
 .rail { position: absolute; inset: ${PAD_PX}px; pointer-events: none; }
 .carrier { position: absolute; inset: 0; will-change: transform; }
 .line { position: absolute; background: var(--mark); opacity: .8; }
@@ -38,7 +40,7 @@ export class XY extends ControlElement {
   position: absolute; left: 0; top: 0; padding: 4px 10px; border-radius: 10px; background: var(--panel); border: 3px solid var(--text);
   font-size: 28px; font-weight: 600; line-height: 32px; white-space: nowrap; pointer-events: none; display: none; z-index: 20; text-align: right;
 }
-.mine .beside { display: block; }
+.dragging .beside { display: block; }
 .mine .puck { border-color: var(--text); box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--text); }
 .mine .body { border-color: var(--text); }
 .lockedx .line.v, .lockedy .line.h { opacity: .15; }
@@ -73,7 +75,7 @@ export class XY extends ControlElement {
       return axis;
     });
     this.besides = h('div', { class: 'beside', 'aria-hidden': 'true' });
-    const body = h('div', { class: 'body', part: 'body' }, ...this.axes, h('div', { class: 'grid' }),
+    const body = h('div', { class: 'body', part: 'body' }, ...this.axes, grid(),
       h('div', { class: 'rail' }, ...this.carriers, this.puck), h('div', { class: 'ringed' }));
     this.body = body;
     root.append(h('div', { class: 'head' }, this.makeName(), this.makeValueBox()), body, this.besides);
@@ -146,7 +148,7 @@ export class XY extends ControlElement {
 
   extraClasses() {
     const free = this.#drag?.isLocked ? this.#drag.free : null;
-    return ['one', ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
+    return ['one', ...(this.#drag ? ['dragging'] : []), ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
   }
 
   draw() {
@@ -174,4 +176,13 @@ export class XY extends ControlElement {
       this.besides.style.transform = `translate(${this.finger.x.toFixed(0)}px, ${this.finger.y.toFixed(0)}px) translateX(${this.finger.isLeft ? '-100%' : '0'})`;
     }
   }
+}
+
+function grid() {
+  const lines = [25, 50, 75].flatMap((percent) => ['left', 'top'].map((side) => {
+    const line = h('i', percent === 50 ? { class: 'half' } : {});
+    line.style[side] = `${percent}%`;
+    return line;
+  }));
+  return h('div', { class: 'grid' }, ...lines);
 }

@@ -66,25 +66,35 @@ export function edge(width) {
 /** Cells [columns, rows] that a widget takes in a grid when nobody said. */
 export function gridSpan(widget, size = 'm') {
   const [w, h] = {
-    fader: [1, 4], meter: [1, 4], knob: [1, 2], xy: [3, 4], color: [3, 3], pads: [2, 2], select: [2, 1], text: [2, 1],
-    number: [2, 1],
+    fader: [1, 6], meter: [1, 4], knob: [1, 2], xy: [3, 4.5], color: [3, 3], pads: [3, 3], select: [2, 1.5], text: [2, 1.5],
+    number: [2, 1.5],
   }[widget] ?? [1, 1];
   if (size === 's') return [Math.max(1, w - 1), h > 2 ? h - 1 : h];
   return size === 'l' ? [w + 1, h + 1] : [w, h];
 }
 
+/** Where a widget may grow when its neighbours leave room: "both", "tall", "wide" or "". */
+export function gridGrowth(widget) {
+  return {
+    xy: 'both', color: 'both', pads: 'both', button: 'both', toggle: 'both', fader: 'tall', meter: 'tall', text: 'wide',
+    select: 'wide', number: 'wide', label: 'wide',
+  }[widget] ?? '';
+}
+
 /**
- * A grid of groups. `groups` is [{heading: bool, spans: [[w, h], …]}]. Returns {columns, banks: [{rows, columnWidth,
+ * A grid of groups. `groups` is [{heading: bool, spans: [[w, h], …], growth: ["both", …]}] in cells; `columns` where the config says how
+ * many. Returns {columns, banks: [{rows, columnWidth,
  * unit, places: [{group, heading: place | null, box: place, items: [place, …]}]}]}, place = {column, row, width,
  * height} from 0, rows in half cells of `unit` px. Whole groups go to the next bank when they do not fit.
  */
-export function gridLayout({ groups, width, height }) {
+export function gridLayout({ groups, width, height, columns: wanted = null }) {
   const area = { width: width - 2 * edge(width), height: height - BAR - GAP - BOTTOM };
   const rowsMax = Math.max(2, Math.floor((area.height + GAP) / (GRID_UNIT_MIN + GAP)));
   const columnsMax = Math.max(1, Math.floor((area.width + GAP) / (GRID_COLUMN_MIN + GAP)));
   const widest = Math.min(columnsMax, Math.max(1, ...groups.flatMap((group) => group.spans.map((span) => span[0]))));
   let best = null;
-  for (let columns = columnsMax; columns >= widest; columns -= 1) {
+  const most = wanted ? Math.max(widest, Math.min(columnsMax, wanted)) : columnsMax;
+  for (let columns = most; columns >= (wanted ? most : widest); columns -= 1) {
     for (const shape of [0.6, 1, 1.6, 2.4, 4, 99]) {
       const banks = packBanks(groups, columns, rowsMax, shape, area);
       const score = scoreOf(banks, columns, area);
@@ -101,23 +111,27 @@ function packBanks(groups, columns, rowsMax, shape, area) {
     for (const part of splitGroup(group, columns, rowsMax, shape)) {
       let at = bank && place(bank.taken, part, columns, rowsMax);
       if (!at) {
-        bank = { taken: [], places: [] };
+        bank = { taken: [], parts: [] };
         banks.push(bank);
         at = place(bank.taken, part, columns, rowsMax);
       }
       occupy(bank.taken, at, part);
+      bank.parts.push({ part, at, index });
+    }
+  });
+  return banks.map(({ taken, parts }) => {
+    const rows = taken.length;
+    const places = parts.map(({ part, at, index }) => {
+      growBlock(part, at, taken, columns, rows);
       const move = ({ column, row, width, height }) => ({ column: column + at.column, row: row + at.row, width, height });
-      bank.places.push({
+      return {
         group: index,
         first: part.first,
         heading: part.heading ? { ...at, width: part.width, height: 1 } : null,
         box: { ...at, width: part.width, height: part.height },
         items: part.items.map(move),
-      });
-    }
-  });
-  return banks.map(({ taken, places }) => {
-    const rows = taken.length;
+      };
+    });
     const unit = Math.min(56, Math.floor((area.height - (rows - 1) * GAP) / rows));
     return { rows, unit, columnWidth: Math.floor((area.width - (columns - 1) * GAP) / columns), places };
   });
@@ -125,7 +139,7 @@ function packBanks(groups, columns, rowsMax, shape, area) {
 
 /** A group as blocks {width, height, heading, items} (heights in half cells), more than one where it is too high. */
 function splitGroup(group, columns, rowsMax, shape) {
-  const spans = group.spans.map(([w, h]) => [Math.min(w, columns), Math.min(2 * h, rowsMax - 1)]);
+  const spans = group.spans.map(([w, h]) => [Math.min(w, columns), Math.min(Math.round(2 * h), rowsMax - 1)]);
   const cells = spans.reduce((sum, [w, h]) => sum + w * h / 2, 0);
   const width = Math.min(columns, Math.max(...spans.map((span) => span[0]), Math.ceil(Math.sqrt(cells * shape))));
   const blocks = [];
@@ -144,13 +158,58 @@ function splitGroup(group, columns, rowsMax, shape) {
       at = place(block.taken, size, width, rowsMax - top);
     }
     occupy(block.taken, at, size);
-    block.items.push({ ...at, row: at.row + top, ...size });
+    block.items.push({ ...at, row: at.row + top, ...size, growth: group.growth?.[index] ?? '' });
   });
   return blocks.map((one) => ({
     ...one,
     width: Math.max(...one.items.map((item) => item.column + item.width)),
     height: one.taken.length + (one.heading ? 1 : 0),
   }));
+}
+
+/** Let a block take the free cells below it and to its right, and its items what the block then has left. */
+function growBlock(block, at, taken, columns, rows) {
+  const isFree = (row, column) => !taken[row]?.[column];
+  const across = (row) => Array.from({ length: block.width }, (_, i) => isFree(row, at.column + i)).every(Boolean);
+  let down = 0;
+  while (at.row + block.height + down < rows && across(at.row + block.height + down)) down += 1;
+  push(block, 'row', 'height', down, ['both', 'tall']);
+  occupy(taken, { column: at.column, row: at.row }, block);
+  const along = (column) => Array.from({ length: block.height }, (_, i) => isFree(at.row + i, column)).every(Boolean);
+  let right = 0;
+  while (at.column + block.width + right < columns && along(at.column + block.width + right)) right += 1;
+  push(block, 'column', 'width', right, ['both', 'wide']);
+  occupy(taken, { column: at.column, row: at.row }, block);
+  const cells = [];
+  for (const item of block.items) occupy(cells, item, item);
+  for (const item of block.items) {
+    const clear = (row, column) => row < block.height && column < block.width && !cells[row]?.[column];
+    const grow = (isWide) => {
+      const size = isWide ? 'height' : 'width';
+      const line = Array.from({ length: item[size] }, (_, i) => (isWide
+        ? clear(item.row + i, item.column + item.width) : clear(item.row + item.height, item.column + i)));
+      if (!line.every(Boolean)) return false;
+      item[isWide ? 'width' : 'height'] += 1;
+      occupy(cells, item, item);
+      return true;
+    };
+    while (['both', 'wide'].includes(item.growth) && grow(true));
+    while (['both', 'tall'].includes(item.growth) && grow(false));
+  }
+}
+
+/** Give `extra` rows or columns to the largest item that may grow that way; what stands beyond it moves along. */
+function push(block, start, size, extra, growths) {
+  const able = block.items.filter((item) => growths.includes(item.growth));
+  if (!extra || !able.length) return;
+  const pivot = able.reduce((best, item) => (item[size] > best[size] ? item : best));
+  const end = pivot[start] + pivot[size];
+  for (const item of block.items) {
+    if (item[start] >= end) item[start] += extra;
+    else if (item !== pivot && item[start] + item[size] >= end && growths.includes(item.growth)) item[size] += extra;
+  }
+  pivot[size] += extra;
+  block[size] += extra;
 }
 
 /** First free place for a block, row by row; null when the bank is full. */
@@ -180,7 +239,9 @@ function scoreOf(banks, columns, area) {
   let all = 0;
   let shape = 0;
   for (const bank of banks) {
-    used += bank.places.reduce((sum, { box }) => sum + box.width * box.height, 0);
+    for (const { items, heading } of bank.places) {
+      used += items.reduce((sum, { width, height }) => sum + width * height, 0) + (heading ? heading.width : 0);
+    }
     all += columns * Math.floor((area.height + GAP) / (bank.unit + GAP));
     shape += Math.abs(Math.log(bank.columnWidth / (2 * bank.unit + GAP) / 1.35));
   }

@@ -1,0 +1,227 @@
+// The surface: the page that "/" shows. It composes the top bar, the pages of the config and what is laid over them.
+//
+// `new Surface(root, client)` draws whatever the client says there is. It never speaks to the socket itself.
+
+import { lockPage } from './elements/base.js';
+import './elements/index.js';
+import { bind } from './lib/binder.js';
+import { CancelStorm, FrameWatch } from './lib/gesture.js';
+import { h } from './elements/dom.js';
+import { Bar, button } from './surface/bar.js';
+import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
+import { Banner, HeldValue, OfflineBar, Sheet } from './surface/notices.js';
+import { PageView } from './surface/pageview.js';
+
+const PANIC = '/stagebridge/panic';
+
+export class Surface {
+  #client;
+  #views = new Map(); // page name → PageView
+  #page = null;
+  #isDirty = false;
+  #downs = 0;
+  #frames = new FrameWatch();
+
+  constructor(root, client) {
+    this.#client = client;
+    this.root = root;
+    this.bar = new Bar({
+      showPage: (name) => this.showPage(name),
+      turnBank: (by) => this.bar.setBank(...bankOf(this.#view.turnBank(by))),
+      openMenu: () => this.#openMenu(),
+      openPages: () => this.#openPages(),
+      setLocked: (isLocked) => this.setLocked(isLocked),
+      panic: () => client.trigger(PANIC),
+      explainSleep: () => this.#explainSleep(),
+    });
+    this.offline = new OfflineBar();
+    this.banner = new Banner();
+    this.sheet = new Sheet();
+    this.stage = h('div', { class: 'stage' });
+    this.held = new HeldValue(this.stage);
+    this.bar.element.append(this.held.element);
+    root.append(this.bar.element, this.stage, this.banner.element, this.offline.element, this.sheet.element);
+    applyTheme(theme());
+    this.#watchDevice();
+    bind(this.stage, client);
+    client.addEventListener('status', () => this.#drawStatus());
+    client.addEventListener('surface', () => this.#changed());
+    client.addEventListener('controls', () => this.#changed());
+    client.addEventListener('trigger', ({ detail }) => {
+      for (const element of this.stage.querySelectorAll(`[path="${CSS.escape(detail.path)}"]`)) element.flash?.();
+    });
+    window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
+    new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect.width, contentRect.height)).observe(root);
+    this.#drawStatus();
+    this.#rebuild();
+  }
+
+  get pages() {
+    return this.#client.model.surface?.pages ?? [];
+  }
+
+  get #view() {
+    return this.#views.get(this.#page);
+  }
+
+  /** Show a page, or the first where there is none of that name. The address keeps it; the history does not grow. */
+  showPage(name) {
+    const { pages } = this;
+    if (!pages.length) return;
+    const page = pages.find((one) => one.name === name) ?? pages[0];
+    this.#page = page.name;
+    if (pageInAddress() !== page.name) window.history.replaceState(null, '', `#/${encodeURIComponent(page.name)}`);
+    if (!this.#views.has(page.name)) this.#views.set(page.name, new PageView(page, (path) => this.#client.model.get(path)?.control));
+    const view = this.#view;
+    this.bar.setPages(pages.map((one) => one.name), page.name);
+    this.sheet.close();
+    if (this.stage.firstChild !== view.element) this.stage.replaceChildren(view.element);
+    this.#draw();
+  }
+
+  setLocked(isLocked) {
+    this.bar.setLocked(isLocked);
+    this.root.classList.toggle('is-locked', isLocked);
+    lockPage(isLocked);
+  }
+
+  #draw() {
+    if (!this.#view || !this.width) return;
+    this.bar.setBank(...bankOf(this.#view.render(this.width, this.height)));
+  }
+
+  #resized(width, height) {
+    this.width = width;
+    this.height = height;
+    this.bar.resize(width);
+    this.#draw();
+  }
+
+  /** Something of the surface or its controls is new: rebuilt once, in place, before the next frame. */
+  #changed() {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    requestAnimationFrame(() => {
+      this.#isDirty = false;
+      this.#rebuild();
+    });
+  }
+
+  #rebuild() {
+    const { pages } = this;
+    this.root.classList.toggle('is-empty', pages.length === 0);
+    const names = new Set(pages.map((page) => page.name));
+    for (const name of [...this.#views.keys()]) if (!names.has(name)) this.#views.delete(name);
+    for (const page of pages) this.#views.get(page.name)?.update(page);
+    const { title } = this.#client.model.surface ?? {};
+    if (title) document.title = title;
+    this.bar.setPanic(this.#client.model.get(PANIC) !== undefined);
+    this.showPage(this.#page ?? pageInAddress());
+  }
+
+  #drawStatus() {
+    const { status } = this.#client;
+    this.bar.setStatus(status);
+    this.offline.setStatus(status);
+    this.root.dataset.state = status.state;
+  }
+
+  // The device.
+
+  #watchDevice() {
+    blockSystemGestures(this.root);
+    const storm = new CancelStorm();
+    document.addEventListener('pointercancel', (event) => {
+      if (storm.cancel(event.timeStamp)) this.#warnOfGestures();
+    }, true);
+    // A median frame over 25 ms while a hand moves something.
+    const watch = (time) => {
+      if (this.#downs === 0) return this.#frames.pause();
+      if (this.#frames.frame(time)) {
+        this.banner.show('slow', 'Low Power Mode?', 'This device draws fewer than 40 frames a second. Low Power Mode, or a full battery saver, makes faders lag.');
+      }
+      return requestAnimationFrame(watch);
+    };
+    document.addEventListener('pointerdown', (event) => {
+      if (this.bar.isLocked && this.stage.contains(event.target)) this.bar.nudge();
+      this.#downs += 1;
+      if (this.#downs === 1) requestAnimationFrame(watch);
+    }, true);
+    for (const type of ['pointerup', 'pointercancel']) {
+      document.addEventListener(type, () => (this.#downs = Math.max(0, this.#downs - 1)), true);
+    }
+    this.wake = new WakeLock((isAwake) => this.bar.setSleepHint(!isAwake && memory.get('sleep') !== 'known'));
+    const isTouch = navigator.maxTouchPoints > 0;
+    this.bar.setSleepHint(isTouch && !this.wake.isPossible && memory.get('sleep') !== 'known');
+  }
+
+  #warnOfGestures() {
+    this.banner.show('gestures', 'The tablet took your fingers.',
+      'Switch its own gestures off: Settings › Multitasking & Gestures › Four & Five Finger Gestures (on older iPads: General).', true);
+  }
+
+  #explainSleep() {
+    memory.set('sleep', 'known');
+    this.bar.setSleepHint(false);
+    this.banner.show('sleep', 'This screen may sleep.',
+      'Over plain http a page cannot keep it awake. Settings › Display & Brightness › Auto-Lock › Never, and a charger.', true);
+  }
+
+  #openPages() {
+    this.sheet.open('Pages', h('div', { class: 'sheet-pages' }, ...this.pages.map(({ name }) => {
+      const choice = button('choice', '', () => this.showPage(name));
+      choice.setAttribute('aria-pressed', String(name === this.#page));
+      choice.append(name);
+      return choice;
+    })));
+  }
+
+  #openMenu() {
+    const { state, rtt } = this.#client.status;
+    const themes = THEMES.map((name) => {
+      const choice = button('choice', '', () => {
+        setTheme(name);
+        this.bar.drawTheme();
+        for (const one of themes) one.setAttribute('aria-pressed', String(one === choice));
+      });
+      choice.append(name);
+      choice.setAttribute('aria-pressed', String(name === theme()));
+      return choice;
+    });
+    const act = (text, run) => {
+      const choice = button('choice', '', () => {
+        this.sheet.close();
+        run();
+      });
+      choice.append(text);
+      return choice;
+    };
+    const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });
+    name.value = deviceName();
+    name.addEventListener('change', () => {
+      memory.set('name', name.value.trim());
+      window.location.reload(); // the name is said when the connection is made
+    });
+    const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
+    this.sheet.open('Menu',
+      h('p', { class: 'sheet-line' }, line),
+      h('div', { class: 'sheet-row' }, ...themes),
+      h('div', { class: 'sheet-row' },
+        act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),
+        ...(fullScreen.isPossible ? [act(fullScreen.isOn ? 'Leave full screen' : 'Full screen', () => fullScreen.toggle())] : [])),
+      h('label', { for: 'device-name' }, 'This device is called'), name,
+      h('p', { class: 'sheet-note' }, this.wake.isPossible ? 'The screen stays awake while this page is open.' : 'The screen may sleep: set Auto-Lock to Never.'));
+  }
+}
+
+function pageInAddress() {
+  try {
+    return decodeURIComponent(/^#\/(.+)$/.exec(window.location.hash)?.[1] ?? '');
+  } catch {
+    return '';
+  }
+}
+
+function bankOf({ text, index, count }) {
+  return [text, index, count];
+}

@@ -1,0 +1,174 @@
+// The top bar: pages, banks, the state of the connection, and the device's own switches.
+
+import { h, ruler, setText } from '../elements/dom.js';
+import { PANIC_MS, UNLOCK_MS } from '../lib/gesture.js';
+import { THEMES, fullScreen, setTheme, theme } from './device.js';
+import { holdButton } from './hold.js';
+import { icon, turnIcon } from './icons.js';
+
+const TAB_MIN = 72;
+const TAB_PADDING = 32;
+const GAP = 8;
+const NARROW = 744; // below it the device's switches live in the menu
+const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
+
+export class Bar {
+  #pages = [];
+  #page = null;
+  #tabs = [];
+  #width = 0;
+  #isCollapsed = null;
+  #hasPanic = false;
+  #hasSleepHint = false;
+
+  /** `calls`: showPage(name), turnBank(±1), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
+  constructor(calls) {
+    this.calls = calls;
+    this.tabs = h('nav', { class: 'tabs', role: 'tablist', 'aria-label': 'Pages' });
+    this.pageButton = button('page-button', 'Choose a page', () => calls.openPages());
+    this.pageName = h('span', {});
+    this.pageButton.append(this.pageName, icon('down'));
+    this.back = button('bank-turn', 'Previous bank', () => calls.turnBank(-1));
+    this.back.append(icon('left'));
+    this.forth = button('bank-turn', 'Next bank', () => calls.turnBank(1));
+    this.forth.append(icon('right'));
+    this.bankName = h('span', { class: 'bank-name', 'aria-live': 'polite' });
+    this.banks = h('div', { class: 'banks' }, this.back, this.bankName, this.forth);
+
+    this.dot = h('i', { class: 'dot' });
+    this.state = h('span', { class: 'state' });
+    this.badge = button('badge', '', () => calls.openMenu());
+    this.badge.append(this.dot, this.state);
+    this.sleep = button('sleep', 'The screen may sleep: what to do', () => calls.explainSleep());
+    this.sleep.append('screen may sleep');
+    this.theme = button('tool', 'Theme', () => {
+      setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
+      this.drawTheme();
+    });
+    this.theme.append(icon('dark'));
+    this.full = button('tool', 'Full screen', () => fullScreen.toggle());
+    this.full.append(icon('full'));
+    this.lock = button('tool lock', 'Lock this page');
+    this.lockIcon = icon('unlocked');
+    this.lock.append(this.lockIcon);
+    holdButton(this.lock, UNLOCK_MS, { isNeeded: () => this.isLocked, done: () => calls.setLocked(!this.isLocked) });
+    this.menu = button('tool', 'Menu', () => calls.openMenu());
+    this.menu.append(icon('menu'));
+    this.panic = button('panic', 'Panic: hold');
+    this.panic.append(h('span', {}, 'PANIC'));
+    holdButton(this.panic, PANIC_MS, { done: () => calls.panic() });
+    this.tools = h('div', { class: 'tools' }, this.sleep, this.badge, this.theme, this.full, this.lock, this.menu, this.panic);
+    this.element = h('header', { class: 'bar' }, this.tabs, this.pageButton, this.banks, h('div', { class: 'space' }), this.tools);
+    this.isLocked = false;
+    this.full.hidden = !fullScreen.isPossible;
+    this.panic.hidden = true;
+    this.drawTheme();
+    this.setBank('', 0, 1);
+  }
+
+  setPages(names, current) {
+    const isSame = names.length === this.#pages.length && names.every((name, i) => name === this.#pages[i]);
+    if (!isSame) {
+      this.#pages = [...names];
+      this.#tabs = names.map((name) => {
+        const tab = button('tab', '', () => this.calls.showPage(name));
+        tab.setAttribute('role', 'tab');
+        tab.append(name);
+        return tab;
+      });
+      this.tabs.replaceChildren(...this.#tabs);
+      this.tabs.onkeydown = (event) => this.#key(event);
+    }
+    this.#page = current;
+    this.#tabs.forEach((tab, i) => {
+      tab.setAttribute('aria-selected', String(names[i] === current));
+      tab.tabIndex = names[i] === current ? 0 : -1;
+    });
+    setText(this.pageName, current ?? '');
+    this.pageButton.setAttribute('aria-label', `Page ${current ?? ''}: choose another`);
+    this.#isCollapsed = null;
+    this.resize(this.#width);
+  }
+
+  /** What fits: tabs or one button for them, switches or the menu. Computed, so that nothing is laid out twice. */
+  resize(width) {
+    this.#width = width;
+    const isNarrow = width < NARROW;
+    this.element.classList.toggle('narrow', isNarrow);
+    const tools = isNarrow ? 2 * 44 + 40 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
+    const banks = this.banks.hidden ? 0 : isNarrow ? 140 : 190;
+    const free = width - 24 - tools - banks - (this.#hasPanic ? 92 : 0);
+    const measure = ruler(18, 600);
+    const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
+    const isCollapsed = needed > free && this.#pages.length > 1;
+    if (isCollapsed === this.#isCollapsed) return;
+    this.#isCollapsed = isCollapsed;
+    this.tabs.hidden = isCollapsed || this.#pages.length < 2;
+    this.pageButton.hidden = !isCollapsed;
+  }
+
+  setBank(text, index, count) {
+    const wasHidden = this.banks.hidden;
+    this.banks.hidden = count < 2;
+    setText(this.bankName, text);
+    this.back.disabled = index === 0;
+    this.forth.disabled = index >= count - 1;
+    if (wasHidden !== this.banks.hidden) this.resize(this.#width);
+  }
+
+  setStatus({ state, rtt }) {
+    this.badge.dataset.state = state;
+    const text = state === 'online' && rtt !== null ? `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms` : WORDS[state];
+    setText(this.state, text);
+    this.badge.setAttribute('aria-label', `Connection: ${WORDS[state]}${state === 'online' && rtt !== null ? `, round trip ${text}` : ''}. Menu`);
+  }
+
+  setLocked(isLocked) {
+    this.isLocked = isLocked;
+    turnIcon(this.lockIcon, isLocked ? 'locked' : 'unlocked');
+    this.lock.classList.toggle('on', isLocked);
+    this.lock.setAttribute('aria-pressed', String(isLocked));
+    this.lock.setAttribute('aria-label', isLocked ? 'Locked: hold for a second to unlock' : 'Lock this page');
+  }
+
+  /** A finger on a locked page: say what unlocks it. */
+  nudge() {
+    this.lock.classList.remove('nudge');
+    requestAnimationFrame(() => this.lock.classList.add('nudge'));
+  }
+
+  setPanic(isThere) {
+    this.#hasPanic = isThere;
+    this.panic.hidden = !isThere;
+    this.resize(this.#width);
+  }
+
+  setSleepHint(isShown) {
+    this.#hasSleepHint = isShown;
+    this.sleep.hidden = !isShown;
+    this.resize(this.#width);
+  }
+
+  drawTheme() {
+    turnIcon(this.theme.firstChild, theme());
+    this.theme.setAttribute('aria-label', `Theme: ${theme()}`);
+  }
+
+  #key(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const count = this.#pages.length;
+    const next = (this.#pages.indexOf(this.#page) + by + count) % count;
+    this.calls.showPage(this.#pages[next]);
+    this.#tabs[next].focus();
+  }
+}
+
+/** A button of the bar; it acts on click, so that a finger may think again. */
+export function button(classes, label, act) {
+  const element = h('button', { class: classes, type: 'button' });
+  if (label) element.setAttribute('aria-label', label);
+  if (act) element.addEventListener('click', act);
+  return element;
+}

@@ -1,0 +1,296 @@
+// One page of the surface as elements: strips, rows or a grid, one bank of it at a time.
+//
+// Only what is seen is in the document: the binder binds what is connected, and meters out of view cost nothing.
+// Nodes that stay are never moved, so that a finger keeps its control when the tablet is turned.
+
+import { themeOf } from '../elements/base.js';
+import { h, ruler, setText } from '../elements/dom.js';
+import { themed } from '../lib/color.js';
+import { edge, gridGrowth, gridLayout, gridSpan, rowLayout, stripLayout } from '../lib/layout.js';
+import { fitName } from '../lib/names.js';
+
+const KIND_WIDGETS = {
+  float: 'fader', int: 'number', bool: 'toggle', choice: 'select', string: 'text', color: 'color', vector: 'xy',
+  trigger: 'button', meter: 'meter',
+};
+
+export class PageView {
+  #nodes = new Map(); // key → node, kept while the page is
+  #groups = [];
+  #headers = new Map(); // group index → {name, shown, held}
+  #bank = 0;
+  #first = 0; // index of the first group in view: kept when the tablet is turned
+
+  /** `controlOf(path)` → descriptor or undefined. */
+  constructor(page, controlOf) {
+    this.controlOf = controlOf;
+    this.element = h('main', { class: 'page' });
+    this.element.addEventListener('control-status', (event) => this.#onStatus(event));
+    this.update(page);
+  }
+
+  update(page) {
+    this.page = page;
+    this.#groups = (page.groups ?? []).map((group) => ({
+      ...group,
+      items: group.items.map((item) => {
+        const control = this.controlOf(item.path);
+        return { ...item, control, widget: item.widget ?? control?.widget ?? KIND_WIDGETS[control?.kind] ?? 'label' };
+      }),
+    }));
+  }
+
+  /** Bring the elements up to a screen of this size. Returns {text, index, count} of the bank. */
+  render(width, height) {
+    this.width = width;
+    this.height = height;
+    this.element.style.setProperty('--edge-x', `${edge(width)}px`);
+    const { layout } = this.page;
+    if (layout === 'strips') return this.#renderStrips();
+    return layout === 'rows' ? this.#renderRows() : this.#renderGrid();
+  }
+
+  turnBank(by) {
+    this.#bank += by;
+    this.#first = null;
+    return this.render(this.width, this.height);
+  }
+
+  // Strips.
+
+  #renderStrips() {
+    const strips = this.#groups.map((group) => group.items.map((item) => item.widget));
+    const layout = stripLayout({ strips, width: this.width, height: this.height });
+    const { banks, layers } = layout;
+    this.#pickBank(banks);
+    const { from, to, layer } = banks[this.#bank];
+    const isRows = layout.mode === 'rows';
+    const { style } = this.element;
+    this.element.className = `page ${isRows ? 'strip-rows' : 'strips'}${layout.isPhone ? ' phone' : ''}${layout.nameLines === 1 ? ' short' : ''}${layout.stripWidth < 100 ? ' tight' : ''}`;
+    style.setProperty('--strip', `${layout.stripWidth}px`);
+    style.setProperty('--columns', layout.columns);
+    style.setProperty('--rows', layout.perBank ?? 1);
+    style.setProperty('--foot', `${layout.feet?.[layer] ?? 0}px`);
+    style.setProperty('--name-h', `${layout.head.name}px`);
+    style.setProperty('--value-h', `${layout.head.value}px`);
+    style.setProperty('--name-gap', layout.nameLines === 1 ? '0px' : '4px');
+    style.setProperty('--head-top', layout.nameLines === 1 ? '2px' : '8px');
+    // Where the cap would cover the meter, the fader makes as much room for it as it can.
+    style.setProperty('--sb-meter-room', `${layout.stripWidth < 100 && !isRows ? Math.max(0, Math.min(14, layout.stripWidth - 66)) : 0}px`);
+    const width = isRows ? 88 : layout.stripWidth - 4;
+    const nodes = [];
+    for (let i = from; i < to; i += 1) nodes.push(this.#strip(i, new Set(layers[layer][i]), isRows, width, layout));
+    arrange(this.element, nodes);
+    const range = to - from > 1 ? `${from + 1}–${to}` : `${from + 1}`;
+    return { text: layer > 0 ? `${this.#layerName(layers[layer])} ${range}` : range, index: this.#bank, count: banks.length };
+  }
+
+  #strip(index, shown, isRows, nameWidth, layout) {
+    const group = this.#groups[index];
+    const node = this.#node(`strip ${group.name} ${index}`, () => {
+      const name = h('div', { class: 'strip-name' }, h('span', {}));
+      const main = h('div', { class: 'strip-main' });
+      const foot = h('div', { class: 'strip-foot' });
+      const strip = h('section', { class: 'strip', role: 'group' }, name, main, foot);
+      strip.addEventListener('pointerdown', (event) => secondFinger(strip, event));
+      return strip;
+    });
+    node.setAttribute('aria-label', nameOf(group));
+    paint(node, group.color);
+    const items = group.items.map((item, i) => ({ ...item, i })).filter(({ i }) => shown.has(i));
+    const make = (item) => {
+      const element = this.#item(item, group, `${index} ${item.i}`);
+      element.setAttribute('bare', '');
+      if (item.widget === 'fader' && isRows) element.setAttribute('orientation', 'horizontal');
+      else element.removeAttribute('orientation');
+      element.dataset.widget = item.widget;
+      return element;
+    };
+    const isMain = ({ widget }) => widget === 'fader' || widget === 'meter';
+    // The meter first: the cap passes over it.
+    const main = items.filter(isMain).sort((a, b) => (a.widget === 'meter' ? 0 : 1) - (b.widget === 'meter' ? 0 : 1)).map(make);
+    const foot = items.filter((item) => !isMain(item)).map(make);
+    node.classList.toggle('with-meter', items.some(({ widget }) => widget === 'meter'));
+    node.classList.toggle('with-fader', items.some(({ widget }) => widget === 'fader'));
+    const [, mainNode, footNode] = node.children;
+    arrange(mainNode, main);
+    arrange(footNode, foot);
+    const header = { width: nameWidth, lines: isRows ? 2 : layout.nameLines, isTight: isRows || layout.stripWidth < 100 };
+    this.#headers.set(node, { ...header, group });
+    this.#drawHeader(node);
+    return node;
+  }
+
+  /** The name row of a strip: whose finger is on its fader, that its peer is silent, else its name. */
+  #drawHeader(node) {
+    const header = this.#headers.get(node);
+    if (!header) return;
+    const elements = [...node.querySelectorAll('[path]')];
+    const held = elements.find(({ status }) => status?.held && !status.held.mine);
+    const silent = elements.find(({ status }) => status?.silent);
+    const text = held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : nameOf(header.group);
+    const span = node.firstChild.firstChild;
+    node.classList.toggle('is-held', Boolean(held));
+    node.classList.toggle('is-silent', Boolean(silent && !held));
+    setText(span, fitName(text, header.width, header.lines, ruler(header.isTight ? 16 : 18, 600)));
+  }
+
+  #onStatus({ target }) {
+    const strip = target.closest?.('.strip');
+    if (strip) this.#drawHeader(strip);
+  }
+
+  #layerName(layer) {
+    const names = new Set(layer.flatMap((shown, i) => shown.map((item) => this.#groups[i].items[item].control?.label)));
+    names.delete(undefined);
+    return names.size === 1 ? [...names][0] : 'More';
+  }
+
+  // Rows: one control each.
+
+  #renderRows() {
+    const items = this.#groups.flatMap((group, g) => group.items.map((item, i) => ({ item, group, key: `${g} ${i}` })));
+    const { banks, perBank } = rowLayout({ count: items.length, height: this.height });
+    this.#pickBank(banks);
+    const { from, to } = banks[this.#bank];
+    this.element.className = 'page rows';
+    this.element.style.setProperty('--rows', perBank);
+    arrange(this.element, items.slice(from, to).map(({ item, group, key }) => {
+      const node = this.#node(`row ${key} ${item.path}`, () => h('section', { class: 'row', role: 'group' },
+        h('div', { class: 'row-name' }, h('span', {})), h('div', { class: 'row-main' })));
+      const element = this.#item(item, group, key);
+      element.setAttribute('bare', '');
+      element.dataset.widget = item.widget;
+      if (item.widget === 'fader') element.setAttribute('orientation', 'horizontal');
+      arrange(node.lastChild, [element]);
+      paint(node, group.color);
+      const label = item.control?.label ?? item.path;
+      const name = group.name && group.name !== label ? `${group.name} ${label}` : label;
+      setText(node.firstChild.firstChild, fitName(name, this.width < 600 ? 104 : 180, 2, ruler(18, 600)));
+      return node;
+    }));
+    return { text: `${from + 1}–${to}`, index: this.#bank, count: banks.length };
+  }
+
+  // Grid.
+
+  #renderGrid() {
+    const groups = this.#groups.filter((group) => group.items.length);
+    const isLow = this.height < 600;
+    const spanOf = (item) => {
+      if (item.span) return item.span;
+      if (item.widget === 'fader' && isLow) return [3, 1.5];
+      return gridSpan(item.widget, item.size);
+    };
+    const { columns, banks } = gridLayout({
+      groups: groups.map((group) => ({ heading: Boolean(group.name), spans: group.items.map(spanOf), growth: group.items.map((item) => (item.span ? '' : gridGrowth(item.widget))) })),
+      width: this.width,
+      height: this.height,
+      columns: this.page.columns,
+    });
+    this.#pickBank(banks.map((bank) => ({ from: bank.places[0]?.group ?? 0, to: (bank.places.at?.(-1)?.group ?? 0) + 1 })));
+    const { rows, unit, places } = banks[this.#bank] ?? { rows: 1, unit: 28, places: [] };
+    this.element.className = 'page grid';
+    this.element.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    this.element.style.gridTemplateRows = `repeat(${rows}, ${unit}px)`;
+    const nodes = [];
+    for (const place of places) {
+      const group = groups[place.group];
+      if (place.heading) {
+        const heading = this.#node(`heading ${place.group} ${place.first}`, () => h('h2', { class: 'heading' }, h('span', {})));
+        setText(heading.firstChild, group.name);
+        paint(heading, group.color);
+        put(heading, place.heading);
+        nodes.push(heading);
+      }
+      place.items.forEach((at, i) => {
+        const item = group.items[place.first + i];
+        const cell = this.#node(`cell ${place.group} ${place.first + i} ${item.path}`, () => h('div', { class: 'cell' }));
+        const element = this.#item(item, group, `${place.group} ${place.first + i}`);
+        cell.dataset.widget = item.widget;
+        if (item.widget === 'fader') {
+          const isFlat = at.height < 8 && at.width > 1;
+          if (isFlat) element.setAttribute('orientation', 'horizontal');
+          else element.removeAttribute('orientation');
+        }
+        arrange(cell, [element]);
+        put(cell, at);
+        nodes.push(cell);
+      });
+    }
+    arrange(this.element, nodes);
+    return { text: `${this.#bank + 1}/${Math.max(1, banks.length)}`, index: this.#bank, count: banks.length };
+  }
+
+  // Common.
+
+  /** Keep the bank across sizes: the one that shows what was the first in view. */
+  #pickBank(banks) {
+    if (this.#first !== null) {
+      const layer = banks[this.#bank]?.layer ?? 0;
+      const found = banks.findIndex((bank) => (bank.layer ?? 0) === layer && this.#first >= bank.from && this.#first < bank.to);
+      if (found >= 0) this.#bank = found;
+    }
+    this.#bank = Math.max(0, Math.min(banks.length - 1, this.#bank));
+    if (this.#first === null) this.#first = banks[this.#bank]?.from ?? 0;
+  }
+
+  #item(item, group, key) {
+    const element = this.#node(`item ${key} ${item.path} ${item.widget}`, () => {
+      const made = document.createElement(`sb-${item.widget}`);
+      made.setAttribute('path', item.path);
+      return made;
+    });
+    element.group = this.page.layout === 'strips' ? nameOf(group) : group.name;
+    if (element.group === item.control?.label) element.group = '';
+    return element;
+  }
+
+  #node(key, make) {
+    if (!this.#nodes.has(key)) this.#nodes.set(key, make());
+    return this.#nodes.get(key);
+  }
+}
+
+/** A control without a group is a strip of its own, under its own name. */
+function nameOf(group) {
+  return group.name || group.items[0]?.control?.label || group.items[0]?.path || '';
+}
+
+/** Make `nodes` the children of `parent`, touching only those that come, go or stand in the wrong place. */
+export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let next = parent.firstChild;
+  for (const node of nodes) {
+    if (node === next) {
+      next = next.nextSibling;
+      continue;
+    }
+    parent.insertBefore(node, next);
+  }
+}
+
+function put(node, { column, row, width, height }) {
+  node.style.gridColumn = `${column + 1} / span ${width}`;
+  node.style.gridRow = `${row + 1} / span ${height}`;
+}
+
+function paint(node, color) {
+  node.classList.toggle('colored', Boolean(color));
+  if (color) node.style.setProperty('--group', themed(color, themeOf(document.documentElement)));
+}
+
+/** A second finger in the same strip, beside the fader: fine, as if it were on it. */
+function secondFinger(strip, event) {
+  if (event.composedPath().some((node) => node.localName?.startsWith('sb-'))) return;
+  const fader = [...strip.querySelectorAll('sb-fader')].find((element) => element.drag);
+  if (!fader) return;
+  fader.addSecond(1);
+  const end = (other) => {
+    if (other.pointerId !== event.pointerId) return;
+    fader.addSecond(-1);
+    for (const type of ['pointerup', 'pointercancel']) document.removeEventListener(type, end, true);
+  };
+  for (const type of ['pointerup', 'pointercancel']) document.addEventListener(type, end, true);
+}
