@@ -311,6 +311,15 @@ def check_peers(settings: Sequence[Settings]) -> Iterator[tuple[int, str, str]]:
     for index, one in enumerate(settings):
         if not one.listen.endswith(":0"):
             by_listen.setdefault(one.listen, []).append(index)
+    everywhere = {
+        endpoint.udp_port: listen
+        for listen in by_listen
+        if (endpoint := parse_endpoint(listen)).host in ("0.0.0.0", "::")
+    }
+    for listen, indices in by_listen.items():
+        taken = everywhere.get(parse_endpoint(listen).udp_port, listen)
+        if taken != listen:
+            yield indices[0], "listen", f"has the port of {taken}, which is every network: write the same in both"
     for listen, indices in by_listen.items():
         if len(indices) == 1:
             continue

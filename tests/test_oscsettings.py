@@ -1,10 +1,13 @@
 """The tables [[osc]] and [control.osc.NAME]: what is accepted, and what is said about the rest."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from bridge.config import parse
 from bridge.osc import KIND
 from bridge.oscsettings import Arguments, Binding, Endpoint, Settings, check_peers, parse_endpoint
 
@@ -121,12 +124,29 @@ def test_tables_that_share_a_port_need_from() -> None:
     assert [
         index for index, _, _ in check_peers(peers(same | {"from": ["1.2.3.0/24"]}, same | {"from": ["1.2.3.4"]}))
     ] == [0, 1]
+    assert list(check_peers(peers(same, {"listen": "127.0.0.1:9000"}))) == [
+        (1, "listen", "has the port of 0.0.0.0:9000, which is every network: write the same in both")
+    ]
     assert list(check_peers(peers({}, {}))) == []  # any free port: each its own
 
 
 def test_both_tables_have_a_schema() -> None:
     assert "from" in Settings.model_json_schema()["properties"]
     assert "as" in Binding.model_json_schema()["properties"]
+
+
+DOC = Path(__file__).parent.parent / "docs" / "osc.md"
+
+
+def test_the_examples_of_the_manual_are_right() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    for text in examples:
+        config = parse(text, {"osc": KIND}, name="docs/osc.md")
+        assert config.controls
+    wave = config.peers[1].bindings["/wave"][0]
+    assert wave.args == Arguments(("shape",), ("7",), True)
+    assert config.peers[1].excluded == {"/private"}
 
 
 def test_the_application_gets_the_tables_from_the_port() -> None:
