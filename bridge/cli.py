@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from . import __version__, log, resources
-from .errors import BridgeError, ConfigError
+from .errors import BridgeError, ConfigError, OscError, RemoteError
 
 if TYPE_CHECKING:
     from .app import Bridge
@@ -221,8 +221,8 @@ def _qr_code(url: str) -> str:
 def _short(file: Path | None) -> str:
     if file is None:
         return "a configuration without a file"
-    if file == resources.default_config().absolute():
-        return f"the demo, {file} (your own: stagebridge init)"
+    if file.parent == Path(__file__).parent:
+        return "the demo (for a configuration of your own: stagebridge init)"
     try:
         return str(file.relative_to(Path.cwd()))
     except ValueError:
@@ -309,13 +309,16 @@ async def _watch_remote(arguments: argparse.Namespace) -> int:
 
 
 def _filter(pattern: str | None) -> Callable[[str], bool]:
-    """Whether a path is one that an OSC address pattern means, or stands below one. Raises OscError."""
+    """Whether a path is one that an OSC address pattern means, or stands below one. Raises RemoteError."""
     if pattern is None:
         return lambda path: True
     from .oscpattern import matches
 
     patterns = (_as_path(pattern).rstrip("/"), _as_path(pattern).rstrip("/") + "//*")
-    matches(patterns[0], "/")  # a pattern that is none is said before anything is connected
+    try:
+        matches(patterns[0], "/")  # a pattern that is none is said before anything is connected
+    except OscError as exc:
+        raise RemoteError(f"{pattern} is no pattern: {exc.reason}") from exc
     return lru_cache(MAX_PATHS)(lambda path: any(matches(one, path) for one in patterns))
 
 
@@ -404,8 +407,8 @@ async def _control(remote: Any, path: str) -> Mapping[str, Any]:
 def _is_same(asked: Any, value: Any) -> bool:
     if isinstance(asked, list):
         return isinstance(value, list) and all(a is None or _is_same(a, v) for a, v in zip(asked, value, strict=False))
-    if isinstance(asked, str) and isinstance(value, str):
-        return asked.lower() == value.lower()
+    if isinstance(asked, str):
+        return isinstance(value, str) and (asked == value or asked.startswith("#"))  # a colour in another spelling
     return bool(asked == value)
 
 
