@@ -47,9 +47,6 @@ export class Surface {
     client.addEventListener('status', () => this.#drawStatus());
     client.addEventListener('surface', () => this.#changed());
     client.addEventListener('controls', () => this.#changed());
-    client.addEventListener('trigger', ({ detail }) => {
-      for (const element of this.stage.querySelectorAll(`[path="${CSS.escape(detail.path)}"]`)) element.flash?.();
-    });
     window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
     new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect.width, contentRect.height)).observe(root);
     this.#drawStatus();

@@ -58,6 +58,17 @@ export function themeOf(element) {
   return element.closest('[data-theme]')?.dataset.theme ?? document.documentElement.dataset.theme ?? 'dark';
 }
 
+/**
+ * Write a name and a notice into a name row of one or two lines. A notice takes the first of two, so that a short name
+ * does not move; where there is one line alone it takes that.
+ */
+export function writeName(nameNode, noticeNode, { name, notice, width, lines, size }) {
+  const isTwo = lines > 1;
+  const fit = (text, count, px) => (width > 0 ? fitName(text, width, count, ruler(px, 600)) : text);
+  setText(noticeNode, notice ? fit(notice, 1, 14) : '');
+  setText(nameNode, notice && !isTwo ? '' : fit(name, notice ? 1 : lines, size));
+}
+
 export class ControlElement extends HTMLElement {
   static css = '';
   static observedAttributes = ['path', 'label', 'bare', 'orientation'];
@@ -186,6 +197,7 @@ export class ControlElement extends HTMLElement {
     const { text, unit } = this.reading;
     setText(this.num, text);
     setText(this.unit, unit);
+    this.valueBox.classList.toggle('long', text.length > 5);
     const label = `${this.fullName} ${this.spoken}: type a value`;
     if (this.valueBox.getAttribute('aria-label') !== label) this.valueBox.setAttribute('aria-label', label);
     this.valueBox.disabled = !this.isFree;
@@ -207,34 +219,33 @@ export class ControlElement extends HTMLElement {
   }
 
   makeName() {
+    this.noticeText = h('span', { class: 'notice' });
     this.nameText = h('span', { class: 'name-text' });
-    this.nameRow = h('div', { class: 'name', part: 'name' }, this.nameText);
+    this.nameRow = h('div', { class: 'name', part: 'name' }, this.noticeText, this.nameText);
     return this.nameRow;
   }
 
-  /** Names: whose finger is on it, that the peer is silent, else what the control is called. */
-  get nameShown() {
-    const { held, silent } = this.#status;
+  /** What the name row has to say besides the name: whose finger is on it, that the peer is silent; else nothing. */
+  get notice() {
+    const { held, silent, offline } = this.#status;
+    if (offline) return '';
     if (held && !held.mine && !this.isMine) return held.name || 'held';
-    return silent ? `${silent} offline` : this.label;
+    return silent ? `${silent} offline` : '';
   }
 
-  /** What is to be said beside the name; empty in the normal state. */
-  get notice() {
-    const shown = this.nameShown;
-    return shown === this.label ? '' : shown;
+  /** Room for the name, px; 0 while it is not known. */
+  get nameWidth() {
+    return this.width;
   }
 
   drawName(lines = this.root.classList.contains('one') ? 1 : 2) {
     if (!this.nameText || this.hasAttribute('bare')) return;
-    const shown = this.nameShown;
-    const key = `${shown}|${this.width}|${lines}`;
+    const { notice, label } = this;
+    const width = this.nameWidth;
+    const key = `${notice}|${label}|${width}|${lines}`;
     if (key === this.#name) return;
     this.#name = key;
-    const isSmall = lines === 1 && this.notice !== '' && this.width < 2 * NARROW_PX;
-    const size = isSmall ? 14 : this.width < NARROW_PX ? 16 : 18;
-    this.nameText.className = isSmall ? 'name-text small' : 'name-text';
-    setText(this.nameText, this.width ? fitName(shown, this.width - 4, lines, ruler(size, 600)) : shown);
+    writeName(this.nameText, this.noticeText, { name: label, notice, width: width - 4, lines, size: width < NARROW_PX ? 16 : 18 });
   }
 
   // For the binder and the surface.
@@ -345,10 +356,10 @@ export class ControlElement extends HTMLElement {
     const put = (test, word) => test && words.push(word);
     put(this.width > 0 && this.width < NARROW_PX, 'narrow');
     put(isMine, 'mine');
-    put(held && !held.mine && !isMine, 'held');
+    put(held && !held.mine && !isMine && !offline, 'held');
     put(unconfirmed, 'unconfirmed');
     put(waiting || this.#control === null, 'waiting');
-    put(silent, 'silent');
+    put(silent && !offline, 'silent');
     put(hardware !== null && hardware !== undefined, 'pickup');
     put(this.isReadonly, 'readonly');
     put(this.isLocked && !offline, 'locked');

@@ -36,7 +36,7 @@ export class Fader extends SliderElement {
 .tick.zero i { background: var(--text); opacity: 1; width: 12px; }
 .tick.zero i:first-child { left: -23px; }
 .tick b {
-  position: absolute; right: 38px; top: -7px; width: 24px; text-align: right; font: 500 12px/14px system-ui, sans-serif;
+  position: absolute; right: 36px; top: -7px; width: 24px; text-align: right; font: 500 12px/14px system-ui, sans-serif; letter-spacing: -.02em;
   font-variant-numeric: tabular-nums; color: var(--text2);
 }
 .tick.zero b { color: var(--text); font-weight: 700; }
@@ -58,6 +58,8 @@ export class Fader extends SliderElement {
 .readonly .cap::after { display: none; }
 .locked .cap::after, .offline .cap::after { display: none; }
 .locked .cap { background: var(--edge); }
+.offline .tick.zero i { background: var(--edge); }
+.offline .tick b { color: var(--edge); }
 .offline .fill { opacity: .45; }
 
 .hardware { position: absolute; top: 0; bottom: 0; left: 50%; width: 0; display: none; will-change: transform; }
@@ -72,7 +74,7 @@ export class Fader extends SliderElement {
 .across { flex-direction: row; align-items: stretch; }
 .across .body { min-width: 120px; margin-right: 0; }
 .across .value { flex: none; width: 96px; height: 100%; margin: 0; display: flex; align-items: center; justify-content: center; background: none; }
-.across .name { width: 96px; height: 100%; margin: 0; justify-content: center; text-align: left; padding-left: 4px; }
+.across .name { width: 96px; height: 100%; margin: 0; justify-content: center; align-items: flex-start; text-align: left; padding-left: 4px; }
 .across .value .unit { margin-left: 4px; }
 .across.mine:not(.narrow) .value.lens .num { font-size: 28px; }
 .across.mine .value.lens::before { inset: 2px 0; }
@@ -124,6 +126,10 @@ export class Fader extends SliderElement {
     return (this.isHorizontal ? this.bodySize.width : this.bodySize.height) - CAP_PX;
   }
 
+  get nameWidth() {
+    return this.isHorizontal ? 92 : this.width;
+  }
+
   extraClasses() {
     const words = [];
     if (this.isHorizontal) words.push('across');
@@ -147,7 +153,7 @@ export class Fader extends SliderElement {
       this.hardwareMark.style.transform = way(hardware);
       this.hardwareMark.className = `hardware ${hardware < position ? 'rise' : 'fall'}`;
     }
-    this.drawName(this.isHorizontal ? 2 : undefined);
+    this.drawName();
     this.drawValueBox();
     this.drawSlider();
     this.#drawMarks();

@@ -34,7 +34,7 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .beside .body { grid-row: 1 / 3; margin: -14px -4px; }
 .beside .side-name { grid-row: 1; grid-column: 2; }
 .beside .value { grid-row: 2; grid-column: 2; min-width: 0; width: 100%; margin: 0; text-align: left; font-size: 16px; font-stretch: semi-condensed; }
-.side-name { display: none; font-size: 14px; line-height: 18px; color: var(--text2); text-align: left; overflow: hidden; white-space: nowrap; }
+.side-name { display: none; font-size: 14px; line-height: 18px; color: var(--text2); text-align: left; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
 .beside .side-name { display: block; }
 .beside .value .unit { display: none; }
 .only .value { position: absolute; width: 1px; height: 1px; min-width: 0; overflow: hidden; clip-path: inset(50%); }
@@ -109,7 +109,7 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
     this.drawValueBox();
     this.drawSlider();
     setText(this.inner, this.reading.text);
-    setText(this.sideName, this.hasAttribute('bare') ? this.nameShown : '');
+    setText(this.sideName, this.hasAttribute('bare') ? this.notice || this.label : '');
   }
 }
 

@@ -9,7 +9,6 @@ export class Label extends ControlElement {
 .name { height: 20px; line-height: 20px; color: var(--text2); font-weight: 500; margin-bottom: 2px; }
 .narrow .name { height: 20px; }
 .value { background: none; font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
-.held .name { color: var(--other); }
 .silent .root, .waiting .root { opacity: 1; }
 .silent .value { background-image: repeating-linear-gradient(135deg, var(--track) 0 3px, transparent 3px 9px); }
 .readonly .value .num, .locked .value .num { color: var(--text); }

@@ -50,7 +50,8 @@ button, input, select {
 }
 .one .name { height: 20px; }
 .narrow .name { font-size: 16px; line-height: 18px; height: 36px; }
-.name-text.small { font-size: 14px; font-stretch: semi-condensed; }
+.notice { font-size: 14px; line-height: inherit; font-stretch: semi-condensed; white-space: nowrap; }
+.notice:empty, .name-text:empty { display: none; }
 :host([bare]) .name { display: none; }
 .value {
   display: block; flex: none; position: relative; height: 32px; line-height: 32px; width: 100%; font-size: 24px;
@@ -66,18 +67,19 @@ button, input, select {
 /* mine: the value under the finger is read from the side of the stage */
 .mine .value.lens { z-index: 20; }
 .mine:not(.narrow) .value.lens .num { font-size: 40px; font-weight: 600; }
+.mine:not(.narrow) .value.lens.long .num { font-size: 34px; font-stretch: semi-condensed; }
 .mine:not(.narrow) .value.lens .unit { display: none; }
 .mine .value.lens { background: none; }
 .mine .value.lens::before {
-  content: ""; position: absolute; inset: -7px -8px; border: 3px solid var(--text); border-radius: 10px;
+  content: ""; position: absolute; inset: -7px -4px; border: 3px solid var(--text); border-radius: 10px;
   background: var(--bg);
 }
 .mine.narrow .value.lens::before { inset: -2px 0; border-radius: 8px; }
 
 /* unconfirmed, held by another, silent: words and colours; shapes are each widget's own */
 .unconfirmed .value .num { color: var(--warn); }
-.held .name { color: var(--other); }
-.silent .name { color: var(--warn); }
+.held .notice { color: var(--other); }
+.silent .notice { color: var(--warn); }
 .waiting .value .num { color: var(--text2); }
 .locked .value .num, .readonly .value .num { color: var(--text2); }
 .offline { --mark: var(--edge); --on: var(--bg); --cap: var(--edge); }

@@ -8,6 +8,7 @@ import { Finger } from './finger.js';
 
 const NAMES = ['X', 'Y'];
 const PAD_PX = 20; // the puck stays inside
+const BESIDE_PX = 156; // the values beside the finger
 
 export class XY extends ControlElement {
   static css = `
@@ -38,7 +39,7 @@ export class XY extends ControlElement {
 }
 .beside {
   position: absolute; left: 0; top: 0; padding: 4px 10px; border-radius: 10px; background: var(--panel); border: 3px solid var(--text);
-  font-size: 28px; font-weight: 600; line-height: 32px; white-space: nowrap; pointer-events: none; display: none; z-index: 20; text-align: right;
+  font-size: 28px; font-weight: 600; line-height: 32px; white-space: pre; pointer-events: none; display: none; z-index: 20; text-align: center; width: ${BESIDE_PX}px;
 }
 .dragging .beside { display: block; }
 .mine .puck { border-color: var(--text); box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--text); }
@@ -117,12 +118,15 @@ export class XY extends ControlElement {
     this.release();
   }
 
-  /** Both values beside the finger: above it, on the side where there is room. */
+  /** Both values beside the finger: above it where there is room, else below. */
   #place(event) {
-    const { width } = this;
     const x = event.clientX - this.#rect.left;
     const y = event.clientY - this.#rect.top;
-    this.finger = { x: x < width / 2 ? x + 44 : x - 44, y: Math.max(0, y - 110), isLeft: x >= width / 2 };
+    const half = BESIDE_PX / 2;
+    this.finger = {
+      x: Math.min(Math.max(x - half, 0), Math.max(0, this.width - BESIDE_PX)),
+      y: y > 140 ? y - 136 : y + 56,
+    };
     this.invalidate();
   }
 
@@ -172,8 +176,8 @@ export class XY extends ControlElement {
       setAttribute(axis, 'aria-disabled', this.isFree ? null : 'true');
     });
     if (this.#drag && isKnown) {
-      setText(this.besides, this.value.map((part, i) => `${NAMES[i]} ${law.format(this.control, part).text}`).join('   '));
-      this.besides.style.transform = `translate(${this.finger.x.toFixed(0)}px, ${this.finger.y.toFixed(0)}px) translateX(${this.finger.isLeft ? '-100%' : '0'})`;
+      setText(this.besides, this.value.map((part, i) => `${NAMES[i]} ${law.format(this.control, part).text}`).join('\n'));
+      this.besides.style.transform = `translate(${this.finger.x.toFixed(0)}px, ${this.finger.y.toFixed(0)}px)`;
     }
   }
 }

@@ -6,7 +6,7 @@
  */
 
 const EVENTS = ["control-connect", "control-touch", "control-input", "control-trigger", "control-release"];
-const CHANGES = ["status", "controls", "value", "held", "mark", "unconfirmed", "cancel"];
+const CHANGES = ["status", "controls", "value", "trigger", "held", "mark", "unconfirmed", "cancel"];
 
 /** Bind every `sb-*` element with a `path` in `root`, now and later, until the returned function is called. */
 export function bind(root, client) {
@@ -73,6 +73,9 @@ class Binder {
         break;
       case "value":
         this.#each(detail.path, this.#showValue);
+        break;
+      case "trigger":
+        this.#each(detail.path, (element) => element.flash?.());
         break;
       case "cancel":
         this.#cancelled(detail.paths);

@@ -123,10 +123,14 @@ export class Model {
     return changes;
   }
 
-  /** The latest values of meters; they carry no revision. */
+  /** The latest values of meters; they carry no revision. An equal one is told too: it says that the meter lives. */
   meters(values) {
     const changes = new Changes();
     this.#values(values, changes);
+    for (const [id] of values) {
+      const entry = this.#byId.get(id);
+      if (entry !== undefined) changes.values.set(entry.path, "server");
+    }
     return changes;
   }
 

@@ -3,7 +3,7 @@
 // Only what is seen is in the document: the binder binds what is connected, and meters out of view cost nothing.
 // Nodes that stay are never moved, so that a finger keeps its control when the tablet is turned.
 
-import { themeOf } from '../elements/base.js';
+import { themeOf, writeName } from '../elements/base.js';
 import { h, ruler, setText } from '../elements/dom.js';
 import { themed } from '../lib/color.js';
 import { edge, gridGrowth, gridLayout, gridSpan, rowLayout, stripLayout } from '../lib/layout.js';
@@ -88,7 +88,7 @@ export class PageView {
   #strip(index, shown, isRows, nameWidth, layout) {
     const group = this.#groups[index];
     const node = this.#node(`strip ${group.name} ${index}`, () => {
-      const name = h('div', { class: 'strip-name' }, h('span', {}));
+      const name = h('div', { class: 'strip-name' }, h('span', { class: 'notice' }), h('span', {}));
       const main = h('div', { class: 'strip-main' });
       const foot = h('div', { class: 'strip-foot' });
       const strip = h('section', { class: 'strip', role: 'group' }, name, main, foot);
@@ -128,11 +128,12 @@ export class PageView {
     const elements = [...node.querySelectorAll('[path]')];
     const held = elements.find(({ status }) => status?.held && !status.held.mine);
     const silent = elements.find(({ status }) => status?.silent);
-    const text = held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : nameOf(header.group);
-    const span = node.firstChild.firstChild;
+    const isOffline = elements.some(({ status }) => status?.offline);
+    const notice = isOffline ? '' : held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : '';
+    const [noticeNode, nameNode] = node.firstChild.children;
     node.classList.toggle('is-held', Boolean(held));
     node.classList.toggle('is-silent', Boolean(silent && !held));
-    setText(span, fitName(text, header.width, header.lines, ruler(header.isTight ? 16 : 18, 600)));
+    writeName(nameNode, noticeNode, { name: nameOf(header.group), notice, width: header.width, lines: header.lines, size: header.isTight ? 16 : 18 });
   }
 
   #onStatus({ target }) {
