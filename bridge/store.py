@@ -352,7 +352,8 @@ class Store:
         if not entry.holders:
             self._held.pop(entry.id, None)
         self._note_hold(entry, origin, now)
-        if not entry.holders and entry.control.momentary and entry.value != entry.control.rest:
+        is_idle = not entry.holders and entry.id in self._by_id
+        if is_idle and entry.control.momentary and entry.value != entry.control.rest:
             self._tell([self._write(entry, entry.control.rest, origin, now)])  # never cut: nothing may stick
         return True
 
