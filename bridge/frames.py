@@ -81,13 +81,13 @@ class Frames:
             self._cached_bytes += sum(map(len, frames))
         return frames
 
-    def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed: bool) -> list[bytes]:
-        """``welcome`` with ``head``'s fields, and the snapshot unless ``resumed``."""
+    def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed_at: int | None) -> list[bytes]:
+        """``welcome`` with ``head``'s fields and the snapshot; without it for who resumes at a revision."""
         store = self._store
-        message: dict[str, Any] = {"type": "welcome", **head, "epoch": store.epoch, "rev": store.revision}
-        message["resumed"] = resumed
-        if resumed:
-            return [_encode(message)]
+        message: dict[str, Any] = {"type": "welcome", **head, "epoch": store.epoch}
+        if resumed_at is not None:
+            return [_encode({**message, "rev": resumed_at, "resumed": True})]
+        message |= {"rev": store.revision, "resumed": False}
         message |= {"surface": store.surface or {"pages": []}, "controls": [], "values": []}
         delta = store.since(0, store.trigger_sequence, now)
         delta.removed, delta.surface = [], None

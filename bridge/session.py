@@ -159,10 +159,11 @@ class Session:
         if hello.t is not None:
             self._is_stale(hello.t, now)
         store = self._store
-        resumed = False
+        resumed_at = None
         if hello.since is not None and hello.view in (None, self.view):
             epoch, revision = hello.since
-            resumed = epoch == store.epoch and revision >= 0 and store.can_resume(revision)
+            if epoch == store.epoch and revision >= 0 and store.can_resume(revision):
+                resumed_at = revision
         head = {
             "protocol": msg.PROTOCOL,
             "client": self.client,
@@ -171,8 +172,8 @@ class Session:
             "ack_ms": round(self._shared.ack_s * 1000),
             "server": {"name": self._shared.server_name, "version": self._shared.version},
         }
-        self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed))
-        self.revision = hello.since[1] if resumed and hello.since else store.revision
+        self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed_at))
+        self.revision = store.revision if resumed_at is None else resumed_at
         self._triggers = store.trigger_sequence  # an old bang is an old gesture
         self.welcomed = True
 

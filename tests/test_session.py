@@ -116,7 +116,7 @@ def test_same_epoch_resumes_by_what_changed_since(store: Store, browser: Browser
     seen = store.revision
     store.set(volume, 0.25, OSC, 0.0)
     welcome = browser.hello(since=["k3x9", seen])
-    assert welcome["resumed"] is True
+    assert (welcome["resumed"], welcome["rev"]) == (True, seen)
     assert "controls" not in welcome
     assert "values" not in welcome
     assert browser.hear() == [{"type": "update", "rev": 3, "values": [[volume.id, 0.25]]}]
