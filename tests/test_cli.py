@@ -371,12 +371,13 @@ def test_run_ignores_a_hang_up_under_nohup(tmp_path: Path) -> None:
 
 
 def test_start_to_ready_is_quick(tmp_path: Path) -> None:
-    fastest = 9.0
-    for _ in range(3):  # the machine may be busy with something else for one of them
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}  # as for a user
+    times = []
+    for _ in range(5):  # something else may be busy during one of them
         began = time.monotonic()
-        with Daemon.start(config(), tmp_path, stop=False):
-            fastest = min(fastest, time.monotonic() - began)
-    assert fastest < 1.5, "the budget is 0.7 s on a quiet machine with compiled modules"
+        with Daemon.start(config(), tmp_path, stop=False, env=compiled):
+            times.append(time.monotonic() - began)
+    assert min(times) < 1.0, "0.5 s was measured with the other core busy; the budget is 0.7 s"
 
 
 def test_without_a_file_run_uses_config_toml_here_else_the_demo(tmp_path: Path) -> None:
