@@ -26,7 +26,7 @@ from .control import RESERVED, Control
 from .errors import ControlError, PortError
 from .frames import Frames
 from .http import Site
-from .pages import declared_controls
+from .pages import declared_controls, read_pages
 from .port import Port, PortContext, PortKind, supervise
 from .session import Shared
 from .store import Origin, Store
@@ -74,6 +74,7 @@ class Bridge:
             peers = [peer for peer in config.peers if peer.table == kind.table]
             if peers:
                 self.ports += kind.open(peers, context)
+        self._page_of: dict[str, str] = {}  # path of a declared control → the page that it follows
         self._stack = AsyncExitStack()
 
     def _add_controls(self) -> None:
@@ -96,7 +97,8 @@ class Bridge:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
             listener = stack.enter_context(await asyncio.to_thread(self._listener))
             web_dir, pages_dir, declared = await asyncio.to_thread(self._read_pages)
-            self._declare(declared)
+            for page, controls in declared:
+                self._declare(page, controls)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await self._open_ports(stack)
             await stack.enter_async_context(self.hub.running())
@@ -133,18 +135,30 @@ class Bridge:
             "chains_cut": self.store.chains_cut,
         }
 
-    def _read_pages(self) -> tuple[Path, Path, list[Control]]:
+    def _read_pages(self) -> tuple[Path, Path, list[tuple[str, list[Control]]]]:
         """Our pages, people's own, and the controls that those declare. Reads the disk."""
         pages_dir = self.config.http.pages or resources.pages_dir()
-        return resources.web_dir(), pages_dir, list(declared_controls(pages_dir))
+        return resources.web_dir(), pages_dir, list(read_pages(pages_dir))
 
-    def _declare(self, controls: list[Control]) -> None:
-        """Inputs of people's own pages exist from the start: OSC works before any browser has come."""
+    def _declare(self, page: str, controls: list[Control]) -> None:
+        """Inputs of people's own pages exist before any browser has come, and follow their page when it is edited.
+
+        The configuration beats every page, and the first page to name a path beats the others.
+        """
+        now = self.clock()
         for control in controls:
-            try:
-                self.store.add(control, now=self.clock())
-            except ControlError as exc:
-                log.debug("not declared from a page: %s", exc)  # the configuration or an earlier page has it
+            entry = self.store.find(control.path)
+            if entry is None:
+                self._page_of[control.path] = page
+                try:
+                    self.store.add(control, now=now)
+                except ControlError as exc:
+                    log.warning("%s: %s", page, exc)
+            elif self._page_of.get(control.path) == page:
+                self.store.describe(entry, control, now=now)
+
+    async def _page_edited(self, page: str, html: str) -> None:
+        self._declare(page, await asyncio.to_thread(declared_controls, html, page))
 
     def _listener(self) -> socket.socket:
         host, port = self.config.http.host, self.config.http.port
@@ -184,6 +198,7 @@ class Bridge:
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
+            page_edited=self._page_edited,
             health=self.health,
             hosts=(*net.own_names(), *self.config.http.hosts),
             clock=self.clock,

@@ -35,7 +35,11 @@ SURFACE_POLICY = (
 
 
 class Site:
-    """What the application serves, and the few rules that hold for all of it."""
+    """What the application serves, and the few rules that hold for all of it.
+
+    ``page_edited(path, html)`` is awaited when one of people's own pages is served for the first time or has
+    changed since.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Site:
         web_dir: Path,
         pages_dir: Path | None,
         socket: Handler,
+        page_edited: Callable[[str, str], Awaitable[None]],
         health: Callable[[], dict[str, Any]],
         hosts: Iterable[str],
         clock: Callable[[], float],
@@ -54,6 +59,8 @@ class Site:
         self._web = Assets(web_dir)
         self._pages = Assets(pages_dir) if pages_dir is not None else None
         self._socket = socket
+        self._page_edited = page_edited
+        self._page_etags: dict[str, str] = {}
         self._health = health
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._clock = clock
@@ -138,6 +145,9 @@ class Site:
             raise web.HTTPNotFound(text='there is no page folder; set [http] pages = "pages"\n')
         asset = await self._read(self._pages, path)
         if asset is not None:
+            if asset.content_type.startswith("text/html") and self._page_etags.get(path) != asset.etag:
+                self._page_etags[path] = asset.etag  # as many as there are files
+                await self._page_edited(path, asset.body.decode("utf-8", "replace"))
             return _send(request, asset, {})
         if path == "":
             listing = await asyncio.to_thread(_listing, self._pages.root)

@@ -1,8 +1,8 @@
 """Inputs of class ``sync`` in people's own pages → the controls that they declare.
 
 The same rules stand in ``web/lib/inputs.js``; ``tests/vectors/sync-inputs.json`` holds both to them,
-and ``docs/pages.md`` explains them. HTML text in, Controls out, but for ``declared_controls``, which
-reads files. Only what the author wrote counts, never what a browser filled in.
+and ``docs/pages.md`` explains them. HTML text in, Controls out, but for ``read_pages``, which reads
+files. Only what the author wrote counts, never what a browser filled in.
 """
 
 from __future__ import annotations
@@ -116,27 +116,32 @@ def scan(html: str) -> Scan:
     return found
 
 
-def declared_controls(folder: Path) -> Iterator[Control]:
-    """Controls of all ``*.html`` below a folder, by file name; the first page to name a path has it.
+def read_pages(folder: Path) -> Iterator[tuple[str, list[Control]]]:
+    """(path below the folder, controls that it declares) of all ``*.html``, by file name. Reads the disk.
 
     A page that cannot be read is logged and left out; nothing is raised.
     """
-    seen: set[str] = set()
     for file in sorted(folder.rglob("*.html"))[:MAX_PAGES] if folder.is_dir() else []:
         try:
             if file.stat().st_size > MAX_PAGE_BYTES:
                 log.warning("%s: larger than %d bytes, its inputs are not declared", file, MAX_PAGE_BYTES)
                 continue
-            found = scan(file.read_text(encoding="utf-8", errors="replace"))
+            text = file.read_text(encoding="utf-8", errors="replace")
         except OSError as exc:
             log.warning("%s: %s", file, exc.strerror or exc)
             continue
-        for problem in found.problems:
-            log.warning("%s: %s", file.name, problem)
-        for control in found.controls:
-            if control.path not in seen:
-                seen.add(control.path)
-                yield control
+        page = file.relative_to(folder).as_posix()
+        yield page, declared_controls(text, page)
+
+
+def declared_controls(html: str, page: str) -> list[Control]:
+    """What a page declares; what is wrong with it is logged under the page's name. Nothing, if it is too large."""
+    if len(html) > MAX_PAGE_BYTES:
+        return []
+    found = scan(html)
+    for problem in found.problems:
+        log.warning("%s: %s", page, problem)
+    return found.controls
 
 
 def describe(element: Element) -> dict[str, Any]:

@@ -32,11 +32,13 @@ class Server:
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
+            page_edited=self._page_edited,
             health=lambda: {"status": "ok"},
             hosts=["localhost", "foh.local"],
             clock=time.monotonic,
         )
         self.port = 0
+        self.edited: list[tuple[str, str]] = []
 
     @classmethod
     @asynccontextmanager
@@ -57,6 +59,9 @@ class Server:
             finally:
                 await server.hub.close()
                 await runner.cleanup()
+
+    async def _page_edited(self, page: str, html: str) -> None:
+        self.edited.append((page, html))
 
     @property
     def url(self) -> str:

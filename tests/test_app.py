@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from pythonosc.osc_message import OscMessage
 
@@ -71,6 +72,28 @@ async def test_the_inputs_of_own_pages_exist_before_any_browser(pages: Path) -> 
         slider = bridge.store.get("/slider1")
         assert (slider.control.range, slider.value, slider.control.owner) == ((0.0, 50.0), 25.0, "page")
         assert bridge.store.get("/taken").control.range == (0, 10)
+
+
+async def test_an_edited_page_describes_its_controls_anew(pages: Path) -> None:
+    page = pages / "mine.html"
+    page.write_text('<input class="sync" id="slider1" type="range" min="0" max="50" value="25">')
+    (pages / "later.html").write_text('<input class="sync" id="slider1" type="range" max="9">')
+    async with (
+        Bridge(await parse('[[control]]\npath = "/fader"\n', pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as browser,
+        aiohttp.ClientSession(f"http://127.0.0.1:{bridge.http_port}") as http,
+    ):
+        slider = bridge.store.get("/slider1")
+        assert slider.control.range == (0, 9)  # "later.html" is the first by name
+        (pages / "later.html").write_text('<input class="sync" id="slider1" type="range" max="90">')
+        page.write_text('<input class="sync" id="slider1" type="range" max="70"><input class="sync" id="fader">')
+        for name in ("mine.html", "later.html"):
+            async with http.get(f"/pages/{name}") as answer:
+                assert answer.status == 200
+        assert slider.control.range == (0, 90)
+        update = await browser.hear_until("update")
+        assert update["controls"][0]["range"] == [0, 90]
+        assert bridge.store.get("/fader").control.kind == "float"
 
 
 async def test_a_taken_http_port_ends_the_start_and_says_who_has_it(pages: Path) -> None:

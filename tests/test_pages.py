@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.pages import MAX_PAGE_BYTES, build, declared_controls, scan
+from bridge.pages import MAX_PAGE_BYTES, build, read_pages, scan
 
 ROOT = Path(__file__).parent.parent
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "sync-inputs.json").read_text(encoding="utf-8"))
@@ -31,6 +31,10 @@ def test_declared_controls_belong_to_the_page():
     assert [control.owner for control in scan('<input class="sync" id="a">').controls] == ["page"]
 
 
+def paths(folder):
+    return [(page, [control.path for control in controls]) for page, controls in read_pages(folder)]
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -47,24 +51,23 @@ def test_broken_html_raises_nothing(html):
     scan(html)
 
 
-def test_the_first_page_by_name_has_a_path(tmp_path):
+def test_pages_are_read_by_name_each_with_what_it_declares(tmp_path):
     (tmp_path / "b.html").write_text('<input class="sync" id="x" type="range" max="99"><input class="sync" id="y">')
     (tmp_path / "a.html").write_text('<input class="sync" id="x" type="range" max="50">')
     (tmp_path / "notes.txt").write_text('<input class="sync" id="z">')
-    found = list(declared_controls(tmp_path))
-    assert [(control.path, control.range) for control in found] == [("/x", (0, 50)), ("/y", None)]
+    assert paths(tmp_path) == [("a.html", ["/x"]), ("b.html", ["/x", "/y"])]
 
 
 def test_pages_in_folders_count_too(tmp_path):
     (tmp_path / "set2").mkdir()
     (tmp_path / "set2" / "a.html").write_text('<input class="sync" id="x">')
-    assert [control.path for control in declared_controls(tmp_path)] == ["/x"]
+    assert paths(tmp_path) == [("set2/a.html", ["/x"])]
 
 
 def test_a_problem_is_logged_with_its_file(tmp_path, caplog):
     (tmp_path / "a.html").write_text('<input class="sync" type="password" id="p">')
     with caplog.at_level(logging.WARNING):
-        assert list(declared_controls(tmp_path)) == []
+        assert paths(tmp_path) == [("a.html", [])]
     assert caplog.messages == ['a.html: /p: an input of type "password" cannot be synced']
 
 
@@ -73,9 +76,9 @@ def test_what_cannot_be_read_is_left_out(tmp_path, caplog):
     (tmp_path / "huge.html").write_bytes(b" " * (MAX_PAGE_BYTES + 1))
     (tmp_path / "latin.html").write_bytes('<input class="sync" id="ok" value="\xe4">'.encode("latin-1"))
     with caplog.at_level(logging.WARNING):
-        assert [control.path for control in declared_controls(tmp_path)] == ["/ok"]
+        assert paths(tmp_path) == [("latin.html", ["/ok"])]
     assert len(caplog.messages) == 2
-    assert list(declared_controls(tmp_path / "nowhere")) == []
+    assert paths(tmp_path / "nowhere") == []
 
 
 def test_the_example_page_declares_its_two_sliders_and_its_text():
