@@ -16,7 +16,7 @@ from playwright.async_api import Page
 from tests.daemon import Daemon
 from tests.peers import free_udp_port, require_tool
 
-PATCH = Path(__file__).parent.parent / "patches" / "answer.pd"
+PATCH = Path(__file__).parent.parent / "fakes" / "double.pd"
 OpenPage = Callable[..., Awaitable[Page]]
 pytestmark = pytest.mark.timeout(120)
 
