@@ -12,7 +12,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +25,12 @@ from .config import Config
 from .control import RESERVED, Control
 from .errors import ControlError, PortError
 from .frames import Frames
+from .history import History
 from .http import Site
 from .pages import declared_controls, read_pages
 from .port import Port, PortContext, PortKind, supervise
 from .session import Shared
-from .store import Origin, Store
+from .store import Change, Origin, Store
 from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND,)}
 """Every kind of port, by its table in the configuration."""
 
+PANIC = f"{RESERVED}/panic"
 FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
 HOLDS_CHECK_S = 1.0
@@ -67,7 +69,10 @@ class Bridge:
         self._frames = Frames(self.store)
         self._shared = Shared(self.store, self._frames, config.title, __version__)
         self.hub = Hub(self._shared, limits, clock)
+        self.history = History()
         self._add_controls()
+        self.store.subscribe(self.history.note)
+        self.store.subscribe(self._on_changes)
         context = PortContext(self.store, clock, self._publish_state)
         self.ports: list[Port] = []
         for kind in kinds.values():
@@ -81,11 +86,26 @@ class Bridge:
         now = self.clock()
         for control in self.config.controls:
             self.store.add(control, now=now)
+        panic = Control(path=PANIC, kind="trigger", owner="bridge", label="Panic")
+        self._panic = self.store.add(panic, now=now)
         for peer in self.config.peers:
             path = f"{RESERVED}/peers/{peer.name}"
             state = Control(path=path, kind="string", owner="bridge", access="read", label=peer.name)
             self.store.add(state, now=now)
         self.store.set_surface(self.config.surface.to_wire(), now=now)
+
+    def _on_changes(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.entry is self._panic and change.what == "trigger":
+                self._calm_down(change)
+
+    def _calm_down(self, cause: Change) -> None:
+        """Release every hold and momentary, then set what ``[panic]`` says."""
+        log.warning("panic, from %s", cause.origin)
+        origin = Origin("bridge", "panic")
+        self.store.let_go(origin, cause.time)
+        values = [(entry, value) for path, value in self.config.panic.items() if (entry := self.store.find(path))]
+        self.store.apply(values, origin, cause.time)
 
     def _publish_state(self, peer: str, text: str) -> None:
         entry = self.store.find(f"{RESERVED}/peers/{peer}")
@@ -126,7 +146,7 @@ class Bridge:
             "rev": self.store.revision,
             "uptime_s": round(self.clock() - self._started, 1),
             "controls": len(self.store),
-            "clients": len(self.hub),
+            "clients": self.hub.clients(),
             "peers": [peer for port in self.ports for peer in port.health()],
             "messages_in": counters.messages,
             "refused": counters.refused,
@@ -200,6 +220,7 @@ class Bridge:
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=self.health,
+            history=self.history,
             hosts=(*net.own_names(), *self.config.http.hosts),
             clock=self.clock,
         )

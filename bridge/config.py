@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .coercion import Value
 from .configcontrols import ControlReader
 from .configfile import Document, Keys, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
+from .errors import BadValue
 from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
@@ -27,6 +29,9 @@ from .surface import Layout, PageSetting, Surface, build_surface
 NOT_BUILT = ("state", "midi", "access", "bank")
 """Tables of later versions: said so, instead of "unknown"."""
 PORTS_NOT_BUILT = ("midi",)
+
+PANIC = "panic"
+"""The table whose keys are controls' paths."""
 
 _SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable}
 _MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable}
@@ -62,6 +67,8 @@ class Config:
     controls: tuple[Control, ...]
     surface: Surface
     peers: tuple[Peer, ...]
+    panic: Mapping[str, Value]
+    """What ``/stagebridge/panic`` sets: path → value, in the order of the file."""
 
 
 def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -127,12 +134,13 @@ class _Reader:
         )
         for index, table in enumerate(self.tables("control")):
             controls.read(("control", index), table)
+        made = tuple(placement.control for placement in controls.placements)
         return Config(
             file,
             http.title,
             HttpSettings(http.host, http.port, self.folder(("http", "pages"), http.pages), http.hosts),
             AuthSettings(auth.mode),
-            tuple(placement.control for placement in controls.placements),
+            made,
             build_surface(http.title, pages, controls.placements),
             tuple(
                 Peer(
@@ -145,11 +153,12 @@ class _Reader:
                 for table, of_table in peers.items()
                 for name, one in of_table.items()
             ),
+            self.panic(made),
         )
 
     def check_names(self) -> None:
         """Report top-level keys that mean nothing here."""
-        known = [*_SINGLE, *_MANY, *self.registry]
+        known = [*_SINGLE, *_MANY, PANIC, *self.registry]
         for key in self.data:
             if key in known:
                 continue
@@ -231,6 +240,27 @@ class _Reader:
             for position, key, message in kind.check_peers(list(peers.values())):
                 self.mistakes.add((*places[position], key), message)
         return peers
+
+    def panic(self, controls: Iterable[Control]) -> dict[str, Value]:
+        """``[panic]``: values by path, each checked by its control."""
+        raw = self.data.get(PANIC, {})
+        if not isinstance(raw, dict):
+            self.mistakes.add((PANIC,), f"must be one table: write [{PANIC}]")
+            return {}
+        by_path = {control.path: control for control in controls}
+        values: dict[str, Value] = {}
+        for path, value in raw.items():
+            control = by_path.get(path)
+            if control is None:
+                self.mistakes.add((PANIC, path), "no such control in this file", did_you_mean(path, by_path))
+            elif not control.is_valued:
+                self.mistakes.add((PANIC, path), f"is a {control.kind}, which keeps no value")
+            else:
+                try:
+                    values[path] = control.coerce(value)
+                except BadValue as exc:
+                    self.mistakes.add((PANIC, path), str(exc))
+        return values
 
     def folder(self, keys: Keys, written: str | None) -> Path | None:
         """The folder that is written at ``keys``; reported where there is none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 from pathlib import Path
@@ -20,7 +21,8 @@ from aiohttp import web
 
 from .assets import Asset, Assets
 from .errors import BadValue, UnknownControl
-from .frames import Frames
+from .frames import Frames, holder
+from .history import MAX_RECORDS, History, Record
 from .store import Entry, Origin, Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,6 +53,7 @@ class Site:
         socket: Handler,
         page_edited: Callable[[str, str], Awaitable[None]],
         health: Callable[[], dict[str, Any]],
+        history: History,
         hosts: Iterable[str],
         clock: Callable[[], float],
     ) -> None:
@@ -62,6 +65,7 @@ class Site:
         self._page_edited = page_edited
         self._page_etags: dict[str, str] = {}
         self._health = health
+        self._history = history
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._clock = clock
         self._reading = asyncio.Lock()
@@ -77,6 +81,10 @@ class Site:
                 web.get("/api/controls/{path:.+}", self._one_control),
                 web.put("/api/controls/{path:.+}", self._put_control),
                 web.post("/api/controls/{path:.+}", self._fire_control),
+                web.get("/api/holds", self._all_holds),
+                web.post("/api/holds/{path:.+}", self._touch),
+                web.delete("/api/holds/{path:.+}", self._release),
+                web.get("/api/history", self._recent),
                 web.get("/pages", self._to_pages),
                 web.get("/pages/{path:.*}", self._page),
                 web.get("/{path:.*}", self._asset),
@@ -191,6 +199,32 @@ class Site:
             raise _bad_request("bad_value", str(exc)) from exc
         return self._reply(entry)
 
+    async def _all_holds(self, request: web.Request) -> web.StreamResponse:
+        held = [(entry.path, [holder(origin) for origin in entry.holders]) for entry in self._store if entry.holders]
+        return _json({"holds": [{"path": path, "holders": holders} for path, holders in held]})
+
+    async def _touch(self, request: web.Request) -> web.StreamResponse:
+        """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
+        entry = self._find(request)
+        if entry.control.access == "read":
+            raise _http_error(web.HTTPForbidden, "read_only", f"{entry.path} is only shown")
+        self._store.touch(entry, _origin(request), self._clock())
+        return self._reply(entry)
+
+    async def _release(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        self._store.release(entry, _origin(request), self._clock())
+        return self._reply(entry)
+
+    async def _recent(self, request: web.Request) -> web.StreamResponse:
+        """Who did what, newest first; ``?limit=`` and ``?path=`` narrow it."""
+        limit = request.query.get("limit", str(MAX_RECORDS))
+        if not limit.isdecimal() or len(limit) > 6:
+            raise _bad_request("bad_message", "limit is a number")
+        wall_s = time.time() - self._clock()
+        records = self._history.latest(int(limit), request.query.get("path"))
+        return _json({"records": [_record(record, wall_s) for record in records]})
+
     async def _healthz(self, request: web.Request) -> web.StreamResponse:
         return _json(self._health())
 
@@ -203,9 +237,9 @@ class Site:
     def _check_movable(self, entry: Entry, origin: Origin) -> None:
         if entry.control.access == "read":
             raise _http_error(web.HTTPForbidden, "read_only", f"{entry.path} is only shown")
-        holder = self._store.blocked_by(entry, origin)
-        if holder is not None:
-            raise _http_error(web.HTTPConflict, "held", f"{entry.path} is held by {holder.target or holder.name}")
+        by = self._store.blocked_by(entry, origin)
+        if by is not None:
+            raise _http_error(web.HTTPConflict, "held", f"{entry.path} is held by {by.target or by.name}")
 
     def _reply(self, entry: Entry) -> web.Response:
         return _json({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
@@ -237,6 +271,20 @@ async def _json_body(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _bad_request("bad_message", "send an object")
     return body
+
+
+def _record(record: Record, wall_s: float) -> dict[str, Any]:
+    """``time`` is when it began, in seconds since 1970; ``seconds`` is how long it lasted."""
+    return {
+        "time": round(record.began + wall_s, 3),
+        "seconds": round(record.ended - record.began, 3),
+        "path": record.path,
+        "origin": {"kind": record.origin.kind, "name": record.origin.name, "shown": record.origin.target},
+        "what": record.what,
+        "before": record.before,
+        "after": record.after,
+        "count": record.count,
+    }
 
 
 def _bad_request(code: str, message: str) -> web.HTTPException:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .app import KINDS
+from .config import PANIC
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable
 from .port import PortKind
 
@@ -55,6 +56,11 @@ def build_schema(kinds: Mapping[str, PortKind]) -> dict[str, Any]:
     properties = {name: ref[name] for name in _SINGLE}
     for name in (*kinds, *_MANY):
         properties[name] = {"type": "array", "items": ref[name]}
+    properties[PANIC] = {
+        "description": "What /stagebridge/panic sets, by path; every hold and momentary is released before.",
+        "type": "object",
+        "additionalProperties": {"type": ["boolean", "number", "string", "array"], "items": {"type": "number"}},
+    }
     used = json.dumps([properties, definitions])
     return {
         "$schema": DRAFT,

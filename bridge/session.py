@@ -369,6 +369,16 @@ class Session:
         # Spread the window over the round trip: sent in one burst, it would freeze until the first ack.
         return max(0.0, self._last_sent + (trip_s + self._shared.ack_s) / self._window - now)
 
+    def status(self) -> dict[str, Any]:
+        """What it costs and how far it is: bounded, whatever the browser does."""
+        return {
+            "revisions_behind": self._store.revision - self.revision,
+            "waiting_bytes": sum(map(len, self._waiting)) + sum(map(len, self._errors)),
+            "frames_under_way": len(self._under_way),
+            "window": self._window,
+            "round_trip_ms": None if self._lowest_trip_s is None else round(self._lowest_trip_s * 1000, 1),
+        }
+
     def poll_meters(self, changed: set[Entry], now: float) -> bytes | None:
         """A droppable ``meters`` frame for what this page draws of ``changed``."""
         shown = [entry for entry in self.shown if entry in changed]

@@ -372,6 +372,15 @@ class Store:
                 if origin.kind != "browser" and now - since > entry.control.hold_timeout:
                     self.release(entry, origin, now)
 
+    def let_go(self, origin: Origin, now: float) -> None:
+        """Panic: release every hold, whoever has it, and bring every momentary to rest."""
+        for entry in list(self._held.values()):
+            for holder in list(entry.holders):
+                self.release(entry, holder, now)
+        for entry in list(self._by_id.values()):
+            if entry.control.momentary:
+                self.set(entry, entry.control.rest, origin, now)
+
     def blocked_by(self, entry: Entry, origin: Origin) -> Origin | None:
         """Who keeps ``origin`` from setting this control: with ``hold = "first"``, whoever touched first."""
         if not entry.holders or entry.control.hold != "first":

@@ -191,7 +191,14 @@ class Hub:
     def clients(self) -> list[dict[str, object]]:
         """What is known of each browser, for health and the operator."""
         return [
-            {"client": c.session.client, "name": c.session.origin.target, "buffered": c.buffered}
+            {
+                "client": c.session.client,
+                "name": c.session.origin.target,
+                "role": c.session.role,
+                "connected_s": round(self._clock() - c.opened_at, 1),
+                "buffered_bytes": c.buffered,
+                **c.session.status(),
+            }
             for c in self._connections.values()
         ]
 

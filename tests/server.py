@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from bridge.frames import Frames
+from bridge.history import History
 from bridge.http import Site
 from bridge.session import Shared
 from bridge.store import Store
@@ -26,6 +27,8 @@ class Server:
     def __init__(self, web_dir: Path, pages_dir: Path | None, limits: Limits | None = None) -> None:
         self.store = Store("e1")
         self.hub = Hub(Shared(self.store, Frames(self.store), "Test", "0"), limits)
+        self.history = History()
+        self.store.subscribe(self.history.note)
         self.site = Site(
             self.store,
             self.hub.shared.frames,
@@ -34,6 +37,7 @@ class Server:
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=lambda: {"status": "ok"},
+            history=self.history,
             hosts=["localhost", "foh.local"],
             clock=time.monotonic,
         )

@@ -147,6 +147,33 @@ async def test_the_surface_and_the_peers_states_are_part_of_the_welcome(pages: P
         assert states[0]["access"] == "read"
 
 
+async def test_panic_releases_everything_and_sets_what_the_file_says(pages: Path, peer: socket.socket) -> None:
+    text = (
+        osc_table(peer, free_udp_port())
+        + '[panic]\n"/main" = -90\n'
+        + '[[control]]\npath = "/main"\nrange = [-90, 10]\ndefault = 0\n'
+        + '[[control]]\npath = "/flash"\nkind = "bool"\nmomentary = true\n'
+    )
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as one,
+    ):
+        main, flash = bridge.store.get("/main"), bridge.store.get("/flash")
+        await one.say("touch", ids=[main.id, flash.id])
+        await one.say("set", n=1, values=[[flash.id, True]])
+        await one.hear_until("applied", n=1)
+        assert await hear(peer) == ("/flash", [1])
+        await one.say("trigger", n=2, id="/stagebridge/panic")
+        await one.hear_until("applied", n=2)
+        assert (main.value, flash.value) == (-90, False)
+        assert not main.holders
+        assert not flash.holders
+        assert await hear(peer) == ("/flash", [0])
+        assert await hear(peer) == ("/main", [-90.0])
+        done = [(record.path, str(record.origin)) for record in bridge.history.latest()]
+        assert ("/main", "bridge:panic") in done
+
+
 async def test_it_runs_without_any_peer(pages: Path) -> None:
     async with Bridge(await parse('[[control]]\npath = "/fader"\n', pages)) as bridge:
         assert bridge.peer_lines() == []

@@ -634,3 +634,19 @@ def test_one_key_with_any_value_is_accepted_or_told(table: dict[str, Any], key: 
         read(text)
     except ConfigError as exc:
         assert all(problem.line in (3, 4, 5) for problem in exc.problems), exc
+
+
+def test_panic_sets_values_of_this_files_controls() -> None:
+    text = '[panic]\n"/a" = 7\n"/b" = true\n[[control]]\npath = "/a"\n[[control]]\npath = "/b"\nkind = "bool"\n'
+    assert read(text).panic == {"/a": 1.0, "/b": True}
+    assert read("").panic == {}
+
+
+def test_what_panic_cannot_set_is_told() -> None:
+    text = '[[control]]\npath = "/main"\n[[control]]\npath = "/go"\nkind = "trigger"\n'
+    assert mistakes(text + '[panic]\n"/mian" = 0\n"/main" = "loud"\n"/go" = 1\n') == [
+        '7: panic."/mian" = 0: no such control in this file (did you mean "/main"?)',
+        '8: panic."/main" = "loud": expected a number, got \'loud\'',
+        '9: panic."/go" = 1: is a trigger, which keeps no value',
+    ]
+    assert mistakes("panic = 1") == ["1: panic = 1: must be one table: write [panic]"]

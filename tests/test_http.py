@@ -1,4 +1,5 @@
 import gzip
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,64 @@ async def test_a_held_control_is_refused_to_others(server: Server, client: aioht
     async with client.put("/api/controls/main", json={"value": 1}) as answer:
         assert answer.status == 409
         assert (await answer.json())["message"] == "/main is held by FOH iPad"
+
+
+async def test_a_hold_over_rest_is_taken_and_given_back(server: Server, client: aiohttp.ClientSession) -> None:
+    fader = add(server, "/main", hold="first")
+    async with client.post("/api/holds/main") as answer:
+        assert answer.status == 200
+    assert server.store.blocked_by(fader, Origin("browser", "c1")) == Origin("rest", "127.0.0.1")
+    async with client.put("/api/controls/main", json={"value": 0.5}) as answer:
+        assert answer.status == 200
+    async with client.get("/api/holds") as answer:
+        holders = [{"client": "rest:127.0.0.1", "name": "127.0.0.1"}]
+        assert await answer.json() == {"holds": [{"path": "/main", "holders": holders}]}
+    async with client.delete("/api/holds/main") as answer:
+        assert answer.status == 200
+    assert not fader.holders
+
+
+async def test_a_hold_over_rest_ends_by_itself(server: Server, client: aiohttp.ClientSession) -> None:
+    fader = add(server, "/main", hold_timeout=5)
+    async with client.post("/api/holds/main"):
+        (touched_at,) = fader.holders.values()
+    server.store.expire_holds(touched_at + 4.9)
+    assert fader.holders
+    server.store.expire_holds(touched_at + 5.1)
+    assert not fader.holders
+
+
+async def test_a_meter_cannot_be_held(server: Server, client: aiohttp.ClientSession) -> None:
+    add(server, "/level", kind="meter")
+    async with client.post("/api/holds/level") as answer:
+        assert answer.status == 403
+
+
+async def test_history_says_who_did_what(server: Server, client: aiohttp.ClientSession) -> None:
+    add(server, "/fader")
+    add(server, "/other")
+    started = time.time()
+    for value in (0.25, 0.5):
+        async with client.put("/api/controls/fader", json={"value": value}):
+            pass
+    async with client.put("/api/controls/other", json={"value": 1}):
+        pass
+    async with client.get("/api/history?path=/fader") as answer:
+        (record,) = (await answer.json())["records"]
+    assert abs(record.pop("time") - started) < 5
+    assert record.pop("seconds") < 5
+    assert record == {
+        "path": "/fader",
+        "origin": {"kind": "rest", "name": "127.0.0.1", "shown": ""},
+        "what": "value",
+        "before": 0.0,
+        "after": 0.5,
+        "count": 2,
+    }
+    async with client.get("/api/history?limit=1") as answer:
+        assert [record["path"] for record in (await answer.json())["records"]] == ["/other"]
+    async with client.get("/api/history?limit=-1") as answer:
+        assert answer.status == 400
 
 
 async def test_health_is_answered(client: aiohttp.ClientSession) -> None:

@@ -23,7 +23,7 @@ ROWS = [
     {"mistakes", "expand", "oscpeer"},
     {"configtables", "oscin"},
     {"configcontrols"},
-    {"config", "session", "learn"},
+    {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
     {"schema"},
