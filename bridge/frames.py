@@ -116,8 +116,10 @@ class Frames:
     def _parts(self, message: dict[str, Any], delta: Delta, keys: Keys, partial_revision: int) -> list[bytes]:
         """``message`` with the delta, cut where it grows too long; only the last part has the new revision."""
         revision = message["rev"]
+        if delta.surface is not None:
+            message["surface"] = delta.surface
         frames: list[bytes] = []
-        size = 0
+        size = len(_encode(message))
 
         def put(size_of: int, **pieces: Sequence[Any]) -> None:
             nonlocal message, size
@@ -129,9 +131,6 @@ class Frames:
                     message.setdefault(name, []).extend(items)
             size += size_of
 
-        if delta.surface is not None:
-            message["surface"] = delta.surface
-            size += len(_encode(delta.surface))
         for control_id, path in delta.removed:
             removed = [control_id if keys == "id" else path]
             put(len(_encode(removed)), removed=removed)

@@ -129,8 +129,9 @@ _NOT_DECODED = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 def decode(text: str | bytes) -> Message:
     """One client message. Raises ProtocolError (``bad_message``, ``unknown_type``, ``too_large``)."""
-    if len(text) > MAX_MESSAGE_BYTES:
-        raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {len(text)}")
+    size = len(text) if isinstance(text, bytes) or text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_MESSAGE_BYTES:
+        raise ProtocolError("too_large", f"a message may have {MAX_MESSAGE_BYTES} bytes, this one has {size}")
     try:
         return _decode(text)
     except _NOT_DECODED as exc:

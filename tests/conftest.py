@@ -16,9 +16,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 GRACE_S = 0.25  # a connection that is being closed may need a few turns of the loop
 FD_DIR = Path("/proc/self/fd")
+
+# An example may take long because others use the machine: each test has its time limit (pyproject.toml).
+settings.register_profile("stagebridge", deadline=None)
+settings.load_profile("stagebridge")
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

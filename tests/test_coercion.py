@@ -58,7 +58,7 @@ def numbers(draw: st.DrawFn) -> Control:
     ends = (
         st.integers(-1000, 1000) if kind == "int" else st.floats(-1000, 1000) | st.decimals(-9, 9, places=2).map(float)
     )
-    low, high = sorted((draw(ends), draw(ends)))
+    low, high = sorted((draw(ends) + 0, draw(ends) + 0))  # + 0: hypothesis tells −0 from 0
     inner = st.floats(low, high) if kind != "int" else st.integers(int(low), int(high))
     limit = draw(st.none() | st.tuples(inner, inner).map(lambda pair: (min(pair), max(pair))))
     steps = st.sampled_from([0.01, 0.1, 0.25, 1 / 3, 1 / 1024, 0.7]) | st.floats(1e-3, 100)
@@ -138,6 +138,7 @@ def test_no_other_step_inside_the_limit_is_nearer(control: Control, raw: float) 
         ({"limit": (0.11, 1), "step": 0.1}, 0, 0.2),
         ({"step": 1 / 3}, 1, 1.0),
         ({"step": 1 / 3}, 0.7, 2 / 3),
+        ({"range": (0, 0.9), "step": 0.9 / 7}, 1, 0.9),  # seven times it is a bit above 0.9
         ({"range": (-1, 1), "step": 0.1}, -0.01, 0.0),
         ({"range": (-1, 1)}, -0.0, 0.0),
         ({"limit": (0, 0.75)}, 5, 0.75),
