@@ -22,7 +22,7 @@ from aiohttp import web
 
 from . import __version__, net, osc, resources
 from .config import Config
-from .control import RESERVED, Control
+from .control import PANIC, RESERVED, Control
 from .errors import ControlError, PortError
 from .frames import Frames
 from .history import History
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND,)}
 """Every kind of port, by its table in the configuration."""
 
-PANIC = f"{RESERVED}/panic"
 FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
 HOLDS_CHECK_S = 1.0

@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     set_.add_argument(
         "words", nargs="*", metavar="VALUE", help="number, on/off, text, choice, #rrggbb; several for a vector"
     )
+
+    _remote_command(commands, "panic", "release every hold and momentary, set what [panic] says", _panic)
     return parser
 
 
@@ -282,7 +284,7 @@ def _init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# watch, get, set
+# watch, get, set, panic
 
 
 def _watch(arguments: argparse.Namespace) -> int:
@@ -395,6 +397,21 @@ async def _set_remote(arguments: argparse.Namespace) -> int:
         print(json.dumps({"path": path, "value": value}, ensure_ascii=False))
     elif not _is_same(asked, value):
         print(f"stagebridge: {path} is now {to_words(value)}", file=sys.stderr)
+    return 0
+
+
+def _panic(arguments: argparse.Namespace) -> int:
+    return _run_loop(_panic_remote(arguments))
+
+
+async def _panic_remote(arguments: argparse.Namespace) -> int:
+    from .control import PANIC
+    from .remote import Remote
+
+    async with Remote.connect(arguments.url, "stagebridge panic") as remote:
+        await remote.trigger(PANIC, ())
+    if arguments.json:
+        print(json.dumps({"path": PANIC}))
     return 0
 
 

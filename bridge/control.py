@@ -51,6 +51,7 @@ MAX_CHOICES_BYTES = 64 * 1024  # all of a control's choices, so that its descrip
 MAX_INT = 10**12  # end of an int's range: doubles, here and on the page, count up to there in any step
 DEFAULT_HOLD_TIMEOUT_S = 30.0
 RESERVED = "/stagebridge"
+PANIC = f"{RESERVED}/panic"
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\s#*,?\[\]{}\x00-\x1f\x7f]")  # OSC 1.0, "OSC Addresses", and control characters

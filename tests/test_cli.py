@@ -176,6 +176,12 @@ def test_what_cannot_be_done_is_one_clear_line(daemon: Daemon, args: list[str], 
     assert ask(daemon, *args) == (1, "", f"stagebridge: {said}")
 
 
+def test_panic_is_fired_and_remembered_as_somebodys_doing(daemon: Daemon) -> None:
+    assert ask(daemon, "panic") == (0, "", "")
+    _, history = daemon.request("GET", "/api/history?path=/stagebridge/panic")
+    assert history["records"][0]["origin"]["shown"] == "stagebridge panic"
+
+
 @pytest.mark.parametrize("args", [["get", "/tempo"], ["set", "/tempo", "1"], ["watch"]])
 def test_without_a_daemon_one_line_says_so(args: list[str]) -> None:
     port = free_tcp_port()
