@@ -31,6 +31,8 @@ ACK_S = 0.05
 STALE_MS = 1000.0
 """A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
 MAX_PENDING_ERRORS = 32
+MAX_HINTS = 3
+"""Answers with a "did you mean" at a time."""
 MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
 MAX_SHOWN = 512
@@ -164,6 +166,12 @@ class Session:
             epoch, revision = hello.since
             if epoch == store.epoch and revision >= 0 and store.can_resume(revision):
                 resumed_at = revision
+        self._welcome(now, resumed_at)
+        self.welcomed = True
+
+    def _welcome(self, now: float, resumed_at: int | None = None) -> None:
+        """Tell the whole truth, or only that what the browser knows from ``resumed_at`` still stands."""
+        store = self._store
         head = {
             "protocol": msg.PROTOCOL,
             "client": self.client,
@@ -175,7 +183,6 @@ class Session:
         self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed_at))
         self.revision = store.revision if resumed_at is None else resumed_at
         self._triggers = store.trigger_sequence  # an old bang is an old gesture
-        self.welcomed = True
 
     def _set(self, message: msg.Set, now: float) -> None:
         self._check_gesture(message.t, now)
@@ -206,6 +213,7 @@ class Session:
 
     def _declare(self, message: msg.Declare, now: float) -> None:
         store = self._store
+        declared = sum(entry.control.owner == "page" for entry in store)
         for descriptor in message.controls:
             try:
                 control = descriptor.build("page")
@@ -218,10 +226,11 @@ class Session:
                     raise ProtocolError("not_allowed", f"{control.path}: /stagebridge is reserved")
                 elif self.role == "view":
                     raise ProtocolError("not_allowed", "this device may only watch")
-                elif sum(entry.control.owner == "page" for entry in store) >= MAX_DECLARED:
+                elif declared >= MAX_DECLARED:
                     raise ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
                 else:
                     store.add(control, now=now, origin=self.origin)
+                    declared += 1
             except ProtocolError as exc:
                 self._refuse(exc, None, path=descriptor.path)
             except BadValue as exc:
@@ -281,7 +290,8 @@ class Session:
             raise ProtocolError("read_only", f"{entry.path} is only shown")
 
     def _unknown(self, key: msg.Key) -> ProtocolError:
-        near = self._store.nearest(key) if isinstance(key, str) else None
+        # Some ms each among thousands of controls: a message full of wrong paths gets a few hints.
+        near = self._store.nearest(key) if isinstance(key, str) and len(self._errors) < MAX_HINTS else None
         hint = f": did you mean {near}?" if near else ""
         return ProtocolError("unknown_control", f"no control {str(key)[:255]}{hint}")
 
@@ -338,7 +348,9 @@ class Session:
         if self._waiting or self.revision != self._store.revision:
             if self.wait(now) > 0:
                 return frames
-            if not self._waiting:
+            if not self._waiting and not self._store.can_resume(self.revision):
+                self._welcome(now)  # so far behind that controls were removed which nobody remembers
+            elif not self._waiting:
                 self._waiting.extend(self._shared.frames.updates(self.revision, self._triggers, self._keys, now))
                 self.revision = self._store.revision
                 self._triggers = self._store.trigger_sequence

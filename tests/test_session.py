@@ -1,5 +1,6 @@
 import itertools
 import json
+import time
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
-from bridge.session import MAX_DECLARED, Close, Session, Shared
-from bridge.store import Entry, Origin, Store
+from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared
+from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
 OSC = Origin("osc", "max")
 PAGE_CLOCK_MS = 5000.0  # what the page's clock shows when ours shows 0
@@ -408,6 +409,38 @@ def test_declared_controls_are_capped(store: Store, browser: Browser) -> None:
     assert len(store) == MAX_DECLARED
     codes = [message.get("code") for message in browser.hear()]
     assert codes.count("too_many") == 3
+
+
+def test_a_message_full_of_wrong_paths_gets_few_hints_and_costs_little(store: Store, browser: Browser) -> None:
+    for number in range(500):
+        add(store, f"/mixer/{number}/volume")
+    browser.hello()
+    started = time.perf_counter()
+    browser.say("set", values=[[f"/mixer/{number}/volumn", 1] for number in range(8000)])
+    assert time.perf_counter() - started < 1.0  # with a hint for each it takes 10 s
+    messages = [message["message"] for message in browser.hear()]
+    assert sum("did you mean" in message for message in messages) == MAX_HINTS
+
+
+# Far behind
+
+
+def test_a_browser_behind_what_is_remembered_of_removals_gets_a_new_welcome(store: Store, browser: Browser) -> None:
+    kept = add(store, "/kept")
+    gone = [add(store, f"/gone/{number}") for number in range(REMOVED_REMEMBERED + 1)]
+    browser.hello()
+    browser.is_writable = False
+    for entry in gone:
+        store.remove(entry, now=0.0)
+    assert browser.hear() == []
+    browser.is_writable = True
+    (welcome,) = browser.hear()
+    assert (welcome["type"], welcome["resumed"], welcome["rev"]) == ("welcome", False, store.revision)
+    assert [control["id"] for control in welcome["controls"]] == [kept.id]
+    store.set(kept, 0.5, OSC, 0.0)
+    browser.now += 1.0
+    (update,) = browser.hear()
+    assert update["values"] == [[kept.id, 0.5]]
 
 
 # Meters
