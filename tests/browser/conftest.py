@@ -105,6 +105,11 @@ class Fingers:
         else:
             await self._send("touchEnd", {})
 
+    async def cancel(self) -> None:
+        """The system takes all of them, as for a gesture of its own."""
+        self._down.clear()
+        await self._send("touchCancel", {})
+
     async def _send(self, kind: str, points: dict[int, tuple[float, float]] | None = None) -> None:
         listed = self._down if points is None else points
         touch_points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in listed.items()]

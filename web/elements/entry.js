@@ -109,7 +109,9 @@ export function askValue(anchor, { name, control, value, done }) {
   pad.addEventListener('keydown', (event) => {
     event.stopPropagation();
     if (event.key === 'Escape') close();
-    if (event.key === 'Enter' && event.target === input) enter();
+    if (event.key !== 'Enter' || event.target !== input) return;
+    event.preventDefault(); // or it would press what has the focus when the pad has gone
+    enter();
   });
   const outside = (event) => {
     if (!event.composedPath().includes(host)) close();

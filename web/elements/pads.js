@@ -39,6 +39,7 @@ export class Pads extends ControlElement {
 .pad.clip.playing .sign, .pad.clip.recording .sign, .pad.clip.queued .sign { display: inline; }
 @keyframes blink { from { opacity: .1; } to { opacity: .7; } }
 .mine .pad.pressed { box-shadow: 0 0 0 2px var(--well, var(--bg)), 0 0 0 5px var(--text); }
+.mine .body { outline: 3px solid var(--text); outline-offset: 2px; border-radius: 8px; }
 .held .body { outline: 3px solid var(--other); outline-offset: 2px; border-radius: 8px; }
 .unconfirmed .pad.playing { border: 3px dashed var(--warn); color: var(--warn); }
 .unconfirmed .pad.playing::before { opacity: 0; }

@@ -39,10 +39,12 @@ export class PressElement extends ControlElement {
 .silent .face-text, .silent .sub { background: var(--well, var(--panel)); padding: 0 4px; color: var(--text); }
 .silent .sub { color: var(--warn); }
 .readonly .face { border-color: transparent; border-radius: 2px; background: var(--well, var(--panel)); }
-.readonly.on .face { color: var(--mark); box-shadow: inset 0 -6px 0 var(--mark); }
+.readonly.on .face { color: var(--text); box-shadow: inset 0 -6px 0 var(--mark); }
 .readonly:not(.on) .face { box-shadow: inset 0 -6px 0 var(--track); }
 .locked .face { border-color: transparent; background: var(--track); color: var(--text2); }
 .locked.on .face { background: var(--edge); color: var(--bg); }
+.locked:not(.waiting) .face::before { content: ""; position: absolute; right: 9px; top: 5px; width: 8px; height: 7px; border: 2px solid; border-bottom: 0; border-radius: 4px 4px 0 0; }
+.locked:not(.waiting) .face::after { content: ""; position: absolute; right: 7px; top: 11px; width: 12px; height: 9px; border-radius: 2px; background: currentColor; }
 .offline .face { border-color: var(--track); color: var(--edge); background: none; }
 .offline.on .face { background: var(--track); color: var(--text2); border-color: var(--edge); }
 /* last: it wins over locked, which it also is */
