@@ -122,6 +122,10 @@ export class ColorPicker extends ControlElement {
     this.inputByKey(toHex([...fromHsv(hsv), toRgb(this.value)[3]]));
   }
 
+  get nameWidth() {
+    return this.width && Math.max(40, this.width - 124);
+  }
+
   extraClasses() {
     return ['one'];
   }

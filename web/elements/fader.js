@@ -12,7 +12,9 @@ export class Fader extends SliderElement {
   static css = `
 :host { width: 96px; height: 360px; }
 :host([orientation="horizontal"]) { width: 320px; height: 64px; }
-.value { margin-bottom: 4px; }
+.value { height: var(--sb-value-h, 32px); line-height: var(--sb-value-h, 32px); margin-bottom: var(--sb-value-gap, 4px); }
+.narrow .value { height: var(--sb-value-h, 28px); line-height: var(--sb-value-h, 28px); }
+.medium .value.long .unit { display: none; }
 .body { min-width: 60px; margin-right: var(--sb-meter-room, 0px); cursor: default; }
 .track {
   position: absolute; left: 50%; top: 13px; bottom: 13px; width: 10px; margin-left: -5px; border-radius: 5px;
@@ -71,13 +73,13 @@ export class Fader extends SliderElement {
 .hardware .arrow { display: none; }
 .hardware.rise .up, .hardware.fall .down { display: block; }
 
-.across { flex-direction: row; align-items: stretch; }
-.across .body { min-width: 120px; margin-right: 0; }
-.across .value { flex: none; width: 96px; height: 100%; margin: 0; display: flex; align-items: center; justify-content: center; background: none; }
-.across .name { width: 96px; height: 100%; margin: 0; justify-content: center; align-items: flex-start; text-align: left; padding-left: 4px; }
-.across .value .unit { margin-left: 4px; }
+.across { display: grid; grid-template-columns: 116px minmax(0, 1fr); grid-template-rows: 1fr 1fr; column-gap: 8px; }
+.across .name { grid-area: 1 / 1; height: auto; margin: 0; justify-content: flex-end; white-space: nowrap; }
+.across .value { grid-area: 2 / 1; height: 32px; line-height: 32px; margin: 0; background: none; }
+.bare.across .value { grid-area: 1 / 1 / 3 / 2; align-self: center; }
+.across .body { grid-area: 1 / 2 / 3 / 3; min-width: 60px; margin-right: 0; }
 .across.mine:not(.narrow) .value.lens .num { font-size: 28px; }
-.across.mine .value.lens::before { inset: 2px 0; }
+.across.mine .value.lens::before { inset: 0; }
 .across .track { left: 13px; right: 13px; top: 50%; bottom: auto; width: auto; height: 10px; margin: -5px 0 0; }
 .across .fill { transform-origin: 0 0; transform: scaleX(0); }
 .across .rail { left: 18px; right: 18px; top: 0; bottom: 0; }
@@ -127,12 +129,14 @@ export class Fader extends SliderElement {
   }
 
   get nameWidth() {
-    return this.isHorizontal ? 92 : this.width;
+    return this.isHorizontal ? 116 : this.width;
   }
 
   extraClasses() {
     const words = [];
-    if (this.isHorizontal) words.push('across');
+    if (this.isHorizontal) words.push('across', 'one');
+    else if (this.width < 124) words.push('medium');
+    if (this.hasAttribute('bare')) words.push('bare');
     if (this.bodySize.width < 104) words.push('small');
     if (this.drag?.isFine) words.push('fine');
     return words;

@@ -37,6 +37,7 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .side-name { display: none; font-size: 14px; line-height: 18px; color: var(--text2); text-align: left; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
 .beside .side-name { display: block; }
 .beside .value .unit { display: none; }
+.beside .value.long { font-size: 14px; }
 .only .value { position: absolute; width: 1px; height: 1px; min-width: 0; overflow: hidden; clip-path: inset(50%); }
 .only .inner { display: flex; }
 .only .face { display: none; }

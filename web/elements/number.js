@@ -22,12 +22,17 @@ export class NumberBox extends ControlElement {
 .by svg { width: 22px; height: 22px; stroke: currentColor; stroke-width: 4; }
 .by.pressed { background: var(--mark); border-color: var(--mark); color: var(--on); }
 .value { flex: 1; height: auto; border-radius: 8px; display: flex; align-items: center; justify-content: center; min-width: 0; }
-.narrow .row { gap: 4px; }
-.narrow .by { flex: 0 1 30px; min-width: 24px; }
+.tight .row { gap: 6px; }
+.tight .by { flex-basis: 48px; }
+.tight .value { font-size: 20px; font-stretch: semi-condensed; }
+.tiny .row { gap: 4px; }
+.tiny .by { flex: 0 1 44px; min-width: 24px; font-size: 26px; }
+.tiny .value { font-size: 17px; }
 .narrow .value { height: auto; }
 .tight .value .unit { display: none; }
 .mine .value.lens::before { inset: 0; }
-.mine:not(.narrow) .value.lens .num { font-size: 28px; }
+.mine:not(.tight) .value.lens .num { font-size: 28px; }
+.mine.tight .value.lens .num { font-size: inherit; }
 .held .value { box-shadow: inset 0 0 0 3px var(--other); }
 .unconfirmed .value { box-shadow: none; border: 3px dashed var(--warn); }
 .silent .value { background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 10px); }
@@ -91,7 +96,7 @@ export class NumberBox extends ControlElement {
   }
 
   extraClasses() {
-    return this.width < 260 ? ['one', 'tight'] : ['one'];
+    return ['one', ...(this.width < 260 ? ['tight'] : []), ...(this.width < 200 ? ['tiny'] : [])];
   }
 
   draw() {

@@ -48,7 +48,7 @@ button, input, select {
   flex: none; height: 40px; line-height: 20px; font-weight: 600; overflow: hidden; overflow-wrap: anywhere;
   display: flex; flex-direction: column; justify-content: flex-end; margin-bottom: 4px;
 }
-.one .name { height: 20px; }
+.one .name { height: 20px; white-space: nowrap; }
 .narrow .name { font-size: 16px; line-height: 18px; height: 36px; }
 .notice { font-size: 14px; line-height: inherit; font-stretch: semi-condensed; white-space: nowrap; }
 .notice:empty, .name-text:empty { display: none; }

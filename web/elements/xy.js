@@ -3,7 +3,7 @@
 import { PlaneDrag } from '../lib/gesture.js';
 import * as law from '../lib/law.js';
 import { ControlElement } from './base.js';
-import { h, setAttribute, setText } from './dom.js';
+import { h, ruler, setAttribute, setText } from './dom.js';
 import { Finger } from './finger.js';
 
 const NAMES = ['X', 'Y'];
@@ -16,7 +16,7 @@ export class XY extends ControlElement {
 .name { height: 20px; line-height: 20px; text-align: left; }
 .head { flex: none; display: flex; align-items: baseline; justify-content: space-between; margin-bottom: 6px; height: 24px; gap: 8px; }
 .head .name { flex: 1; margin: 0; height: 24px; line-height: 24px; }
-.narrow .head .name { height: 24px; }
+.head .name { white-space: nowrap; }
 .head .value { width: auto; height: 24px; line-height: 24px; font-size: 18px; background: none; padding: 0 2px; }
 .mine .head .value.lens::before { display: none; }
 .mine:not(.narrow) .head .value.lens .num { font-size: 18px; }
@@ -148,6 +148,10 @@ export class XY extends ControlElement {
     else return;
     event.preventDefault();
     this.inputByKey(parts);
+  }
+
+  get nameWidth() {
+    return this.width && Math.max(60, this.width - 14 - ruler(18, 600)(this.reading.text));
   }
 
   extraClasses() {

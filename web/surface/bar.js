@@ -1,6 +1,7 @@
 // The top bar: pages, banks, the state of the connection, and the device's own switches.
 
 import { h, ruler, setText } from '../elements/dom.js';
+import { fitName } from '../lib/names.js';
 import { PANIC_MS, UNLOCK_MS } from '../lib/gesture.js';
 import { THEMES, fullScreen, setTheme, theme } from './device.js';
 import { holdButton } from './hold.js';
@@ -84,7 +85,6 @@ export class Bar {
       tab.setAttribute('aria-selected', String(names[i] === current));
       tab.tabIndex = names[i] === current ? 0 : -1;
     });
-    setText(this.pageName, current ?? '');
     this.pageButton.setAttribute('aria-label', `Page ${current ?? ''}: choose another`);
     this.#isCollapsed = null;
     this.resize(this.#width);
@@ -95,12 +95,14 @@ export class Bar {
     this.#width = width;
     const isNarrow = width < NARROW;
     this.element.classList.toggle('narrow', isNarrow);
-    const tools = isNarrow ? 2 * 44 + 40 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
+    const tools = isNarrow ? 36 + 44 + 8 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
     const banks = this.banks.hidden ? 0 : isNarrow ? 140 : 190;
     const free = width - 24 - tools - banks - (this.#hasPanic ? 92 : 0);
     const measure = ruler(18, 600);
     const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
     const isCollapsed = needed > free && this.#pages.length > 1;
+    const room = Math.max(48, Math.min(200, free - 24));
+    setText(this.pageName, fitName(this.#page ?? '', room, 1, ruler(18, 600)));
     if (isCollapsed === this.#isCollapsed) return;
     this.#isCollapsed = isCollapsed;
     this.tabs.hidden = isCollapsed || this.#pages.length < 2;

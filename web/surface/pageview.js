@@ -73,6 +73,8 @@ export class PageView {
     style.setProperty('--foot', `${layout.feet?.[layer] ?? 0}px`);
     style.setProperty('--name-h', `${layout.head.name}px`);
     style.setProperty('--value-h', `${layout.head.value}px`);
+    style.setProperty('--sb-value-h', `${layout.head.value}px`);
+    style.setProperty('--sb-value-gap', layout.nameLines === 1 ? '0px' : '4px');
     style.setProperty('--name-gap', layout.nameLines === 1 ? '0px' : '4px');
     style.setProperty('--head-top', layout.nameLines === 1 ? '2px' : '8px');
     // Where the cap would cover the meter, the fader makes as much room for it as it can.
