@@ -29,11 +29,13 @@ def value_at(position: float, curve: Curve, low: float, high: float, table: Tabl
     if p == 1.0:
         return high
     if curve == "log":
-        return low * math.pow(high / low, p)
-    if curve == "db":
+        value = low * math.pow(high / low, p)
+    elif curve == "db":
         start, end = _table_position(low, table), _table_position(high, table)
-        return _table_value(start + p * (end - start), table)
-    return low + p * (high - low)
+        value = _table_value(start + p * (end - start), table)
+    else:
+        value = low + p * (high - low)
+    return min(high, max(low, value))  # rounding may pass an end by a bit in its last place
 
 
 def position_of(value: float, curve: Curve, low: float, high: float, table: Table = DB_TABLE) -> float:
@@ -43,7 +45,7 @@ def position_of(value: float, curve: Curve, low: float, high: float, table: Tabl
         return math.log(v / low) / math.log(high / low)
     if curve == "db":
         start, end = _table_position(low, table), _table_position(high, table)
-        return (_table_position(v, table) - start) / (end - start)
+        return min(1.0, max(0.0, (_table_position(v, table) - start) / (end - start)))
     return (v - low) / (high - low)
 
 

@@ -47,7 +47,7 @@ export function position(control, value) {
   if (control.curve === 'db') {
     const table = control.table ?? DB_TABLE;
     const start = tablePosition(low, table);
-    return (tablePosition(v, table) - start) / (tablePosition(high, table) - start);
+    return between((tablePosition(v, table) - start) / (tablePosition(high, table) - start), 0, 1);
   }
   return (v - low) / (high - low);
 }
@@ -58,13 +58,14 @@ export function valueAt(control, at) {
   const p = Math.min(1, Math.max(0, at));
   if (p === 0) return low;
   if (p === 1) return high;
-  if (control.curve === 'log') return low * (high / low) ** p;
+  // Rounding may pass an end by a bit in its last place.
+  if (control.curve === 'log') return between(low * (high / low) ** p, low, high);
   if (control.curve === 'db') {
     const table = control.table ?? DB_TABLE;
     const start = tablePosition(low, table);
-    return tableValue(start + p * (tablePosition(high, table) - start), table);
+    return between(tableValue(start + p * (tablePosition(high, table) - start), table), low, high);
   }
-  return low + p * (high - low);
+  return between(low + p * (high - low), low, high);
 }
 
 /** The nearest number that the control can hold: one of low, low + step, … that lies inside its limit. */
