@@ -1,4 +1,4 @@
-"""Puts the pages, the demo configuration and its schema inside the package when a wheel is built.
+"""Puts the pages and the demo configuration inside the package when a wheel is built.
 
 In a checkout they live at the top, where people look for them; an editable install serves them from there, so it gets
 no copy that would grow old. `bridge/resources.py` finds them in both places.
@@ -8,12 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-INSIDE = {
-    "web": "bridge/web",
-    "pages": "bridge/pages",
-    "config.toml": "bridge/config.toml",
-    "docs/config.schema.json": "bridge/config.schema.json",
-}
+INSIDE = {"web": "bridge/web", "pages": "bridge/pages", "config.toml": "bridge/config.toml"}
 
 
 class ResourcesHook(BuildHookInterface):  # type: ignore[type-arg]

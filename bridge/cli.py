@@ -32,8 +32,6 @@ STOP_S = 4.5
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as the shell reports a filter whose reader has gone."""
 INTERRUPTED = 130
-SCHEMA_LINE = "#:schema"
-"""Begins a configuration for editors: where the schema is that they complete it with."""
 MAX_PATHS = 8192  # whose answer a pattern remembers: as many as a daemon has
 
 

@@ -1,7 +1,7 @@
 """Where the files that are not Python live: the page, people's pages and the demo configuration.
 
-In a wheel they are inside the package (`bridge/web`, `bridge/pages`, `bridge/config.toml`, hatch_build.py); in a checkout
-they are at the top of the repository, where people look for them. Nothing else in the program needs to know which it is.
+In a wheel they are inside the package (`bridge/web`, `bridge/pages`, `bridge/config.toml`: hatch_build.py); in a
+checkout they are at the top of the repository, where people look for them. Nothing else in the program needs to know which it is.
 """
 
 from pathlib import Path
@@ -24,13 +24,8 @@ def default_config() -> Path:
     return _find("config.toml")
 
 
-def config_schema() -> Path:
-    """The JSON Schema of a configuration, with which editors complete it."""
-    return _find("config.schema.json")
-
-
 def _find(name: str) -> Path:
-    for root in (_PACKAGE, _PACKAGE.parent, _PACKAGE.parent / "docs"):
+    for root in (_PACKAGE, _PACKAGE.parent):
         path = root / name
         if path.exists():
             return path

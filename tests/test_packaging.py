@@ -23,7 +23,6 @@ NEEDED = [
     "bridge/cli.py",
     "bridge/py.typed",
     "bridge/config.toml",
-    "bridge/config.schema.json",
     "bridge/web/index.html",
     "bridge/web/stagebridge.js",
     "bridge/web/stagebridge.css",
