@@ -1,7 +1,8 @@
 """Where the files that are not Python live: the page, people's pages and the demo configuration.
 
 In a wheel they are inside the package (`bridge/web`, `bridge/pages`, `bridge/config.toml`: hatch_build.py); in a
-checkout they are at the top of the repository, where people look for them. Nothing else in the program needs to know which it is.
+checkout they are at the top of the repository, where people look for them. Nothing else in the program needs to know
+which it is.
 """
 
 from pathlib import Path

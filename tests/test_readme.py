@@ -1,0 +1,42 @@
+"""The README is true: its configuration is accepted, its links lead somewhere, its commands exist, and it is short."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge import app, config
+from tests.daemon import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_configuration_is_accepted_as_one_file(tmp_path: Path) -> None:
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
+    settings = config.parse(text, app.KINDS, tmp_path)
+    assert {peer.name for peer in settings.peers} == {"max", "live"}
+    assert len(settings.controls) == 9
+    live = next(peer for peer in settings.peers if peer.name == "live")
+    assert set(live.bindings) == {f"/mixer/{n}/volume" for n in range(1, 9)}
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
+def test_its_links_lead_to_files_of_the_repository(link: str) -> None:
+    assert (ROOT / link).is_file()
+
+
+def test_its_commands_exist() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "bridge", "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
+    )
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in re.findall(r"`stagebridge (\w+)", README):
+        assert f"\n    {command} " in answer.stdout, command
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile, target
+
+
+def test_it_fits_a_screen_or_two() -> None:
+    assert len(README.splitlines()) < 90
