@@ -91,6 +91,8 @@ class Change:
     previous: Value = None
     args: tuple[Any, ...] = ()
     sequence: int = 0
+    is_settling: bool = False
+    """True if nobody moved: an echo guard has adopted what a peer made of a value (``Store.settle``)."""
 
 
 Subscriber = Callable[[Sequence[Change]], None]
@@ -175,6 +177,7 @@ class Store:
         self._next_id = 1
         self._values: OrderedDict[int, Entry] = OrderedDict()  # ordered by Entry.revision
         self._held: dict[int, Entry] = {}
+        self._implied: set[tuple[int, Origin]] = set()  # holds that nobody asked for: of who moved a momentary
         self._described: RevisionLog[int, Entry] = RevisionLog()
         self._removed: RevisionLog[int, tuple[int, str]] = RevisionLog(REMOVED_REMEMBERED)
         self._holds: RevisionLog[int, Entry] = RevisionLog()
@@ -273,6 +276,7 @@ class Store:
         self._values.pop(entry.id, None)
         for kept in (self._described, self._holds, self._marks):
             kept.drop(entry.id)
+        self._implied.difference_update((entry.id, holder) for holder in entry.holders)
         entry.holders.clear()
         self._held.pop(entry.id, None)
         revision = self._advance()
@@ -302,12 +306,26 @@ class Store:
         ]
         if made:
             self._tell(made)
+        for entry, value in wanted.items():
+            if entry.control.momentary:
+                self._imply_hold(entry, value, origin, now)
         return made
 
     def set(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
         """``apply`` for one control. Returns None when nothing changed."""
+        value = entry.control.coerce(raw, entry.value)
+        change = self._commit(entry, value, origin, now)
+        if change is not None:
+            self._tell([change])
+        if entry.control.momentary:
+            self._imply_hold(entry, value, origin, now)
+        return change
+
+    def settle(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
+        """``set`` for what an echo guard adopts: ports must not take the change for a new move of a hand."""
         change = self._commit(entry, entry.control.coerce(raw, entry.value), origin, now)
         if change is not None:
+            change.is_settling = True
             self._tell([change])
         return change
 
@@ -335,6 +353,7 @@ class Store:
 
         False too where the control is gone, or the chain is cut.
         """
+        self._implied.discard((entry.id, origin))
         if origin in entry.holders:
             entry.holders[origin] = now
             return False
@@ -349,6 +368,7 @@ class Store:
         """The finger is gone; a momentary returns to rest with its last holder. False if it was not there."""
         if entry.holders.pop(origin, None) is None:
             return False
+        self._implied.discard((entry.id, origin))
         if not entry.holders:
             self._held.pop(entry.id, None)
         self._note_hold(entry, origin, now)
@@ -356,6 +376,15 @@ class Store:
         if is_idle and entry.control.momentary and entry.value != entry.control.rest:
             self._tell([self._write(entry, entry.control.rest, origin, now)])  # never cut: nothing may stick
         return True
+
+    def _imply_hold(self, entry: Entry, value: Value, origin: Origin, now: float) -> None:
+        """Who moves a momentary without a touch holds it too, until it rests again: what presses and is lost must
+        not stick."""
+        if value == entry.control.rest:
+            if (entry.id, origin) in self._implied:
+                self.release(entry, origin, now)
+        elif value == entry.value and origin not in entry.holders and self.touch(entry, origin, now):
+            self._implied.add((entry.id, origin))
 
     def release_all(self, origin: Origin, now: float) -> None:
         """Release whatever ``origin`` holds: it has gone."""

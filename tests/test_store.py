@@ -610,6 +610,44 @@ def test_a_momentary_rests_when_its_last_holder_goes(store: Store) -> None:
     assert entry.holders == {}
 
 
+def test_who_moves_a_momentary_without_a_touch_holds_it_until_it_rests(store: Store) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True)
+    store.set(flash, True, ANNA, 0.0)
+    assert list(flash.holders) == [ANNA]
+    store.set(flash, False, ANNA, 0.1)
+    assert not flash.holders
+    store.apply([(flash, True)], ANNA, 1.0)
+    store.release_all(ANNA, 2.0)  # she is lost
+    assert (flash.value, flash.holders) == (False, {})
+
+
+def test_a_program_that_presses_and_dies_leaves_nothing_stuck(store: Store) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True, hold_timeout=10)
+    store.set(flash, True, MAX, 0.0)
+    store.expire_holds(9.9)
+    assert flash.value is True
+    store.expire_holds(10.1)
+    assert flash.value is False
+
+
+def test_two_presses_without_touch_rest_with_the_last_release(store: Store) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True)
+    store.set(flash, True, MAX, 0.0)
+    store.touch(flash, ANNA, 0.1)
+    store.set(flash, False, MAX, 0.2)
+    assert (flash.value, list(flash.holders)) == (True, [ANNA])
+    store.release(flash, ANNA, 0.3)
+    assert flash.value is False
+
+
+def test_a_finger_that_drags_a_momentary_through_its_rest_still_holds_it(store: Store) -> None:
+    bend = add(store, "/bend", momentary=True, range=(-1, 1), rest=0)
+    store.touch(bend, ANNA, 0.0)
+    for value in (0.5, 0.0, -0.5):
+        store.set(bend, value, ANNA, 0.1)
+        assert list(bend.holders) == [ANNA]
+
+
 def test_a_momentary_never_sticks_because_a_chain_was_cut(store: Store) -> None:
     flash, a = add(store, "/flash", kind="bool", momentary=True), add(store, "/a", range=(0, 1e6))
     store.touch(flash, ANNA, 0.0)
