@@ -15,9 +15,10 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
-from .errors import OscError, PortError
+from .echo import TriggerEchoes, Wire
+from .errors import BadValue, OscError, PortError
 from .log import OncePer
 from .oscbind import Route, check_binding
 from .oscin import Receiver
@@ -25,7 +26,7 @@ from .oscpeer import REFUSED_S, OscPeer, Source, Target
 from .oscsettings import Binding, Settings, check_peers, parse_endpoint
 from .oscsocket import Address, Reader, literal, open_socket, read_errors, resolve, shown, trouble_text
 from .port import Peer, PortContext, PortKind
-from .store import Change
+from .store import Change, Entry
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ RETRY_S = 1.0
 """Pause after a target could not be reached at all (no route, network down)."""
 RESOLVE_AGAIN_S = 5.0
 HOUSEKEEPING_S = 1.0
+SETTLE_PAUSE_S = 0.005
+"""Settlements that fall due within this time are made together."""
 MAX_ASKERS = 64
 """Places that are being answered at the same time, besides the targets."""
 
@@ -49,11 +52,32 @@ def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
     return [OscPort(group, context) for group in shared.values()]
 
 
+class Timer(Protocol):
+    """What ``call_later`` gives back."""
+
+    def cancel(self) -> None: ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+def _call_later(delay_s: float, call: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(delay_s, call)
+
+
 class OscPort:
-    """All peers behind one listening UDP socket. ``wall_clock`` is what time tags are compared with (seconds, UTC)."""
+    """All peers behind one listening UDP socket.
+
+    ``wall_clock`` is what time tags are compared with (seconds, UTC); ``call_later`` is the running loop's,
+    and works on the context's clock.
+    """
 
     def __init__(
-        self, peers: Sequence[Peer], context: PortContext, wall_clock: Callable[[], float] = time.time
+        self,
+        peers: Sequence[Peer],
+        context: PortContext,
+        wall_clock: Callable[[], float] = time.time,
+        call_later: CallLater | None = None,
     ) -> None:
         self.udp_port: int | None = None
         """The port that we listen on while the socket is open."""
@@ -66,7 +90,9 @@ class OscPort:
         self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock)
         self._askers: dict[Address, tuple[OscPeer, Target]] = {}
         self._sock: socket.socket | None = None
-        self._flush_timer: asyncio.TimerHandle | None = None
+        self._call_later: CallLater = call_later or _call_later
+        self._flush_timer: Timer | None = None
+        self._settle_timer: Timer | None = None
         self._was_open = False
 
     @property
@@ -129,9 +155,10 @@ class OscPort:
 
     def _stop(self) -> None:
         self._sock = self.udp_port = None
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
+        for timer in (self._flush_timer, self._settle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._flush_timer = self._settle_timer = None
         self._receiver.forget()
         self._askers.clear()
         for peer in self._peers:
@@ -175,6 +202,7 @@ class OscPort:
     # Out
 
     def _on_changes(self, changes: Sequence[Change]) -> None:
+        now = self._clock()
         for change in changes:
             what = change.what
             if what in ("value", "trigger"):
@@ -182,7 +210,7 @@ class OscPort:
                 for peer in self._peers:
                     routes = peer.routes.speakers.get(entry_id)
                     if routes is not None and peer.targets:
-                        self._send_change(peer, routes, change)
+                        self._send_change(peer, routes, change, now)
             elif what in ("added", "described"):
                 for peer in self._peers:
                     peer.put(change.entry)
@@ -190,14 +218,14 @@ class OscPort:
                 for peer in self._peers:
                     peer.drop(change.entry)
 
-    def _send_change(self, peer: OscPeer, routes: Sequence[Route], change: Change) -> None:
-        is_value = change.what == "value"
+    def _send_change(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:
+        entry_id, is_value = change.entry.id, change.what == "value"
         for route in routes:
             try:
                 packet = route.packet(change.value if is_value else change.args)
             except OscError as exc:
                 peer.lost += 1
-                self._once.warning((peer.name, "encode", change.entry.id), "%s: %s", change.entry.path, exc)
+                self._once.warning((peer.name, "encode", entry_id), "%s: %s", change.entry.path, exc)
                 continue
             for target in peer.targets:
                 if change.origin is target.origin:
@@ -206,10 +234,18 @@ class OscPort:
                 if not is_value:
                     peer.lost += not is_sent  # an event that cannot leave now is an old gesture later
                 elif not is_sent:
-                    target.pending[change.entry.id] = None
+                    target.pending[entry_id] = None
                     self._flush_soon()
                 elif target.pending and len(routes) == 1:
-                    target.pending.pop(change.entry.id, None)
+                    target.pending.pop(entry_id, None)
+        for ear in peer.routes.ears[entry_id]:
+            for target in peer.targets:
+                if change.origin is target.origin or entry_id in target.pending:
+                    continue
+                if is_value:
+                    target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling)
+                elif ear.rules.echoes:
+                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(now)
 
     def _send(self, peer: OscPeer, target: Target, packet: bytes) -> bool:
         """Send now. False if it can be tried again later."""
@@ -259,7 +295,7 @@ class OscPort:
 
     def _flush_soon(self) -> None:
         if self._flush_timer is None and self._sock is not None:
-            self._flush_timer = asyncio.get_running_loop().call_later(SLICE_PAUSE_S, self._flush)
+            self._flush_timer = self._call_later(SLICE_PAUSE_S, self._flush)
 
     def _flush(self) -> None:
         """Send a slice of what is pending, oldest first; come again for the rest."""
@@ -286,8 +322,52 @@ class OscPort:
                 value = route.entry.value
                 if value is not None and not self._send(peer, target, route.packet(value)):
                     return True
+            for ear in peer.routes.ears.get(entry_id, ()):
+                if ear.entry.value is not None:
+                    target.echoes.sent(ear, ear.rules, ear.entry.value, now)
             del target.pending[entry_id]
         return bool(target.pending)
+
+    # Echoes
+
+    def settle_soon(self, target: Target) -> None:
+        """See that what has to be settled with this target is, when it is due."""
+        if self._settle_timer is None and (due_at := target.echoes.next_due) is not None:
+            self._settle_timer = self._call_later(max(0.0, due_at - self._clock()), self._settle)
+
+    def _settle(self) -> None:
+        """Adopt and tell what is due; come again for the rest."""
+        self._settle_timer = None
+        now = self._clock()
+        dues = []
+        for peer in self._peers:
+            for target in peer.targets:
+                for route, settlement in target.echoes.settle(now):
+                    if settlement.adopt is not None:
+                        self._adopt(target, route, settlement.adopt, now)
+                    if settlement.is_told:
+                        self._tell(peer, target, route.entry, now)
+                if (due_at := target.echoes.next_due) is not None:
+                    dues.append(due_at)
+        if dues and self._settle_timer is None and self._sock is not None:
+            self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, min(dues) - now), self._settle)
+
+    def _adopt(self, target: Target, route: Route, report: Wire, now: float) -> None:
+        """The store takes what a target has made of a value."""
+        try:
+            self._store.settle(route.entry, route.adopted(report), target.origin, now)
+        except BadValue as exc:
+            log.debug("%s: %s is not adopted: %s", target.shown, route.entry.path, exc)
+
+    def _tell(self, peer: OscPeer, target: Target, entry: Entry, now: float) -> None:
+        """Send one target the truth, once, after the guard has settled."""
+        for route in peer.routes.speakers.get(entry.id, ()):
+            if not self._send(peer, target, route.packet(entry.value)):
+                target.pending[entry.id] = None
+                self._flush_soon()
+                return
+        for ear in peer.routes.ears.get(entry.id, ()):
+            target.echoes.sent(ear, ear.rules, entry.value, now, True)
 
     # Trouble
 

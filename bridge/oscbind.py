@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import law
 from .control import RESERVED, Control
+from .echo import WINDOW_S, EchoRules, Wire
 from .errors import BadControl, BadValue
 from .osccodec import (
     Char,
@@ -35,6 +36,8 @@ Values = tuple[Any, ...]
 """A message's arguments without the fixed ones."""
 
 MIRROR = Binding()
+ECHO_TOLERANCE = 0.01
+"""How far an echo may be from what was sent, as a part of the wire's range."""
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -45,6 +48,9 @@ class Route:
     ``packet(value)`` is the message for the peer (of a trigger: ``packet(args)``). ``raw(values)`` is what
     the store is given, and raises BadValue. ``confirms(value, values)`` is true if the report is what
     ``packet(value)`` says, in the precision of the wire: it must not change ``value``.
+
+    ``wire(value)`` is what the peer is sent, in wire units, for the echo guard (``rules``); for kinds that
+    cannot be near each other (texts, choices, colours, bools) it is the value itself.
     """
 
     entry: Entry
@@ -56,15 +62,42 @@ class Route:
     packet: Callable[[Any], bytes]
     raw: Callable[[Values], Any]
     confirms: Callable[[Any, Values], bool]
+    wire: Callable[[Any], Wire]
+    is_exact: bool
+    rules: EchoRules
+
+    def report(self, values: Values, raw: Any) -> Wire:
+        """What is reported, in the units of ``wire``. ``raw`` is ``raw(values)``. Raises BadValue."""
+        if self.is_exact:
+            return (self.entry.control.coerce(raw, self.entry.value),)
+        return _flat(values)
+
+    def says(self, value: Any, values: Values, raw: Any) -> bool:
+        """True if the report is the value, as the peer can have it. Raises BadValue."""
+        if self.is_exact:
+            return bool(self.entry.control.coerce(raw, value) == value)
+        return self.confirms(value, values)
+
+    def adopted(self, report: Wire) -> Any:
+        """``raw`` of what ``report`` gave."""
+        return report[0] if self.is_exact else self.raw(report)
 
 
-def compile_route(entry: Entry, binding: Binding) -> Route:
+def compile_route(entry: Entry, binding: Binding, settings: Settings | None = None) -> Route:
     """Raises BadControl, naming the binding's key that does not suit the control."""
     control = entry.control
     _check(control, binding)
     args = binding.args or Arguments()
     address = binding.address or control.path
-    packet, raw, confirms = _COMPILERS[control.kind](control, binding, address, args)
+    packet, raw, confirms, wire, step = _COMPILERS[control.kind](control, binding, address, args)
+    is_exact = wire is None
+    wire = wire or _itself
+    tolerance = 0.0
+    if not is_exact:
+        low, high = binding.range or (control.low, control.high)
+        part = None if settings is None else settings.echo_tolerance
+        tolerance = max(step, (ECHO_TOLERANCE if part is None else part) * abs(high - low))
+    window_s = WINDOW_S if settings is None else settings.echo_window_ms / 1000
     return Route(
         entry,
         hears=binding.direction != "out",
@@ -75,6 +108,9 @@ def compile_route(entry: Entry, binding: Binding) -> Route:
         packet=packet,
         raw=raw,
         confirms=confirms,
+        wire=wire,
+        is_exact=is_exact,
+        rules=EchoRules(wire, tolerance, window_s, echoes=settings is None or settings.echoes == "yes"),
     )
 
 
@@ -187,18 +223,21 @@ def _compile_number(control: Control, binding: Binding, address: str, args: Argu
         def whole(value: float) -> int:
             return _whole(scale.to_wire(value) if scale else value)
 
-        return (
+        return _Compiled(
             lambda value: head + pack_int(whole(value)) + tail,
             lambda values: scale.to_control(_one(values)) if scale else _one(values),
             lambda value, values: value is not None and bool(values[0] == whole(value)),
+            lambda value: (whole(value),),
+            step=1,
         )
     head, tail = template(address, args.before, "f", args.after)
     if scale is None:
-        return lambda value: head + pack_float(value) + tail, _one, _confirms_float
-    return (
+        return _Compiled(lambda value: head + pack_float(value) + tail, _one, _confirms_float, _itself)
+    return _Compiled(
         lambda value: head + pack_float(scale.to_wire(value)) + tail,
         lambda values: scale.to_control(_one(values)),
         lambda value, values: value is not None and bool(values[0] == _float32(scale.to_wire(value))),
+        lambda value: (scale.to_wire(value),),
     )
 
 
@@ -228,19 +267,19 @@ def _compile_bool(control: Control, binding: Binding, address: str, args: Argume
         number = _number(_one(values))
         return abs(number - on) <= abs(number - off)
 
-    return lambda value: packets[value], scaled if binding.range else _one, _confirms_nothing
+    return _Compiled(lambda value: packets[value], scaled if binding.range else _one, _confirms_nothing)
 
 
 def _compile_vector(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
     scale = _scale(control, binding)
     is_whole = binding.type == "i"
 
-    def wires(parts: Iterable[float]) -> list[float]:
+    def wires(parts: Iterable[float]) -> tuple[float, ...]:
         scaled = [scale.to_wire(part) for part in parts] if scale else parts
-        return [_whole(part) if is_whole else _float32(part) for part in scaled]
+        return tuple([_whole(part) if is_whole else _float32(part) for part in scaled])
 
-    def back(values: Values) -> list[float]:
-        return [scale.to_control(part) if scale else _number(part) for part in values]
+    def back(values: Values) -> tuple[float, ...]:
+        return tuple([scale.to_control(part) if scale else _number(part) for part in values])
 
     component = binding.component
     if component is not None:
@@ -251,15 +290,19 @@ def _compile_vector(control: Control, binding: Binding, address: str, args: Argu
         def one_of(values: Values) -> list[float | None]:
             return [*blank[:component], *back((_one(values),)), *blank[component + 1 :]]
 
-        return (
+        return _Compiled(
             lambda value: encode_message(address, (*args.before, *wires((value[component],)), *args.after)),
             one_of,
-            lambda value, values: list(values) == wires((value[component],)),
+            lambda value, values: values == wires((value[component],)),
+            lambda value: wires((value[component],)),
+            step=1 if is_whole else 0,
         )
-    return (
+    return _Compiled(
         lambda value: encode_message(address, (*args.before, *wires(value), *args.after)),
         lambda values: back(_flat(values)),
-        lambda value, values: list(_flat(values)) == wires(value),
+        lambda value, values: _flat(values) == wires(value),
+        wires,
+        step=1 if is_whole else 0,
     )
 
 
@@ -276,7 +319,7 @@ def _compile_choice(control: Control, binding: Binding, address: str, args: Argu
     if binding.form == "index" and binding.type == "f":
         sent = [float(index) for index in sent]
     wires = dict(zip(control.choices, sent, strict=True))
-    return (
+    return _Compiled(
         lambda value: encode_message(address, (*args.before, wires[value], *args.after)),
         lambda values: _words(values) if isinstance(values[0], str) else _one(values),
         _confirms_nothing,
@@ -284,7 +327,7 @@ def _compile_choice(control: Control, binding: Binding, address: str, args: Argu
 
 
 def _compile_string(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
-    return (
+    return _Compiled(
         lambda value: encode_message(address, (*args.before, value, *args.after)),
         _words,
         _confirms_nothing,
@@ -301,7 +344,7 @@ def _words(values: Values) -> Any:
 
 
 def _compile_color(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
-    return (
+    return _Compiled(
         lambda value: encode_message(address, (*args.before, *_parts(value), *args.after)),
         _color,
         _confirms_nothing,
@@ -326,7 +369,7 @@ def _color(values: Values) -> Any:
 def _compile_trigger(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
     # A button on a controller sends 1; where the binding writes arguments out, those are all there is.
     alone: Values = (1,) if binding.args is None else ()
-    return (
+    return _Compiled(
         lambda fired: encode_message(address, (*args.before, *(fired or alone), *args.after)),
         plain_args,
         _confirms_nothing,
@@ -343,7 +386,20 @@ def _confirms_nothing(value: Any, values: Values) -> bool:
     return False
 
 
-_Compiled = tuple[Callable[[Any], bytes], Callable[[Values], Any], Callable[[Any, Values], bool]]
+def _itself(value: Any) -> Wire:
+    return (value,)
+
+
+class _Compiled(NamedTuple):
+    """``wire`` is None for kinds that are compared whole; ``step`` is how far one wire value is from the next."""
+
+    packet: Callable[[Any], bytes]
+    raw: Callable[[Values], Any]
+    confirms: Callable[[Any, Values], bool]
+    wire: Callable[[Any], Wire] | None = None
+    step: float = 0.0
+
+
 _COMPILERS: dict[str, Callable[[Control, Binding, str, Arguments], _Compiled]] = {
     "float": _compile_number,
     "int": _compile_number,

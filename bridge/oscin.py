@@ -13,9 +13,10 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
 
+from .control import PANIC, RESERVED
 from .errors import BadValue, OscError
 from .log import OncePer
-from .oscbind import Route, is_button_up
+from .oscbind import Route, Values, is_button_up
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
@@ -26,7 +27,7 @@ from .suggestion import nearest_path
 
 log = logging.getLogger(__name__)
 
-REFRESH = "/stagebridge/refresh"
+REFRESH = f"{RESERVED}/refresh"
 
 MAX_SOURCES = 1024
 """Addresses that are remembered; all are forgotten when there are more, and found again."""
@@ -49,6 +50,9 @@ class Sender(Protocol):
 
     def heard(self, peer: OscPeer, address: Address) -> None:
         """A peer has spoken for the first time."""
+
+    def settle_soon(self, target: Target) -> None:
+        """Something may have to be settled with a target: see that it is, in time."""
 
 
 class Receiver:
@@ -127,8 +131,15 @@ class Receiver:
         values = values_of(route, message.args)
         try:
             raw = route.raw(values)
-            if not route.confirms(entry.value, values):  # echo rule 1
+            target = source.target
+            if target is None or route not in target.echoes.guards:
+                is_news = not route.confirms(entry.value, values)  # rule 1 is all that is needed
+            else:
+                is_news = self.is_news(source, route, values, raw, entry.value, now)
+            if is_news:
                 self._store.set(entry, raw, source.origin, now)
+                if entry.value != raw and not route.says(entry.value, values, raw):
+                    self.refused(source, route, now)
         except BadValue as exc:
             self.complain(source, entry, message, exc)
 
@@ -163,11 +174,40 @@ class Receiver:
 
     # What the parts of a batch need
 
+    def is_news(self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float) -> bool:
+        """False for a report that is not to be applied: it is what we have, or an echo. Raises BadValue."""
+        target = source.target
+        if target is None or route not in target.echoes.guards:
+            return not route.confirms(current, values)
+        report = route.report(values, raw)
+        is_current = report == (current,) if route.is_exact else route.confirms(current, values)
+        verdict = target.echoes.hear(route, report, is_current, now)
+        if verdict != "confirmed":
+            self._sender.settle_soon(target)
+        return verdict == "apply"
+
+    def refused(self, source: Source, route: Route, now: float) -> None:
+        """The store has not become what a report says: the target it came from is to be told."""
+        if source.target is not None and route.entry.id in source.peer.routes.speakers:
+            source.target.echoes.refused(route, route.rules, now)
+            self._sender.settle_soon(source.target)
+
     def apply(self, items: Sequence[tuple[Entry, Any]], source: Source, now: float) -> None:
         self._store.apply(items, source.origin, now)
 
-    def fire(self, entry: Entry, args: tuple[Any, ...], source: Source, now: float) -> None:
-        self._store.trigger(entry, args, source.origin, now)
+    def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
+        """Fire a trigger, unless it is one of ours that comes back."""
+        fired = None if source.target is None else source.target.fired.get(route)
+        if fired is not None and fired.is_echo(now):
+            source.peer.echoed += 1
+        else:
+            self._store.trigger(route.entry, args, source.origin, now)
+
+    def panic(self, source: Source, now: float) -> None:
+        """``/stagebridge/panic``, which every peer may say."""
+        entry = self._store.find(PANIC)
+        if entry is not None and entry.control.kind == "trigger":
+            self._store.trigger(entry, (), source.origin, now)
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         self._sender.answer(source, entry_ids)
@@ -180,7 +220,7 @@ class Receiver:
         name = shown(source.address)
         target = Target(name, Origin("osc", peer.name, name), source.address)
         peer.targets[:] = [target]
-        source.origin, source.answers = target.origin, (target,)
+        source.origin, source.answers, source.target = target.origin, (target,), target
         self._sources = {source.address: source}
         self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
 
@@ -243,13 +283,13 @@ class Receiver:
 def _source(peer: OscPeer, address: Address, host: str) -> Source:
     for target in peer.targets:
         if target.address is not None and target.address[:2] == address[:2]:
-            return Source(peer, address, host, target.origin, (target,))
+            return Source(peer, address, host, target.origin, (target,), target)
     # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
     there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
     asker = Target(shown(address), Origin("osc", peer.name, shown(address)), address)
     if len(there) == 1:
-        return Source(peer, address, host, there[0].origin, (there[0], asker))
-    return Source(peer, address, host, asker.origin, (asker,))
+        return Source(peer, address, host, there[0].origin, (there[0], asker), there[0])
+    return Source(peer, address, host, asker.origin, (asker,), None)
 
 
 class Batch:
@@ -261,12 +301,18 @@ class Batch:
         self._now = now
         self._items: list[tuple[Entry, Any]] = []
         self._latest: dict[Entry, Any] = {}
+        self._reports: list[tuple[Route, Values, Any]] = []
 
     def run(self, batch: Iterable[Message]) -> None:
         """Take every message."""
         for message in batch:
             if message.address == REFRESH:
                 self._refresh(message)
+                continue
+            if message.address == PANIC:
+                self._apply()
+                if not is_button_up(message.args):
+                    self._receiver.panic(self._source, self._now)
                 continue
             routes = self._routes(message)
             if not routes:
@@ -299,20 +345,22 @@ class Batch:
             return None
         try:
             raw = route.raw(values)
-            if entry not in self._latest and route.confirms(entry.value, values):  # echo rule 1
+            current = self._latest.get(entry, entry.value)
+            if not self._receiver.is_news(self._source, route, values, raw, current, self._now):
                 return None
-            value = control.coerce(raw, self._latest.get(entry, entry.value))
+            value = control.coerce(raw, current)
         except BadValue as exc:
             self._receiver.complain(self._source, entry, message, exc)
         else:
             self._latest[entry] = value
             self._items.append((entry, value))
+            self._reports.append((route, values, raw))
         return None
 
     def _fire(self, route: Route, message: Message, values: tuple[Any, ...]) -> None:
         self._apply()
         try:
-            self._receiver.fire(route.entry, route.raw(values), self._source, self._now)
+            self._receiver.fire(route, route.raw(values), self._source, self._now)
         except BadValue as exc:
             self._receiver.complain(self._source, route.entry, message, exc)
 
@@ -334,8 +382,13 @@ class Batch:
     def _apply(self) -> None:
         if self._items:
             items, self._items = self._items, []
+            reports, self._reports = self._reports, []
             self._latest.clear()
             self._receiver.apply(items, self._source, self._now)
+            latest = {route: (values, raw) for route, values, raw in reports}
+            for route, (values, raw) in latest.items():
+                if route.entry.value != raw and not route.says(route.entry.value, values, raw):
+                    self._receiver.refused(self._source, route, self._now)
 
 
 class _Suggestion:

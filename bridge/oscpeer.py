@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
-from .oscbind import MIRROR, compile_route, is_mirrored
+from .oscbind import MIRROR, Route, compile_route, is_mirrored
 from .oscroutes import RouteTable
 from .oscsettings import Endpoint, Settings
 from .oscsocket import Address
@@ -36,6 +37,21 @@ class Target:
     trouble_at: float = 0.0
     retry_at: float = 0.0
     """Not before this is a pending value tried again."""
+    echoes: EchoBook[Route] = field(default_factory=EchoBook)
+    """What it was sent of each control, by the routes that it may come back by."""
+    fired: dict[Route, TriggerEchoes] = field(default_factory=dict)
+    """The same for triggers."""
+
+    def forget(self, route: Route) -> None:
+        """The route is gone."""
+        self.echoes.forget(route)
+        self.fired.pop(route, None)
+
+    def clear(self) -> None:
+        """Forget what is still to be sent, and what was."""
+        self.pending.clear()
+        self.echoes.clear()
+        self.fired.clear()
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +64,8 @@ class Source:
     origin: Origin
     answers: tuple[Target, ...]
     """Where answers to it go: where it spoke from, and where the peer listens if that is known."""
+    target: Target | None
+    """Which of the peer's targets it is; None if none."""
 
 
 class OscPeer:
@@ -71,6 +89,8 @@ class OscPeer:
         """Packets or values that could not be used."""
         self.unknown = 0
         """Messages for no control of this peer."""
+        self.echoed = 0
+        """Triggers that were taken for echoes of ours."""
         self.lost = 0
         """Triggers, answers and oversized messages that could not be sent; values are sent again."""
         self.early = 0
@@ -91,6 +111,7 @@ class OscPeer:
 
     def put(self, entry: Entry) -> None:
         """Make the routes of a control that is new or described anew."""
+        self.drop(entry)
         path = entry.path
         bindings = self._peer.bindings.get(path)
         if bindings is None:
@@ -99,20 +120,22 @@ class OscPeer:
         routes = []
         for binding in bindings:
             try:
-                routes.append(compile_route(entry, binding))
+                routes.append(compile_route(entry, binding, self.settings))
             except BadControl as exc:
                 self._warn(path, f"{path} does not go to {self.name}: {exc}")
         self.routes.put(entry, routes)
 
     def drop(self, entry: Entry) -> None:
         """Forget a control."""
-        self.routes.drop(entry)
+        for route in self.routes.drop(entry):
+            for target in self.targets:
+                target.forget(route)
 
     def clear(self) -> None:
         """Forget all controls and everything that was still to be sent."""
         self.routes = RouteTable()
         for target in self.targets:
-            target.pending.clear()
+            target.clear()
 
     # How it is, in words
 
@@ -157,6 +180,7 @@ class OscPeer:
             "sent": self.sent,
             "bad": self.bad,
             "unknown": self.unknown,
+            "echoed_triggers": self.echoed,
             "lost": self.lost,
             "early_bundles": self.early,
             "waiting": sum(len(target.pending) for target in self.targets),

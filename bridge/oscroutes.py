@@ -21,6 +21,8 @@ class RouteTable:
         """Addresses at which a control is heard."""
         self.speakers: dict[int, tuple[Route, ...]] = {}
         """Routes that send a control, by its id."""
+        self.ears: dict[int, tuple[Route, ...]] = {}
+        """Routes that hear a control which is sent, by its id: what is sent may come back by any of them."""
         self._paths: dict[str, int] = {}  # of the speakers
         self._path_tree = AddressTree()
         self._routes: dict[int, tuple[Route, ...]] = {}
@@ -32,14 +34,14 @@ class RouteTable:
         return self._listeners
 
     def put(self, entry: Entry, routes: Sequence[Route]) -> None:
-        """Replace the routes of a control."""
-        self.drop(entry)
+        """Set the routes of a control that has none."""
         if not routes:
             return
         self._routes[entry.id] = tuple(routes)
         speakers = tuple(route for route in routes if route.speaks)
         if speakers:
             self.speakers[entry.id] = speakers
+            self.ears[entry.id] = tuple(route for route in routes if route.hears)
             self._paths[entry.path] = entry.id
             self._path_tree.add(entry.path)
         for route in routes:
@@ -49,16 +51,18 @@ class RouteTable:
                     self.tree.add(route.heard_at)
                 self._listeners[route.heard_at].add(route)
 
-    def drop(self, entry: Entry) -> None:
-        """Take a control's routes out, if it has any."""
+    def drop(self, entry: Entry) -> Sequence[Route]:
+        """Take a control's routes out, if it has any, and return them."""
         if self.speakers.pop(entry.id, None):
-            del self._paths[entry.path]
+            del self.ears[entry.id], self._paths[entry.path]
             self._path_tree.discard(entry.path)
-        for route in self._routes.pop(entry.id, ()):
+        routes = self._routes.pop(entry.id, ())
+        for route in routes:
             listeners = self._listeners.get(route.heard_at)
             if listeners is not None and not listeners.remove(route):
                 del self._listeners[route.heard_at]
                 self.tree.discard(route.heard_at)
+        return routes
 
     def find(self, address: str, args: Values) -> Sequence[Route] | None:
         """Routes that a message means; empty where its fixed arguments fit none, None for an unknown address."""

@@ -230,6 +230,22 @@ class Settings(Table):
         True, description="Every control goes to it at its own path, unless it has a binding or is left out."
     )
 
+    echoes: Literal["yes", "no"] = Field(
+        "yes",
+        description='It may send back what it is sent. `"no"`: whatever it reports is a move of its own, '
+        "and a trigger from it never an echo of ours.",
+    )
+    echo_window_ms: float = Field(
+        250.0, ge=10, le=5000, description="How late its echo of a value may be. Longer than its delay."
+    )
+    echo_tolerance: float | None = Field(
+        None,
+        ge=0,
+        le=0.5,
+        description="How far an echo may be from what was sent, as a part of the range. One whole step always may.",
+        json_schema_extra={"x-default": "0.01"},
+    )
+
     @check_together(mode="after")
     def _check(self) -> Settings:
         if self.host is not None:

@@ -37,7 +37,6 @@ def test_a_quantised_echo_is_near_what_was_sent() -> None:
 def test_a_report_unlike_anything_sent_is_a_move_of_its_own(guard: EchoGuard) -> None:
     guard.sent(0.5, 0.0)
     assert guard.hear((0.9,), False, 0.01) == "apply"
-    assert guard.due_at is None
 
 
 def test_a_report_after_the_window_is_a_move_of_its_own(guard: EchoGuard) -> None:
@@ -81,6 +80,7 @@ def test_a_move_of_the_peers_own_clears_it_too(guard: EchoGuard) -> None:
     guard.hear((0.504,), False, 0.1)
     assert guard.hear((0.9,), False, 0.12) == "apply"
     assert guard.settle(0.3) is None
+    assert guard.settle(0.37) == Settlement(None)  # it may have crossed our own: the peer is told what holds now
 
 
 def test_the_window_counts_from_the_last_send(guard: EchoGuard) -> None:
@@ -129,12 +129,12 @@ def test_a_book_settles_each_binding_in_its_time() -> None:
     book.hear("b", (0.504,), False, 0.15)
     book.hear("a", (0.506,), False, 0.16)
     assert book.next_due == 0.25
-    assert book.settle(0.2) == []
-    assert book.settle(0.3) == [("a", Settlement((0.506,)))]
+    assert list(book.settle(0.2)) == []
+    assert list(book.settle(0.3)) == [("a", Settlement((0.506,)))]
     assert book.next_due == pytest.approx(0.35)
     book.forget("b")
     assert book.next_due is None
-    assert book.settle(1.0) == []
+    assert list(book.settle(1.0)) == []
 
 
 def test_a_book_does_not_wait_for_what_a_new_move_has_cleared() -> None:
@@ -144,7 +144,7 @@ def test_a_book_does_not_wait_for_what_a_new_move_has_cleared() -> None:
     book.hear("a", (0.504,), False, 0.1)
     book.sent("a", rules, 0.8, 0.2)
     assert book.next_due is None
-    assert book.settle(5.0) == []
+    assert list(book.settle(5.0)) == []
 
 
 def test_echoed_triggers_are_cancelled_by_count() -> None:

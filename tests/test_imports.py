@@ -33,7 +33,7 @@ ROWS = [
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
 PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
-PURE |= {"coercion", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "oscroutes", "midicodec"}
+PURE |= {"coercion", "echo", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "oscroutes", "midicodec"}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",
