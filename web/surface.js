@@ -164,16 +164,21 @@ export class Surface {
       'Over plain http a page cannot keep it awake. Settings › Display & Brightness › Auto-Lock › Never, and a charger.', true);
   }
 
-  #openPages() {
-    this.sheet.open('Pages', h('div', { class: 'sheet-pages' }, ...this.pages.map(({ name }) => {
+  #pageChoices() {
+    return h('div', { class: 'sheet-pages' }, ...this.pages.map(({ name }) => {
       const choice = button('choice', '', () => this.showPage(name));
       choice.setAttribute('aria-pressed', String(name === this.#page));
       choice.append(name);
       return choice;
-    })));
+    }));
   }
 
-  #openMenu() {
+  #openPages() {
+    if (this.bar.isSmall) this.#openMenu([this.#pageChoices()]);
+    else this.sheet.open('Pages', this.#pageChoices());
+  }
+
+  #openMenu(above = []) {
     const { state, rtt } = this.#client.status;
     const themes = THEMES.map((name) => {
       const choice = button('choice', '', () => {
@@ -200,7 +205,7 @@ export class Surface {
       window.location.reload(); // the name is said when the connection is made
     });
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
-    this.sheet.open('Menu',
+    this.sheet.open('Menu', ...above,
       h('p', { class: 'sheet-line' }, line),
       h('div', { class: 'sheet-row' }, ...themes),
       h('div', { class: 'sheet-row' },

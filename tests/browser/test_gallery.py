@@ -31,7 +31,7 @@ CONTRASTS = """([quiet]) => {
       const style = getComputedStyle(at);
       if (style.backgroundImage !== 'none' || at.matches('.pad, .value:has(.swatch)')) return null;  // judged by eye
       const before = getComputedStyle(at, '::before');
-      if (at.matches('.value.lens') && before.content !== 'none' && before.position === 'absolute') {
+      if (at.matches('.value') && before.content !== 'none' && before.position === 'absolute') {
         return parse(before.backgroundColor);
       }
       const color = parse(style.backgroundColor);
@@ -112,7 +112,8 @@ async def gallery(open_page: OpenPage, url: str, query: str = "") -> Page:
 
 async def sizes(page: Page, path: str, selector: str) -> list[tuple[float, float]]:
     script = """([path, selector]) => [...document.querySelector(`[path="${path}"]`).shadowRoot
-      .querySelectorAll(selector)].map((node) => node.getBoundingClientRect()).map(({ width, height }) => [width, height])"""
+      .querySelectorAll(selector)].map((node) => node.getBoundingClientRect())
+      .map(({ width, height }) => [width, height])"""
     return [(width, height) for width, height in await page.evaluate(script, [path, selector])]
 
 
@@ -218,7 +219,9 @@ async def test_states_differ_without_colour(open_page: OpenPage, url: str, theme
 async def test_elements_are_drawn_without_constructed_style_sheets(open_page: OpenPage, url: str) -> None:
     """Safari before 16.4."""
     page = await open_page("about:blank", viewport=VIEW)
-    await page.add_init_script("delete Document.prototype.adoptedStyleSheets; delete CSSStyleSheet.prototype.replaceSync")
+    await page.add_init_script(
+        "delete Document.prototype.adoptedStyleSheets; delete CSSStyleSheet.prototype.replaceSync"
+    )
     await page.goto(f"{url}gallery.html")
     await page.wait_for_function(
         """() => document.querySelector('[path="/fader/normal"]')?.shadowRoot.querySelector('.cap')

@@ -144,16 +144,18 @@ SPILLS = """() => {
     while (walker.nextNode()) {
       const parent = walker.currentNode.parentElement;
       const style = getComputedStyle(parent);
-      if (!walker.currentNode.textContent.trim() || style.visibility === 'hidden' || !parent.getClientRects().length) continue;
+      if (!walker.currentNode.textContent.trim() || !parent.getClientRects().length) continue;
+      if (style.visibility === 'hidden') continue;
       if (parent.closest('option, .visually-hidden, .only .value')) continue;
       const range = document.createRange();
       range.selectNodeContents(walker.currentNode);
       const box = range.getBoundingClientRect();
-      const frame = (parent.closest('.value, .face, .pad, .segment, .tab, .strip-name, .row-name, .heading, button') ?? host)
-        .getBoundingClientRect();
+      const places = '.value, .face, .pad, .segment, .tab, .strip-name, .row-name, .heading, button';
+      const frame = (parent.closest(places) ?? host).getBoundingClientRect();
       if (!inside(box, frame, 1)) {
-        out.push(`${host.path ?? host.className} "${walker.currentNode.textContent}" ${[box.left, box.right, box.top, box.bottom]
-          .map(Math.round)} is not inside ${[frame.left, frame.right, frame.top, frame.bottom].map(Math.round)}`);
+        const shown = ({ left, right, top, bottom }) => [left, right, top, bottom].map(Math.round);
+        const text = walker.currentNode.textContent;
+        out.push(`${host.path ?? host.className} "${text}" ${shown(box)} is not inside ${shown(frame)}`);
       }
     }
   };
@@ -163,6 +165,10 @@ SPILLS = """() => {
     const cell = element.closest('.strip, .cell, .row').getBoundingClientRect();
     if (!inside(box, cell, 0.5)) out.push(`${element.path} is outside its place`);
     texts(element.shadowRoot, element);
+  }
+  for (const button of document.querySelectorAll('.bar button')) {
+    if (!button.getClientRects().length || inside(button.getBoundingClientRect(), screen, 0.5)) continue;
+    out.push(`${button.className} is off the screen`);
   }
   texts(document.querySelector('.bar'), document.querySelector('.bar'));
   texts(document.querySelector('.stage'), document.querySelector('.stage'));
@@ -175,8 +181,8 @@ SPILLS = """() => {
 GAPS = """() => {
   const targets = [...document.querySelectorAll('.stage [path]')].flatMap((element) =>
     [...element.shadowRoot.querySelectorAll('.body, button.face, .by, .pad, input, select, .plane, .light')]
-      .filter((node) => node.getClientRects().length && !(element.localName === 'sb-meter')
-        && !(element.localName === 'sb-pads' && node.matches('.body')) && !(element.localName === 'sb-color' && node.matches('.body')))
+      .filter((node) => node.getClientRects().length && element.localName !== 'sb-meter'
+        && !(['sb-pads', 'sb-color'].includes(element.localName) && node.matches('.body')))
       .map((node) => ({ path: element.path, box: node.getBoundingClientRect() })));
   const out = [];
   targets.forEach(({ path, box }, i) => {
@@ -355,7 +361,9 @@ async def test_a_locked_page_moves_nothing_until_it_is_held_for_a_second(
     await fingers.up(0)
     await expect(lock).to_have_attribute("aria-pressed", "false")
     await mute.locator(".face").click()
-    await page.wait_for_function(f"() => document.querySelector('[path=\"/ch/1/mute\"]').value !== {str(before).lower()}")
+    await page.wait_for_function(
+        f"() => document.querySelector('[path=\"/ch/1/mute\"]').value !== {str(before).lower()}"
+    )
 
 
 async def test_offline_is_unmistakable_and_locks_everything(open_page: OpenPage, tmp_path: Path) -> None:
@@ -445,7 +453,8 @@ async def test_another_screens_finger_is_outlined_and_named(
 async def test_boxes_stay_where_they_are_while_values_run(open_page: OpenPage, daemon: Daemon) -> None:
     page = await surface(open_page, daemon, (1024, 670))
     boxes = """[...document.querySelectorAll('.stage [path], .strip, .strip-name')].concat(
-      ...[...document.querySelectorAll('.stage [path]')].map((element) => [...element.shadowRoot.querySelectorAll('.value, .body')]))
+      ...[...document.querySelectorAll('.stage [path]')]
+        .map((element) => [...element.shadowRoot.querySelectorAll('.value, .body')]))
       .map((node) => Object.values(node.getBoundingClientRect().toJSON()).join())"""
     before = await page.evaluate(boxes)
     for value in (-100, -9.9, 0, 10):

@@ -187,7 +187,7 @@ export class ControlElement extends HTMLElement {
   makeValueBox() {
     this.num = h('span', { class: 'num' });
     this.unit = h('span', { class: 'unit' });
-    const box = h('button', { class: 'value lens', type: 'button', part: 'value' }, this.num, this.unit);
+    const box = h('button', { class: 'value', type: 'button', part: 'value' }, this.num, this.unit);
     box.addEventListener('click', () => this.askValue());
     this.valueBox = box;
     return box;

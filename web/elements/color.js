@@ -16,8 +16,6 @@ export class ColorPicker extends ControlElement {
 .head .value { width: auto; min-width: 104px; height: 28px; line-height: 28px; padding: 0 8px; font-size: 18px; background: none; color: var(--swatch-ink); }
 .head .value .num { color: inherit !important; }
 .swatch { position: absolute; inset: 0; border-radius: 6px; background: var(--swatch, #000); box-shadow: inset 0 0 0 2px rgba(128, 128, 128, .5); }
-.mine .value.lens::before { display: none; }
-.mine:not(.narrow) .head .value.lens .num { font-size: 18px; }
 .body { display: flex; gap: 8px; }
 .plane, .light { position: relative; border-radius: 8px; overflow: hidden; outline-offset: 2px; cursor: default; box-shadow: inset 0 0 0 2px var(--edge); }
 .plane { flex: 1;

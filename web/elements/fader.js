@@ -44,6 +44,18 @@ export class Fader extends SliderElement {
 .tick.zero b { color: var(--text); font-weight: 700; }
 .narrow .tick b, .small .tick b { display: none; }
 
+/* mine: the value under the finger is read from the side of the stage */
+.mine .value { z-index: 20; }
+.mine:not(.narrow) .value .num { font-size: 40px; font-weight: 600; display: inline-block; transform: translateY(5px); }
+.mine:not(.narrow) .value.long .num { font-size: 34px; font-stretch: semi-condensed; }
+.mine:not(.narrow) .value .unit { display: none; }
+.mine .value { background: none; }
+.mine .value::before {
+  content: ""; position: absolute; inset: -2px -4px -12px; border: 3px solid var(--text); border-radius: 10px;
+  background: var(--bg);
+}
+.mine.narrow .value::before { inset: -2px 0; border-radius: 8px; }
+
 .mine .cap { background: var(--text); box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--text); }
 .mine.fine .cap::after { background: repeating-linear-gradient(90deg, var(--bg) 0 4px, transparent 4px 8px); }
 .held .cap { box-shadow: 0 0 0 2px var(--well, var(--panel)), 0 0 0 5px var(--other); }
@@ -78,8 +90,8 @@ export class Fader extends SliderElement {
 .across .value { grid-area: 2 / 1; height: 32px; line-height: 32px; margin: 0; background: none; }
 .bare.across .value { grid-area: 1 / 1 / 3 / 2; align-self: center; }
 .across .body { grid-area: 1 / 2 / 3 / 3; min-width: 60px; margin-right: 0; }
-.across.mine:not(.narrow) .value.lens .num { font-size: 28px; }
-.across.mine .value.lens::before { inset: 0; }
+.across.mine:not(.narrow) .value .num { font-size: 28px; transform: none; }
+.across.mine .value::before { inset: 0; }
 .across .track { left: 13px; right: 13px; top: 50%; bottom: auto; width: auto; height: 10px; margin: -5px 0 0; }
 .across .fill { transform-origin: 0 0; transform: scaleX(0); }
 .across .rail { left: 18px; right: 18px; top: 0; bottom: 0; }

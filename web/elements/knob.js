@@ -43,8 +43,6 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .only .face { display: none; }
 .only .hand { stroke-width: 6; }
 
-.mine .value.lens::before { display: none; }
-.mine:not(.narrow) .value.lens .num { font-size: inherit; }
 .mine .body { box-shadow: 0 0 0 3px var(--text); }
 .held .body { box-shadow: 0 0 0 3px var(--other); }
 .held .side-name { color: var(--other); }

@@ -17,7 +17,6 @@ export class Label extends ControlElement {
 
   build(root) {
     root.append(this.makeName(), this.makeValueBox());
-    this.valueBox.classList.remove('lens');
   }
 
   // Shown only: nothing to type.

@@ -18,7 +18,6 @@ export class Meter extends ControlElement {
 .name { height: 20px; line-height: 20px; width: 100%; }
 .value { width: 100%; margin-bottom: 4px; font-size: 20px; }
 :host([bare]) .value { display: none; }
-.mine .value.lens::before { display: none; }
 .body { width: 12px; }
 .bar { position: absolute; inset: 0; border-radius: 3px; overflow: hidden; background-color: var(--track); }
 .light, .cover, .carrier { position: absolute; inset: 0; }

@@ -30,9 +30,8 @@ export class NumberBox extends ControlElement {
 .tiny .value { font-size: 17px; }
 .narrow .value { height: auto; }
 .tight .value .unit { display: none; }
-.mine .value.lens::before { inset: 0; }
-.mine:not(.tight) .value.lens .num { font-size: 28px; }
-.mine.tight .value.lens .num { font-size: inherit; }
+.mine .value { box-shadow: inset 0 0 0 3px var(--text); font-weight: 600; }
+.mine:not(.tight) .value .num { font-size: 28px; }
 .held .value { box-shadow: inset 0 0 0 3px var(--other); }
 .unconfirmed .value { box-shadow: none; border: 3px dashed var(--warn); }
 .silent .value { background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 10px); }

@@ -2,7 +2,8 @@
 
 import { GUARD_MS, Hold } from '../lib/gesture.js';
 import { ControlElement } from './base.js';
-import { h, setText, svg } from './dom.js';
+import { fitName } from '../lib/names.js';
+import { h, ruler, setText, svg } from './dom.js';
 import { Finger } from './finger.js';
 
 const CLICK_AFTER_MS = 700; // a click this soon after a finger is the same press
@@ -98,15 +99,25 @@ export class PressElement extends ControlElement {
   }
 
   drawFace(text) {
-    setText(this.faceText, text);
+    setText(this.faceText, this.#fitted(text));
     setText(this.sub, this.status.waiting ? '' : this.notice);
     if (this.control?.guard && !this.ring.isConnected) this.face.append(this.ring);
     this.face.setAttribute('aria-label', this.fullName);
     this.face.setAttribute('aria-disabled', String(!this.isFree));
   }
 
+  get #isBig() {
+    return this.width >= 110 && this.height >= 120;
+  }
+
+  #fitted(text) {
+    if (!this.width) return text;
+    const size = this.#isBig ? 28 : this.width < 100 ? 16 : 18;
+    return fitName(text, this.width - (this.width < 100 ? 12 : 20), this.notice ? 1 : 2, ruler(size, 700));
+  }
+
   extraClasses() {
-    return [...(this.#guard.isRunning ? ['pressing'] : []), ...(this.notice ? ['noticed'] : []), ...(this.width >= 110 && this.height >= 120 ? ['big'] : [])];
+    return [...(this.#guard.isRunning ? ['pressing'] : []), ...(this.notice ? ['noticed'] : []), ...(this.#isBig ? ['big'] : [])];
   }
 
   cancelGesture() {

@@ -64,18 +64,6 @@ button, input, select {
 .visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 
-/* mine: the value under the finger is read from the side of the stage */
-.mine .value.lens { z-index: 20; }
-.mine:not(.narrow) .value.lens .num { font-size: 40px; font-weight: 600; }
-.mine:not(.narrow) .value.lens.long .num { font-size: 34px; font-stretch: semi-condensed; }
-.mine:not(.narrow) .value.lens .unit { display: none; }
-.mine .value.lens { background: none; }
-.mine .value.lens::before {
-  content: ""; position: absolute; inset: -7px -4px; border: 3px solid var(--text); border-radius: 10px;
-  background: var(--bg);
-}
-.mine.narrow .value.lens::before { inset: -2px 0; border-radius: 8px; }
-
 /* unconfirmed, held by another, silent: words and colours; shapes are each widget's own */
 .unconfirmed .value .num { color: var(--warn); }
 .held .notice { color: var(--other); }

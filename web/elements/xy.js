@@ -18,8 +18,6 @@ export class XY extends ControlElement {
 .head .name { flex: 1; margin: 0; height: 24px; line-height: 24px; }
 .head .name { white-space: nowrap; }
 .head .value { width: auto; height: 24px; line-height: 24px; font-size: 18px; background: none; padding: 0 2px; }
-.mine .head .value.lens::before { display: none; }
-.mine:not(.narrow) .head .value.lens .num { font-size: 18px; }
 .body {
   border-radius: 10px; border: 2px solid var(--edge); background-color: var(--well, var(--bg)); overflow: hidden; cursor: default;
 }

@@ -11,6 +11,7 @@ const TAB_MIN = 72;
 const TAB_PADDING = 32;
 const GAP = 8;
 const NARROW = 744; // below it the device's switches live in the menu
+const SMALL = 400; // below it one button is pages, state and menu
 const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
 
 export class Bar {
@@ -28,7 +29,7 @@ export class Bar {
     this.tabs = h('nav', { class: 'tabs', role: 'tablist', 'aria-label': 'Pages' });
     this.pageButton = button('page-button', 'Choose a page', () => calls.openPages());
     this.pageName = h('span', {});
-    this.pageButton.append(this.pageName, icon('down'));
+    this.pageButton.append(h('i', { class: 'dot' }), this.pageName, icon('down'));
     this.back = button('bank-turn', 'Previous bank', () => calls.turnBank(-1));
     this.back.append(icon('left'));
     this.forth = button('bank-turn', 'Next bank', () => calls.turnBank(1));
@@ -85,7 +86,7 @@ export class Bar {
       tab.setAttribute('aria-selected', String(names[i] === current));
       tab.tabIndex = names[i] === current ? 0 : -1;
     });
-    this.pageButton.setAttribute('aria-label', `Page ${current ?? ''}: choose another`);
+    this.pageButton.setAttribute('aria-label', `Page ${current ?? ''}: choose another`); // and, where it is small, the menu
     this.#isCollapsed = null;
     this.resize(this.#width);
   }
@@ -94,15 +95,19 @@ export class Bar {
   resize(width) {
     this.#width = width;
     const isNarrow = width < NARROW;
+    const isSmall = width < SMALL;
     this.element.classList.toggle('narrow', isNarrow);
-    const tools = isNarrow ? 36 + 44 + 8 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
-    const banks = this.banks.hidden ? 0 : isNarrow ? 140 : 190;
-    const free = width - 24 - tools - banks - (this.#hasPanic ? 92 : 0);
+    this.element.classList.toggle('small', isSmall);
+    this.isSmall = isSmall;
+    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
+    const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
+    const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
+    const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
     const measure = ruler(18, 600);
     const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
-    const isCollapsed = needed > free && this.#pages.length > 1;
-    const room = Math.max(48, Math.min(200, free - 24));
-    setText(this.pageName, fitName(this.#page ?? '', room, 1, ruler(18, 600)));
+    const isCollapsed = isSmall || (needed > free && this.#pages.length > 1);
+    const room = Math.max(36, Math.min(200, free - (isSmall ? 50 : 24)));
+    setText(this.pageName, fitName(this.#page ?? '', room, 1, ruler(isSmall ? 16 : 18, 600)));
     if (isCollapsed === this.#isCollapsed) return;
     this.#isCollapsed = isCollapsed;
     this.tabs.hidden = isCollapsed || this.#pages.length < 2;
@@ -119,7 +124,7 @@ export class Bar {
   }
 
   setStatus({ state, rtt }) {
-    this.badge.dataset.state = state;
+    this.badge.dataset.state = this.pageButton.dataset.state = state;
     const text = state === 'online' && rtt !== null ? `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms` : WORDS[state];
     setText(this.state, text);
     this.badge.setAttribute('aria-label', `Connection: ${WORDS[state]}${state === 'online' && rtt !== null ? `, round trip ${text}` : ''}. Menu`);

@@ -1,0 +1,156 @@
+"""Take the pictures of docs/screenshots/ from a real daemon on config.toml: `.venv/bin/python scripts/screenshots.py`.
+
+Values and meters come over OSC, as in a show; fingers are real touch points.
+"""
+
+import math
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from pythonosc.osc_message_builder import OscMessageBuilder  # noqa: E402
+
+from tests.daemon import Daemon  # noqa: E402
+from tests.peers import free_udp_port  # noqa: E402
+
+OUT = ROOT / "docs" / "screenshots"
+LEVELS = (-4.5, -8.2, -14.0, -6.1, -12.0, -11.4, -90.0, 1.2)
+PANS = (0.0, -0.2, 0.0, 0.0, -0.75, 0.75, 0.3, 0.0)
+SETTLE_MS = 700
+
+# name, width, height, page, theme, fingers: (selector, px upwards) each
+SHOTS: tuple[tuple[str, int, int, str, str, tuple[tuple[str, int], ...]], ...] = (
+    ("mixer", 1180, 718, "Mixer", "dark", ()),
+    (
+        "mixer-held",
+        1180,
+        718,
+        "Mixer",
+        "dark",
+        (('[path="/mixer/1/volume"] .body', 30), ('[path="/mixer/2/volume"] .body', -12)),
+    ),
+    ("mixer-sun", 1180, 718, "Mixer", "sun", ()),
+    ("mixer-dim", 1024, 670, "Mixer", "dim", ()),
+    ("mixer-portrait", 744, 1030, "Mixer", "dark", ()),
+    ("mixer-phone", 390, 664, "Mixer", "dark", ()),
+    ("mixer-phone-small", 320, 454, "Mixer", "dark", ()),
+    ("mixer-phone-landscape", 664, 390, "Mixer", "dark", ()),
+    ("play", 1180, 718, "Play", "dark", ()),
+    ("play-held", 1024, 670, "Play", "dark", (('[path="/grain"] .body', 40),)),
+    ("play-sun", 1180, 718, "Play", "sun", ()),
+    ("play-portrait", 744, 1030, "Play", "dark", ()),
+    ("play-phone", 390, 664, "Play", "dark", ()),
+)
+
+
+class Show:
+    """What happens on stage: levels, pans and meters over OSC."""
+
+    def __init__(self, osc_port: int) -> None:
+        self._to = ("127.0.0.1", osc_port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._tick = 0
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, address: str, *args: Any) -> None:
+        builder = OscMessageBuilder(address)
+        for arg in args:
+            builder.add_arg(arg)
+        self._socket.sendto(builder.build().dgram, self._to)
+
+    def start(self) -> None:
+        for n, (level, pan) in enumerate(zip(LEVELS, PANS, strict=True), 1):
+            self.send(f"/mixer/{n}/volume", level)
+            self.send(f"/mixer/{n}/pan", pan)
+            self.send(f"/mixer/{n}/mute", 1 if n == 5 else 0)
+        self.send("/grain", 0.62, 0.38)
+
+    def play(self) -> None:
+        """One step of the meters."""
+        self._tick += 1
+        for n in range(1, 9):
+            level = -52 if n == 5 else -18 + 3 * (n % 3)
+            self.send(f"/mixer/{n}/meter", level + 7 * math.sin(self._tick / 4 + 2 * n))
+
+
+def take(browser: Browser, url: str, show: Show, shot: tuple[Any, ...]) -> None:
+    name, width, height, page_name, theme, fingers = shot
+    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)
+    context.add_init_script(f"localStorage.setItem('stagebridge.theme', '{theme}')")
+    page = context.new_page()
+    page.goto(f"{url}#/{page_name}")
+    wait(page, show.play, SETTLE_MS)
+    touch(page, fingers, show.play)
+    # A bored machine answers in half a millisecond, a busy one in fifty: wait for an ordinary moment.
+    for _ in range(40):
+        if width < 744 or float(page.locator(".state").inner_text().split(" ")[0].replace("connecting", "99")) < 10:
+            break
+        wait(page, show.play, 250)
+    page.screenshot(path=OUT / f"{name}.png")
+    context.close()
+    print(f"{name}.png: {(OUT / f'{name}.png').stat().st_size // 1000} kB")
+
+
+def wait(page: Page, step: Callable[[], None], ms: int) -> None:
+    for _ in range(ms // 40):
+        step()
+        page.wait_for_timeout(40)
+
+
+def touch(page: Page, fingers: tuple[tuple[str, int], ...], step: Callable[[], None]) -> None:
+    cdp = page.context.new_cdp_session(page)
+    points: list[dict[str, float]] = []
+    for number, (selector, _) in enumerate(fingers):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        points.append({"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * 0.6, "id": number})
+        cdp.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    for part in range(1, 11) if fingers else ():
+        moved = [{**point, "y": point["y"] - up * part / 10} for point, (_, up) in zip(points, fingers, strict=True)]
+        cdp.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": moved})
+        step()
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    osc_port = free_udp_port()
+    config = (ROOT / "config.toml").read_text(encoding="utf-8")
+    config = config.replace("0.0.0.0:9000", f"127.0.0.1:{osc_port}").replace(
+        "127.0.0.1:9001", f"127.0.0.1:{free_udp_port()}"
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Daemon.start(config, Path(folder)) as daemon,
+        sync_playwright() as playwright,
+    ):
+        show = Show(osc_port)
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
+        )
+        for shot in SHOTS:
+            show.start()
+            take(browser, daemon.url, show, shot)
+        page = browser.new_page(viewport={"width": 1320, "height": 900})
+        page.goto(f"{daemon.url}gallery.html")
+        page.wait_for_timeout(SETTLE_MS)
+        clip = page.locator("main section").first.bounding_box()
+        assert clip is not None
+        page.screenshot(
+            path=OUT / "states.png",
+            clip={**clip, "x": 0, "y": clip["y"] - 8, "width": 1320, "height": clip["height"] + 16},
+        )
+        browser.close()
+        show.close()
+
+
+if __name__ == "__main__":
+    main()
