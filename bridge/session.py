@@ -24,6 +24,11 @@ CONGESTED_S = 0.1
 """A round trip this much above the lowest one halves the window."""
 OLDEST_FRAME_S = 0.25
 """Nothing is sent while an unacknowledged frame is older than the lowest round trip plus this."""
+FIRST_BURST = 3
+"""Frames that go at once before the first ack has told the round trip; a window of them would freeze until then."""
+FIRST_GAP_S = 0.075
+"""… the others so far apart: half a second's worth is no more than the ten packets with which TCP starts."""
+SPREAD = 1.25
 LOST_ACK_S = 1.0
 """With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
 ACK_S = 0.05
@@ -100,6 +105,10 @@ class Session:
         self._highest_sent = 0
         self._lowest_trip_s: float | None = None
         self._last_sent = -LOST_ACK_S
+        self._acked_at = -LOST_ACK_S
+        self._halved_at = -LOST_ACK_S
+        self._is_back = False  # after a black-out one frame goes ahead of the acks that are still missing,
+        self._is_back_used = False  # once between two acks
         self._clock_base: float | None = None  # smallest (arrival − t), ms
 
     # In
@@ -245,12 +254,16 @@ class Session:
         if sent_at is None:
             return
         trip_s = now - sent_at
-        if self._lowest_trip_s is None or trip_s < self._lowest_trip_s:
-            self._lowest_trip_s = trip_s
-        if trip_s > self._lowest_trip_s + CONGESTED_S:
-            self._window = max(1, self._window // 2)
-        else:
+        lowest_s = self._lowest_trip_s = trip_s if self._lowest_trip_s is None else min(trip_s, self._lowest_trip_s)
+        if trip_s <= lowest_s + CONGESTED_S:
             self._window = min(MAX_WINDOW, self._window + 1)
+        elif trip_s > lowest_s + OLDEST_FRAME_S or sent_at >= self._halved_at:
+            # Once for all frames that met one queue, else the window would fall to 1; a bad queue counts each time.
+            self._window = max(1, self._window // 2)
+            self._halved_at = now
+        self._is_back_used = False
+        self._is_back = now - self._acked_at > lowest_s + OLDEST_FRAME_S
+        self._acked_at = now
 
     # Checks
 
@@ -368,18 +381,30 @@ class Session:
 
     def wait(self, now: float) -> float:
         """Seconds until the window lets the next news frame go, acks apart; 0 if it may go now."""
-        if not self._acks or not self._under_way:
+        if not self._acks or not self._under_way or self._is_back:
             return 0.0
-        trip_s = self._lowest_trip_s
-        overdue_s = self._last_sent + LOST_ACK_S - now
-        if len(self._under_way) >= self._window:
-            return max(0.0, overdue_s)
-        if trip_s is None:
-            return 0.0
-        if now - self._under_way[0][1] > trip_s + OLDEST_FRAME_S:
-            return max(0.0, overdue_s)
-        # Spread the window over the round trip: sent in one burst, it would freeze until the first ack.
-        return max(0.0, self._last_sent + (trip_s + self._shared.ack_s) / self._window - now)
+        if len(self._under_way) >= self._window or self.is_held_back(now):
+            return max(0.0, self._last_sent + LOST_ACK_S - now)
+        # Spread the window over the round trip, and a little more: sent sooner, it would freeze until an ack comes.
+        if self._lowest_trip_s is not None:
+            gap_s = SPREAD * (self._lowest_trip_s + self._shared.ack_s) / self._window
+        else:
+            gap_s = 0.0 if len(self._under_way) < FIRST_BURST else FIRST_GAP_S
+        return max(0.0, self._last_sent + gap_s - now)
+
+    def is_held_back(self, now: float) -> bool:
+        """True while nothing is sent because a frame is under way for too long."""
+        if not self._under_way or self._lowest_trip_s is None:
+            return False
+        return now - self._under_way[0][1] > self._lowest_trip_s + OLDEST_FRAME_S
+
+    def link_is_back(self) -> None:
+        """The shell saw TCP get something across while we were held back: the truth goes behind it at once.
+
+        Acks may be long in coming: the browser's TCP waits for its own timer, doubled by each loss.
+        """
+        if not self._is_back_used:
+            self._is_back = self._is_back_used = True
 
     def status(self) -> dict[str, Any]:
         """What it costs and how far it is: bounded, whatever the browser does."""
@@ -405,6 +430,7 @@ class Session:
 
     def _sent(self, now: float) -> None:
         self._last_sent = now
+        self._is_back = False
         self._highest_sent = self.revision
         if self._acks:
             if len(self._under_way) >= MAX_WINDOW:  # only by frames sent for want of an ack

@@ -7,9 +7,12 @@ Here: passes over the browsers, heart-beats, what is written and when. Not here:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import socket
+import struct
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,6 +37,10 @@ SLICE_S = 0.002
 METER_GAP_S = 1 / 30
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
+UNSENT_BYTES = 16 * 1024
+"""Of those, at most so many may wait for their first sending: what the kernel keeps can be merged no more."""
+LOOK_S = 0.02
+"""How often a held back browser's TCP is looked at, for the first sign that its link is back."""
 CLOSE_S = 1.0
 """How long a browser may take to answer Close before its socket is dropped."""
 REPLACED = 4001
@@ -69,6 +76,11 @@ class Connection:
         self._transport = transport
         self._stuck_since = now
         self._stuck_bytes = 0
+        self._unacknowledged = 0
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     @property
     def is_open(self) -> bool:
@@ -100,8 +112,15 @@ class Connection:
         self._stuck_bytes = waiting
         return now - self._stuck_since > timeout_s
 
+    def has_moved(self) -> bool:
+        """True if the other end's TCP has taken something since this was last asked (Linux; else never)."""
+        before, self._unacknowledged = self._unacknowledged, _unacknowledged(self._transport)
+        return self._unacknowledged < before
+
     def abort(self) -> None:
-        """Drop the socket now, whatever is still in its buffer."""
+        """Drop the socket now, whatever is in its buffer or the kernel's: that would be sent for minutes."""
+        with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
     async def close(self, code: int, reason: str) -> None:
@@ -163,7 +182,6 @@ class Hub:
         transport = request.transport
         if transport is None:
             return ws
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         session = Session(self.shared, f"c{next(self._numbers)}")
         connection = Connection(session, ws, transport, self._clock())
         self._connections[session.client] = connection
@@ -298,6 +316,10 @@ class Hub:
             self._flush(connection, started)
             if not session.is_idle:  # not all could be told: when may the rest go?
                 wait_s = PASS_GAP_S if connection.buffered else session.wait(started)
+                if session.is_held_back(started):
+                    if connection.has_moved():
+                        session.link_is_back()
+                    wait_s = min(wait_s, LOOK_S)
                 self._pass_again = min(self._pass_again, started + wait_s)
             if self._clock() - started > SLICE_S:
                 self._spent_s += self._clock() - started
@@ -363,6 +385,21 @@ class Hub:
 
 
 _PING = b"\x89\x00"
+_NO_LINGER = struct.pack("ii", 1, 0)
+_SIOCOUTQ = 0x5411
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the kernel holds because the other end's TCP has not acknowledged them; 0 where it does not tell."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+
+    try:
+        answer = fcntl.ioctl(transport.get_extra_info("socket").fileno(), _SIOCOUTQ, b"\0\0\0\0")
+    except OSError:
+        return 0
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def _text_frame(payload: bytes) -> bytes:

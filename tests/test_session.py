@@ -522,11 +522,58 @@ def test_a_browser_that_does_not_ack_gets_its_window_and_then_one_frame_a_second
 ) -> None:
     browser.hello()  # the first of 16
     sent = 0
-    for step in range(200):
+    for step in range(250):
         browser.now = step * 0.01
-        store.set(volume, step / 200, OSC, browser.now)
+        store.set(volume, step / 250, OSC, browser.now)
         sent += len(browser.hear())
     assert sent == 15 + 1
+
+
+def test_before_the_first_ack_a_few_frames_go_at_once_and_nothing_freezes(
+    store: Store, browser: Browser, volume: Entry
+) -> None:
+    browser.hello()
+    left = []
+    for step in range(250):  # half a second, the round trip of a link that has not told it yet
+        browser.now = step * 0.002
+        store.set(volume, (step + 1) / 250, OSC, browser.now)
+        if browser.hear():
+            left.append(browser.now)
+    assert left[:2] == [0.0, 0.002]
+    assert max(after - before for before, after in itertools.pairwise([*left, 0.5])) < 0.1
+    assert len(left) < 10  # with the welcome no more than TCP sends ahead at first
+
+
+def test_after_a_black_out_the_first_old_ack_lets_the_truth_go(store: Store, browser: Browser, volume: Entry) -> None:
+    cut(browser, store, volume)
+    store.set(volume, 0.99, OSC, browser.now)
+    assert browser.hear() == []
+    browser.say("ack", rev=browser.session.revision - 1)  # one before the last: the last is still under way
+    assert browser.hear() == [{"type": "update", "rev": store.revision, "values": [[volume.id, 0.99]]}]
+
+
+def test_after_a_black_out_tcps_first_step_lets_one_frame_go(store: Store, browser: Browser, volume: Entry) -> None:
+    cut(browser, store, volume)
+    assert browser.session.is_held_back(browser.now)
+    browser.session.link_is_back()
+    for value in (0.97, 0.98, 0.99):  # one, and no more before an ack
+        store.set(volume, value, OSC, browser.now)
+        browser.session.link_is_back()
+        heard = browser.hear()
+        assert [message["values"] for message in heard] == ([[[volume.id, 0.97]]] if value == 0.97 else [])
+
+
+def cut(browser: Browser, store: Store, entry: Entry) -> None:
+    """A link of 10 ms is cut during a motion; 0.7 s later we have sent nothing for a while."""
+    browser.hello()
+    browser.now += 0.01
+    browser.ack()
+    drive(browser, store, entry, 0.01, 1.0)
+    start = browser.now
+    for step in range(70):
+        browser.now = start + step * 0.01
+        store.set(entry, step / 100, OSC, browser.now)
+        browser.hear()
 
 
 def test_what_was_kept_back_comes_merged(store: Store, browser: Browser, volume: Entry) -> None:
