@@ -87,6 +87,7 @@ class Site:
                 web.get("/api/history", self._recent),
                 web.get("/pages", self._to_pages),
                 web.get("/pages/{path:.*}", self._page),
+                web.get("/favicon.ico", self._icon),
                 web.get("/{path:.*}", self._asset),
             ]
         )
@@ -139,6 +140,10 @@ class Site:
         if asset is None:
             raise web.HTTPNotFound(text="no such page; the surface is at /\n")
         return _send(request, asset, {"Content-Security-Policy": SURFACE_POLICY})
+
+    async def _icon(self, request: web.Request) -> web.StreamResponse:
+        """Browsers ask for it on pages that name no icon, such as people's own."""
+        raise web.HTTPFound("/icons/icon.svg")
 
     async def _read(self, assets: Assets, path: str) -> Asset | None:
         async with self._reading:  # a slow disk is not the loop's business; one reader, since the cache is one

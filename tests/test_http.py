@@ -76,6 +76,11 @@ async def test_an_edited_file_is_served_at_the_next_request(
         assert (answer.status, await answer.text()) == (200, "changed")
 
 
+async def test_a_page_without_an_icon_gets_ours(client: aiohttp.ClientSession) -> None:
+    async with client.get("/favicon.ico", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, "/icons/icon.svg")
+
+
 async def test_peoples_own_pages_are_listed_and_served(client: aiohttp.ClientSession) -> None:
     async with client.get("/pages/") as answer:
         assert 'href="sliders.html"' in await answer.text()
