@@ -10,8 +10,10 @@ fighting the finger, or wrong for ever (3–30 % of 400 simulated runs). The rul
 3. Anything else is applied at once. If we had sent something in the window, the two may have passed
    each other on the wire: then nobody knows what the peer shows, and it is told the truth after quiet.
 4. When the window closes, what was remembered is adopted unless our own value was heard; the peer is
-   told the store's value. So is one whose report the store did not take as it was.
-5. Triggers are cancelled by count (``TriggerEchoes``), never compared.
+   told the store's value. So is one whose report the store did not take as it was. What it answers to
+   that is not adopted: a noisy sensor would make the value wander, two grids would pull it to and fro.
+5. Triggers are cancelled by count (``TriggerEchoes``), never compared, and a momentary that comes to rest
+   is never withheld: the release of a hand must not be lost.
 
 A peer that answers whatever it is told with something else is told after ever longer quiet, and after
 MAX_TOLD times no more. The rules need a window longer than the peer's delay.
@@ -58,11 +60,10 @@ class Settlement:
     """What is to be done when a window closes.
 
     ``adopt``: the peer never said what we sent; this is what it has made of it, and the store takes it.
-    ``is_told``: then the store's value, whatever it is now, is sent to this peer once, as settling.
+    Then the store's value, whatever it is now, is sent to this peer once, as settling.
     """
 
     adopt: Wire | None
-    is_told: bool = True
 
 
 @dataclass(slots=True)
@@ -97,8 +98,9 @@ class EchoGuard:
         """When we sent last."""
         return self._sent[-1][0] if self._sent else self._settled_at
 
-    def hear(self, report: Wire, is_current: bool, now: float) -> Verdict:
-        """Judge a report. ``is_current``: it is how the store's value looks on this wire (rule 1).
+    def hear(self, report: Wire, is_current: bool, now: float, is_rest: bool = False) -> Verdict:
+        """Judge a report. ``is_current``: it is how the store's value looks on this wire (rule 1). ``is_rest``: a
+        momentary's rest.
 
         "confirmed" and "remembered" are not to be applied. Afterwards ``due_at`` may be set.
         """
@@ -111,7 +113,7 @@ class EchoGuard:
         if sent_at < since:
             self._remembered = None
             return "apply"
-        if self.rules.echoes and (insists or self._was_sent(report, since)):
+        if self.rules.echoes and not is_rest and (insists or self._was_sent(report, since)):
             self._remembered = report
             self._settle_at(sent_at)
             return "remembered"
@@ -128,11 +130,13 @@ class EchoGuard:
         """Rule 4, once it is due; None before."""
         if self.due_at is None or now < self.due_at:
             return None
-        adopt = None if self._is_confirmed else self._remembered
+        remembered = self._remembered
+        adopt = None if self._is_confirmed or self._told else remembered
+        is_told = self._told < (MAX_TOLD if remembered is None else 2)
         self.due_at = self._remembered = None
         self._settled_at = self.sent_at
         self._sent.clear()
-        return Settlement(adopt, self._told < MAX_TOLD)
+        return Settlement(adopt) if is_told else None
 
     def _settle_at(self, start: float) -> None:
         """A window after ``start``; twice as long for each time that the peer was told already."""
@@ -183,12 +187,12 @@ class EchoBook(Generic[K]):
         else:
             guard.sent(value, now, is_settling=is_settling)
 
-    def hear(self, key: K, report: Wire, is_current: bool, now: float) -> Verdict:
+    def hear(self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool = False) -> Verdict:
         """See ``EchoGuard.hear``. ``next_due`` may have become earlier."""
         guard = self.guards.get(key)
         if guard is None:
             return "confirmed" if is_current else "apply"
-        verdict = guard.hear(report, is_current, now)
+        verdict = guard.hear(report, is_current, now, is_rest)
         if guard.due_at is not None:
             self._waiting[key] = None
         return verdict
@@ -228,21 +232,33 @@ class EchoBook(Generic[K]):
         self._waiting.clear()
 
 
-@dataclass(slots=True)
 class TriggerEchoes:
-    """Triggers sent to one target that it may send back: cancelled by count, never compared (rule 5)."""
+    """Triggers sent to one target that it may send back: cancelled by count, never compared with a value (rule 5).
 
-    window_s: float = WINDOW_S
-    _sent: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_SENT))
+    By their arguments: a trigger of the target's own with others is none of ours.
+    """
 
-    def sent(self, now: float) -> None:
-        self._sent.append(now)
+    def __init__(self, window_s: float = WINDOW_S) -> None:
+        self._window_s = window_s
+        self._sent: deque[tuple[float, Wire]] = deque(maxlen=MAX_SENT)
 
-    def is_echo(self, now: float) -> bool:
+    def sent(self, args: Wire, now: float) -> None:
+        self._sent.append((now, _rounded(args)))
+
+    def is_echo(self, args: Wire, now: float) -> bool:
         """True if this trigger answers one of ours; each of ours is answered once."""
-        while self._sent and now - self._sent[0] > self.window_s:
+        args = _rounded(args)
+        while self._sent and now - self._sent[0][0] > self._window_s:
             self._sent.popleft()
-        if not self._sent:
-            return False
-        self._sent.popleft()
-        return True
+        for index, (_, sent) in enumerate(self._sent):
+            if sent == args:
+                del self._sent[index]
+                return True
+        return False
+
+
+def _rounded(args: Wire) -> Wire:
+    """As they come back in the 32 bits of a wire. A trigger without arguments may be sent, or come back, as 1."""
+    if args in ((), (1,)):
+        return ()
+    return tuple(float(f"{arg:.6g}") if isinstance(arg, float) else arg for arg in args)

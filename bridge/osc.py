@@ -245,7 +245,7 @@ class OscPort:
                 if is_value:
                     target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling)
                 elif ear.rules.echoes:
-                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(now)
+                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(change.args, now)
 
     def _send(self, peer: OscPeer, target: Target, packet: bytes) -> bool:
         """Send now. False if it can be tried again later."""
@@ -345,8 +345,7 @@ class OscPort:
                 for route, settlement in target.echoes.settle(now):
                     if settlement.adopt is not None:
                         self._adopt(target, route, settlement.adopt, now)
-                    if settlement.is_told:
-                        self._tell(peer, target, route.entry, now)
+                    self._tell(peer, target, route.entry, now)
                 if (due_at := target.echoes.next_due) is not None:
                     dues.append(due_at)
         if dues and self._settle_timer is None and self._sock is not None:

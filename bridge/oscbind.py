@@ -96,7 +96,10 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
     if not is_exact:
         low, high = binding.range or (control.low, control.high)
         part = None if settings is None else settings.echo_tolerance
-        tolerance = max(step, (ECHO_TOLERANCE if part is None else part) * abs(high - low))
+        near = (ECHO_TOLERANCE if part is None else part) * abs(high - low)
+        tolerance = max(step, near)
+        if control.momentary:
+            raw = _resting(control, raw, wire(control.rest)[0], near)
     window_s = WINDOW_S if settings is None else settings.echo_window_ms / 1000
     return Route(
         entry,
@@ -388,6 +391,16 @@ def _confirms_nothing(value: Any, values: Values) -> bool:
 
 def _itself(value: Any) -> Wire:
     return (value,)
+
+
+def _resting(control: Control, raw: Callable[[Values], Any], rest: float, near: float) -> Callable[[Values], Any]:
+    """``raw`` for a momentary: what comes to rest, but not quite (a pad, a spring), is at rest. It must not stick."""
+
+    def rested(values: Values) -> Any:
+        value = raw(values)
+        return control.rest if abs(values[0] - rest) <= near else value
+
+    return rested
 
 
 class _Compiled(NamedTuple):

@@ -181,7 +181,9 @@ class Receiver:
             return not route.confirms(current, values)
         report = route.report(values, raw)
         is_current = report == (current,) if route.is_exact else route.confirms(current, values)
-        verdict = target.echoes.hear(route, report, is_current, now)
+        control = route.entry.control
+        is_rest = control.momentary and control.coerce(raw) == control.rest
+        verdict = target.echoes.hear(route, report, is_current, now, is_rest)
         if verdict != "confirmed":
             self._sender.settle_soon(target)
         return verdict == "apply"
@@ -198,7 +200,7 @@ class Receiver:
     def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
         """Fire a trigger, unless it is one of ours that comes back."""
         fired = None if source.target is None else source.target.fired.get(route)
-        if fired is not None and fired.is_echo(now):
+        if fired is not None and fired.is_echo(args, now):
             source.peer.echoed += 1
         else:
             self._store.trigger(route.entry, args, source.origin, now)

@@ -323,10 +323,13 @@ class Store:
 
     def settle(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
         """``set`` for what an echo guard adopts: ports must not take the change for a new move of a hand."""
-        change = self._commit(entry, entry.control.coerce(raw, entry.value), origin, now)
+        value = entry.control.coerce(raw, entry.value)
+        change = self._commit(entry, value, origin, now)
         if change is not None:
             change.is_settling = True
             self._tell([change])
+        if entry.control.momentary:
+            self._imply_hold(entry, value, origin, now)
         return change
 
     def trigger(self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float) -> Change | None:
@@ -379,11 +382,11 @@ class Store:
 
     def _imply_hold(self, entry: Entry, value: Value, origin: Origin, now: float) -> None:
         """Who moves a momentary without a touch holds it too, until it rests again: what presses and is lost must
-        not stick."""
+        not stick. While somebody holds it already, a peer's other value may be what it made of theirs: no press."""
         if value == entry.control.rest:
             if (entry.id, origin) in self._implied:
                 self.release(entry, origin, now)
-        elif value == entry.value and origin not in entry.holders and self.touch(entry, origin, now):
+        elif value == entry.value and not entry.holders and self.touch(entry, origin, now):
             self._implied.add((entry.id, origin))
 
     def release_all(self, origin: Origin, now: float) -> None:

@@ -149,8 +149,16 @@ def test_a_book_does_not_wait_for_what_a_new_move_has_cleared() -> None:
 
 def test_echoed_triggers_are_cancelled_by_count() -> None:
     echoes = TriggerEchoes()
-    echoes.sent(0.0)
-    echoes.sent(0.1)
-    assert [echoes.is_echo(0.2) for _ in range(3)] == [True, True, False]
-    echoes.sent(1.0)
-    assert echoes.is_echo(1.3) is False
+    echoes.sent((), 0.0)
+    echoes.sent((), 0.1)
+    assert [echoes.is_echo((1.0,), 0.2) for _ in range(3)] == [True, True, False]
+    echoes.sent((), 1.0)
+    assert echoes.is_echo((), 1.3) is False
+
+
+def test_a_trigger_with_other_arguments_is_no_echo() -> None:
+    echoes = TriggerEchoes()
+    echoes.sent(("scene", 0.1), 0.0)
+    assert echoes.is_echo(("scene", 0.2), 0.1) is False
+    assert echoes.is_echo((), 0.1) is False
+    assert echoes.is_echo(("scene", 0.10000000149011612), 0.1) is True

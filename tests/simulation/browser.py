@@ -43,14 +43,14 @@ class Link:
         self._last = {"up": 0.0, "down": 0.0}
 
     def up(self, text: str) -> None:
-        self._carry("up", text, lambda text: self.hear_above(text))
+        self._carry("up", text, lambda: self.hear_above)
 
     def down(self, text: str) -> None:
-        self._carry("down", text, lambda text: self.hear_below(text))
+        self._carry("down", text, lambda: self.hear_below)
 
-    def _carry(self, way: str, text: str, hear: Callable[[str], None]) -> None:
+    def _carry(self, way: str, text: str, hearer: Callable[[], Callable[[str], None]]) -> None:
         at = self._last[way] = max(self._last[way], self._network.arrival())
-        self._network.clock.call_at(at, lambda: hear(text) if self.is_alive else None)
+        self._network.clock.call_at(at, lambda: hearer()(text) if self.is_alive else None)
 
 
 class Browser:
@@ -204,6 +204,8 @@ class Browser:
 
     def _lose(self) -> None:
         self.link = None
+        for n in self.fired:
+            self.answered.setdefault(n, "nobody knows")
         self.fingers.clear()
         for kept in (self._mine, self._dirty, self._releasing, self._pending):
             kept.clear()
