@@ -76,7 +76,7 @@ class Stage:
             time.sleep(0.002)
 
     def play(self, seconds: float, hz: float, at: Mapping[float, Callable[[], None]] | None = None) -> float:
-        """Move all controls together; do what is to be done on the way, by seconds from the start, which is returned."""
+        """Move all controls together, and do what is to be done at some second. Returns the start."""
         start = time.monotonic()
         todo = sorted((at or {}).items())
         heads = [osc_head(path) for path in self.paths]
