@@ -38,12 +38,18 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def sources() -> list[str]:
-    """Files of the repository as a commit of the present state would have them."""
+    """Files of the repository as a commit of the present state would have them; all of them in an unpacked archive."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return [name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    if listing.returncode == 0:
+        names = listing.stdout.split("\0")
+    else:
+        tops = ("bridge", "web", "pages", "docs", "scripts", "tests")
+        found = [path for top in tops for path in (ROOT / top).rglob("*")] + list(ROOT.glob("*"))
+        names = [path.relative_to(ROOT).as_posix() for path in found if "__pycache__" not in path.parts]
+    return [name for name in names if name and (ROOT / name).is_file()]
 
 
 def pip_install(python: Path, *what: str) -> None:
