@@ -1,5 +1,6 @@
 # make run     start on config.toml (the first time: makes .venv and installs)
 # make test    install what the tests need, and run every test
+# make simulate  thousands of shows in virtual time (COUNT=20000, FROM=2000000)
 # make check   format, lint, types, and the tests unless they have just passed on exactly this tree
 #
 # PYTHON=… picks the Python for a new .venv, CONFIG=… another configuration, ARGS=… goes to stagebridge or to pytest.
@@ -17,7 +18,7 @@ endif
 TREE = { find bridge web pages tests scripts docs config.toml pyproject.toml README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check format clean gone
+.PHONY: help run test check simulate format clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -56,6 +57,9 @@ check: .venv/.ready-test
 	else \
 		$(MAKE) --no-print-directory test; \
 	fi
+
+simulate: .venv/.ready-test
+	SIMULATE=$(or $(COUNT),20000) SIMULATE_FROM=$(or $(FROM),2000000) $(BIN)/python -m pytest -q tests/test_convergence.py $(ARGS)
 
 format: .venv/.ready-test
 	$(BIN)/ruff format .

@@ -16,7 +16,9 @@ fighting the finger, or wrong for ever (3–30 % of 400 simulated runs). The rul
    is never withheld: the release of a hand must not be lost.
 
 A peer that answers whatever it is told with something else is told after ever longer quiet, and after
-MAX_TOLD times no more. The rules need a window longer than the peer's delay.
+MAX_TOLD times no more. Two that answer each other's answers with something else (two coarse grids) are
+cut: after MAX_ANSWERS reports without a hand, each is remembered, not applied. The rules need a window
+longer than the peer's delay.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ MAX_SENT = 64
 WINDOW_S = 0.25
 MAX_TOLD = 4
 """Times that a peer is told the truth for what it answers to it, each after twice the quiet of the last."""
+MAX_ANSWERS = 4
+"""Reports that follow from each other, one peer's from another's, before they count as echoes."""
 FORGIVEN_WINDOWS = 16
 """After so many windows without a word from us a report is no answer: the count of MAX_TOLD starts anew."""
 
 Wire = tuple[Any, ...]
 """A value as the peer has it: numbers in its own range, or texts."""
 Verdict = Literal["apply", "confirmed", "remembered"]
+Why = Literal["near", "insists", "answer"]
 K = TypeVar("K", bound=Hashable)
 
 
@@ -77,21 +82,29 @@ class EchoGuard:
     _settled_at: float = -inf  # when the last value was sent that is no more in _sent
     _heard: Wire | None = None
     _remembered: Wire | None = None
+    _why: Why = "near"  # what was remembered was not applied
     _is_confirmed: bool = False
     _told: int = 0
+    answers: int = 0
+    """Of what was sent last (``store.Change``)."""
     due_at: float | None = None
     """When to call ``settle``; None while there is nothing to settle."""
 
-    def sent(self, value: Any, now: float, *, is_settling: bool = False) -> None:
+    def sent(self, value: Any, now: float, *, is_settling: bool = False, answers: int = 0) -> None:
         """We have sent this value: whatever was owed is paid, and earlier reports are about an older one.
 
         ``is_settling``: because of a Settlement, of this guard or another, not because something moved.
+        ``answers``: how many reports led to it; 0 is a hand.
         """
         self._sent.append((now, value))  # turned into wire units when a report comes: most never meet one
         self._is_confirmed = False
         self.due_at = self._remembered = None
-        self._told = self._told + 1 if is_settling else 0
-        self.is_calm = not is_settling
+        self.answers = answers
+        if is_settling:
+            self._told += 1
+        elif not answers:
+            self._told = 0
+        self.is_calm = not (is_settling or answers)
 
     @property
     def sent_at(self) -> float:
@@ -112,9 +125,12 @@ class EchoGuard:
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at < since:
             self._remembered = None
+            if not insists:
+                self._told = 0  # a move of its own: whatever we tell from now on is about this
             return "apply"
-        if self.rules.echoes and not is_rest and (insists or self._was_sent(report, since)):
-            self._remembered = report
+        why = None if is_rest else self._why_echo(report, insists, since)
+        if why is not None:
+            self._remembered, self._why = report, why
             self._settle_at(sent_at)
             return "remembered"
         self._remembered = None  # the peer has moved by itself, later than what it said before
@@ -131,8 +147,10 @@ class EchoGuard:
         if self.due_at is None or now < self.due_at:
             return None
         remembered = self._remembered
-        adopt = None if self._is_confirmed or self._told else remembered
-        is_told = self._told < (MAX_TOLD if remembered is None else 2)
+        adopt = None if self._is_confirmed or (self._told and self._why != "answer") else remembered
+        # What says the same whatever it is told cannot have our value: to tell it once more is enough.
+        is_stubborn = remembered is not None and self._why == "insists" and not self._is_confirmed
+        is_told = self._told < (2 if is_stubborn else MAX_TOLD)
         self.due_at = self._remembered = None
         self._settled_at = self.sent_at
         self._sent.clear()
@@ -145,6 +163,15 @@ class EchoGuard:
         due_at = start + self.rules.window_s * 2**self._told
         if self.due_at is None or due_at > self.due_at:
             self.due_at = due_at
+
+    def _why_echo(self, report: Wire, insists: bool, since: float) -> Why | None:
+        """Why a report is not applied at once; None if it is a move of the peer's own."""
+        if self.rules.echoes:
+            if insists:
+                return "insists"
+            if self._was_sent(report, since):
+                return "near"
+        return "answer" if self.answers >= MAX_ANSWERS else None
 
     def _was_sent(self, report: Wire, since: float) -> bool:
         """True if the report is near something sent since then. The latest first: most echoes are of it."""
@@ -177,15 +204,17 @@ class EchoBook(Generic[K]):
         need not be heard here."""
         self._waiting: dict[K, None] = {}  # in the order in which they began to wait
 
-    def sent(self, key: K, rules: EchoRules, value: Any, now: float, is_settling: bool = False) -> None:
+    def sent(
+        self, key: K, rules: EchoRules, value: Any, now: float, is_settling: bool = False, answers: int = 0
+    ) -> None:
         """See ``EchoGuard.sent``. A guard is made when its binding first sends."""
         guard = self.guards.get(key)
         if guard is None:
             guard = self.guards[key] = EchoGuard(rules)
-        if guard.is_calm and not is_settling:
+        if guard.is_calm and not is_settling and not answers:
             guard._sent.append((now, value))  # nearly every one; the same, three times as fast
         else:
-            guard.sent(value, now, is_settling=is_settling)
+            guard.sent(value, now, is_settling=is_settling, answers=answers)
 
     def hear(self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool = False) -> Verdict:
         """See ``EchoGuard.hear``. ``next_due`` may have become earlier."""
@@ -197,6 +226,13 @@ class EchoBook(Generic[K]):
             self._waiting[key] = None
         return verdict
 
+    def answers(self, key: K, now: float) -> int:
+        """How many reports have led to one of now, if it is an answer: what ``store.set`` is told."""
+        guard = self.guards.get(key)
+        if guard is None or now - guard.sent_at > guard.rules.window_s:
+            return 0
+        return guard.answers + 1
+
     def refused(self, key: K, rules: EchoRules, now: float) -> None:
         """See ``EchoGuard.refused``."""
         guard = self.guards.get(key)
@@ -206,8 +242,8 @@ class EchoBook(Generic[K]):
         self._waiting[key] = None
 
     def settle(self, now: float) -> Iterator[tuple[K, Settlement]]:
-        """What is due, oldest first. The port adopts, then sends with ``is_settling``, before it asks for the next:
-        adopting for one binding may send to another, which has then nothing more to settle."""
+        """What is due, oldest first. The port adopts before it asks for the next: adopting for one binding may send to
+        another, which has then nothing more to settle. Afterwards it sends, as settling, to whom it has not yet."""
         for key in list(self._waiting):
             guard = self.guards.get(key)
             if guard is not None and (settlement := guard.settle(now)) is not None:

@@ -243,7 +243,7 @@ class OscPort:
                 if change.origin is target.origin or entry_id in target.pending:
                     continue
                 if is_value:
-                    target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling)
+                    target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling, change.answers)
                 elif ear.rules.echoes:
                     target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(change.args, now)
 
@@ -340,19 +340,27 @@ class OscPort:
         self._settle_timer = None
         now = self._clock()
         dues = []
+        settled = []
         for peer in self._peers:
             for target in peer.targets:
                 for route, settlement in target.echoes.settle(now):
                     if settlement.adopt is not None:
                         self._adopt(target, route, settlement.adopt, now)
-                    self._tell(peer, target, route.entry, now)
+                    settled.append((peer, target, route))
                 if (due_at := target.echoes.next_due) is not None:
                     dues.append(due_at)
+        for peer, target, route in settled:
+            guard = target.echoes.guards.get(route)
+            if guard is not None and guard.sent_at < now:  # else adopting for another has told it
+                self._tell(peer, target, route.entry, now)
         if dues and self._settle_timer is None and self._sock is not None:
             self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, min(dues) - now), self._settle)
 
     def _adopt(self, target: Target, route: Route, report: Wire, now: float) -> None:
         """The store takes what a target has made of a value."""
+        control = route.entry.control
+        if control.momentary and route.entry.value == control.rest:
+            return  # a late echo must not press it: nobody would let go
         try:
             self._store.settle(route.entry, route.adopted(report), target.origin, now)
         except BadValue as exc:

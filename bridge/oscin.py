@@ -132,12 +132,14 @@ class Receiver:
         try:
             raw = route.raw(values)
             target = source.target
+            answers = 0
             if target is None or route not in target.echoes.guards:
                 is_news = not route.confirms(entry.value, values)  # rule 1 is all that is needed
             else:
                 is_news = self.is_news(source, route, values, raw, entry.value, now)
+                answers = target.echoes.answers(route, now) if is_news else 0
             if is_news:
-                self._store.set(entry, raw, source.origin, now)
+                self._store.set(entry, raw, source.origin, now, answers)
                 if entry.value != raw and not route.says(entry.value, values, raw):
                     self.refused(source, route, now)
         except BadValue as exc:
@@ -194,8 +196,11 @@ class Receiver:
             source.target.echoes.refused(route, route.rules, now)
             self._sender.settle_soon(source.target)
 
-    def apply(self, items: Sequence[tuple[Entry, Any]], source: Source, now: float) -> None:
-        self._store.apply(items, source.origin, now)
+    def apply(self, items: Sequence[tuple[Entry, Any]], routes: Iterable[Route], source: Source, now: float) -> None:
+        """``routes``: by which the items came."""
+        target = source.target
+        answers = 0 if target is None else max((target.echoes.answers(route, now) for route in routes), default=0)
+        self._store.apply(items, source.origin, now, answers)
 
     def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
         """Fire a trigger, unless it is one of ours that comes back."""
@@ -386,8 +391,8 @@ class Batch:
             items, self._items = self._items, []
             reports, self._reports = self._reports, []
             self._latest.clear()
-            self._receiver.apply(items, self._source, self._now)
             latest = {route: (values, raw) for route, values, raw in reports}
+            self._receiver.apply(items, latest, self._source, self._now)
             for route, (values, raw) in latest.items():
                 if route.entry.value != raw and not route.says(route.entry.value, values, raw):
                     self._receiver.refused(self._source, route, self._now)

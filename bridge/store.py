@@ -93,6 +93,8 @@ class Change:
     sequence: int = 0
     is_settling: bool = False
     """True if nobody moved: an echo guard has adopted what a peer made of a value (``Store.settle``)."""
+    answers: int = 0
+    """How many peers' reports have led here, each perhaps an answer to what the one before had us send; 0: a hand."""
 
 
 Subscriber = Callable[[Sequence[Change]], None]
@@ -292,7 +294,9 @@ class Store:
 
     # Values
 
-    def apply(self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float) -> list[Change]:
+    def apply(
+        self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float, answers: int = 0
+    ) -> list[Change]:
         """Set several controls: coerce all, commit all, then notify once. Returns what changed.
 
         Each raw value is in its control's unit and is clamped to its range. Raises BadValue before
@@ -305,17 +309,21 @@ class Store:
             change for entry, value in wanted.items() if (change := self._commit(entry, value, origin, now)) is not None
         ]
         if made:
+            if answers:
+                for change in made:
+                    change.answers = answers
             self._tell(made)
         for entry, value in wanted.items():
             if entry.control.momentary:
                 self._imply_hold(entry, value, origin, now)
         return made
 
-    def set(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
-        """``apply`` for one control. Returns None when nothing changed."""
+    def set(self, entry: Entry, raw: Any, origin: Origin, now: float, answers: int = 0) -> Change | None:
+        """``apply`` for one control. Returns None when nothing changed. ``answers``: see Change."""
         value = entry.control.coerce(raw, entry.value)
         change = self._commit(entry, value, origin, now)
         if change is not None:
+            change.answers = answers
             self._tell([change])
         if entry.control.momentary:
             self._imply_hold(entry, value, origin, now)

@@ -113,7 +113,7 @@ class Device:
     def _number(self, address: str, number: Any) -> Any:
         low, high = self._spans[address]
         if not (self.habits.is_shuffled and address == "/push"):  # its late "0.8" would be a press, nobody could tell
-            number = min(number, low + (high - low) * self.habits.ceiling)
+            number = min(number, type(number)(low + (high - low) * self.habits.ceiling))
         if isinstance(number, int):
             return number
         if self.habits.grid is not None:
