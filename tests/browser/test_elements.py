@@ -39,6 +39,10 @@ unit = "Hz"
 default = 1000
 
 [[control]]
+path = "/jump"
+relative = false
+
+[[control]]
 path = "/pan"
 widget = "knob"
 range = [-1, 1]
@@ -105,7 +109,7 @@ OTHERS = """<!doctype html><meta charset="utf-8"><title>others</title><link rel=
 <sb-toggle path="/mute"></sb-toggle> <sb-toggle path="/record"></sb-toggle> <sb-button path="/talk"></sb-button>
 <sb-button path="/bang"></sb-button> <sb-select path="/scene"></sb-select> <sb-text path="/caption"></sb-text>
 <sb-number path="/tempo"></sb-number> <sb-color path="/light"></sb-color> <sb-meter path="/meter"></sb-meter>
-<sb-fader path="/cutoff" orientation="horizontal"></sb-fader>
+<sb-fader path="/cutoff" orientation="horizontal"></sb-fader> <sb-fader path="/jump"></sb-fader>
 """
 
 
@@ -147,6 +151,7 @@ async def opened(open_page: OpenPage, daemon: Daemon, name: str = "others", **op
 
 
 async def middle(page: Page, path: str, selector: str) -> tuple[float, float]:
+    await page.locator(f'[path="{path}"]').scroll_into_view_if_needed()
     box = await page.locator(f'[path="{path}"] {selector}').bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -238,6 +243,20 @@ async def test_what_the_system_takes_is_let_go(open_page: OpenPage, daemon: Daem
     await fingers.cancel()
     await stored(page, daemon, "/talk", lambda value: value is False)
     assert len(await events(page, "release")) == 1
+
+
+async def test_a_fader_that_is_not_relative_jumps_to_the_finger(
+    open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
+) -> None:
+    page = await opened(open_page, daemon)
+    fingers = await fingers_on(page)
+    x, y = await middle(page, "/jump", ".body")
+    await fingers.down(0, x, y)
+    await stored(page, daemon, "/jump", lambda value: abs(value - 0.5) < 0.01)
+    travel = await page.evaluate("document.querySelector('[path=\"/jump\"]').travel")
+    await fingers.move((0, x, y - travel / 4))
+    await stored(page, daemon, "/jump", lambda value: abs(value - 0.75) < 0.01)
+    await fingers.up(0)
 
 
 async def test_a_momentary_is_on_while_the_finger_is_down(

@@ -366,6 +366,32 @@ async def test_a_locked_page_moves_nothing_until_it_is_held_for_a_second(
     )
 
 
+async def test_panic_is_held_for_four_tenths_of_a_second(
+    open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
+) -> None:
+    sent: list[str] = []
+    page = await open_page("about:blank", viewport={"width": 1180, "height": 718}, has_touch=True)
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    await page.goto(daemon.url)
+    await ready(page)
+    box = await page.get_by_role("button", name="Panic: hold").bounding_box()
+    assert box is not None
+    fingers = await fingers_on(page)
+    x, y = box["x"] + 40, box["y"] + 20
+    await fingers.down(0, x, y)
+    await page.wait_for_timeout(200)  # half of what it takes
+    await fingers.up(0)
+    await page.wait_for_timeout(400)  # what must not happen needs its time not to
+    assert not [frame for frame in sent if '"trigger"' in frame]
+    await fingers.down(0, x, y)
+    for _ in range(50):
+        if [frame for frame in sent if '"trigger"' in frame]:
+            break
+        await page.wait_for_timeout(40)
+    await fingers.up(0)
+    assert len([frame for frame in sent if '"trigger"' in frame]) == 1
+
+
 async def test_offline_is_unmistakable_and_locks_everything(open_page: OpenPage, tmp_path: Path) -> None:
     with Daemon.start(CONFIG, tmp_path) as daemon:
         page = await surface(open_page, daemon, (1180, 718))

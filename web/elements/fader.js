@@ -144,6 +144,11 @@ export class Fader extends SliderElement {
     return this.isHorizontal ? 116 : this.width;
   }
 
+  positionAt(event) {
+    const { left, bottom } = this.area.getBoundingClientRect(); // once a touch
+    return ((this.isHorizontal ? event.clientX - left : bottom - event.clientY) - CAP_PX / 2) / this.travel;
+  }
+
   extraClasses() {
     const words = [];
     if (this.isHorizontal) words.push('across', 'one');

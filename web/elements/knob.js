@@ -6,6 +6,7 @@ import { SliderElement } from './slider.js';
 
 const SWEEP = 270; // degrees, open at the bottom
 const RADIUS = 27;
+const CENTRE_PX = 10; // so near the middle a finger points nowhere
 
 export class Knob extends SliderElement {
   static css = `
@@ -81,6 +82,14 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 
   get travel() {
     return KNOB_TRAVEL_PX;
+  }
+
+  /** Not relative: the hand turns to the finger; from there on up and down as ever. */
+  positionAt(event) {
+    const { left, top, width, height } = this.area.getBoundingClientRect(); // once a touch
+    const [x, y] = [event.clientX - left - width / 2, top + height / 2 - event.clientY];
+    if (Math.hypot(x, y) < CENTRE_PX) return null;
+    return 0.5 + Math.atan2(x, y) * 180 / Math.PI / SWEEP;
   }
 
   get detent() {

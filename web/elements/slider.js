@@ -27,6 +27,11 @@ export class SliderElement extends ControlElement {
     return null;
   }
 
+  /** Where on its way a finger is, for controls that are not relative; null where a widget has no such place. */
+  positionAt() {
+    return null;
+  }
+
   /** Position 0..1 of the value; null where there is none. */
   get position() {
     const value = this.value;
@@ -91,10 +96,14 @@ export class SliderElement extends ControlElement {
     });
     this.#seconds = 0;
     this.#isTurned = this.isHorizontal;
-    this.drag.down(this.position, this.#coordinate(event), event.timeStamp);
+    const c = this.#coordinate(event);
+    const at = this.control.relative === false ? this.positionAt(event) : null;
+    if (at === null) this.drag.down(this.position, c, event.timeStamp);
+    else this.drag.jump(at, c, event.timeStamp);
     if (event.shiftKey) this.drag.setFine(true);
     this.#tap.down(event.clientX, event.clientY, event.timeStamp, event.isPrimary);
     this.touch();
+    if (at !== null && this.drag) this.#moved(this.drag.position); // without a drag: the touch was refused
   }
 
   #move(event) {
@@ -106,7 +115,11 @@ export class SliderElement extends ControlElement {
     }
     this.#setFine(this.#seconds > 0 || event.shiftKey);
     const position = this.drag.move(c, event.timeStamp);
-    if (position !== null) this.input(law.clamp(this.control, law.valueAt(this.control, position)));
+    if (position !== null) this.#moved(position);
+  }
+
+  #moved(position) {
+    this.input(law.clamp(this.control, law.valueAt(this.control, position)));
   }
 
   #up(event, isCancelled) {

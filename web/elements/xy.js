@@ -100,15 +100,29 @@ export class XY extends ControlElement {
       high: [ends[1], ends[1]],
     });
     this.#rect = this.getBoundingClientRect(); // once a touch; the finger's place is relative to it
-    this.#drag.down(this.#positions(), event.clientX, -event.clientY, event.timeStamp);
+    const isRelative = this.control.relative !== false;
+    if (isRelative) this.#drag.down(this.#positions(), event.clientX, -event.clientY, event.timeStamp);
+    else this.#drag.jump(this.#positionAt(event), event.clientX, -event.clientY, event.timeStamp);
     this.touch();
+    if (!this.#drag) return; // the touch was refused
+    if (!isRelative) this.#moved(this.#drag.position);
     this.#place(event);
   }
 
   #move(event) {
     const moved = this.#drag.move(event.clientX, -event.clientY, event.timeStamp);
-    if (moved) this.input(moved.map((p) => law.clamp(this.control, law.valueAt(this.control, p))));
+    if (moved) this.#moved(moved);
     this.#place(event);
+  }
+
+  #moved(positions) {
+    this.input(positions.map((p) => law.clamp(this.control, law.valueAt(this.control, p))));
+  }
+
+  #positionAt(event) {
+    const { left, bottom } = this.body.getBoundingClientRect(); // once a touch
+    const { width, height } = this.bodySize;
+    return [(event.clientX - left - PAD_PX) / (width - 2 * PAD_PX), (bottom - event.clientY - PAD_PX) / (height - 2 * PAD_PX)];
   }
 
   #up() {

@@ -45,6 +45,13 @@ export class RelativeDrag {
     this.#base(c);
   }
 
+  /** An absolute control: it stands where the finger is, at once. Gives the position inside the limit. */
+  jump(position, c, t) {
+    this.down(Math.min(this.high, Math.max(this.low, position)), c, t);
+    this.isMoving = true;
+    return this.position;
+  }
+
   /** The finger is at `c`: the new position, or null when that changes nothing. */
   move(c, t) {
     if (this.isMoving && t - this.anchorTime >= STILL_MS) {
@@ -134,6 +141,13 @@ export class PlaneDrag {
     this.last = this.start = this.anchor = [x, y];
     this.anchorTime = t;
     this.#base();
+  }
+
+  /** An absolute plane: the puck is where the finger is, at once. Gives [x, y] inside the limit. */
+  jump(position, x, y, t) {
+    this.down(position.map((p, i) => Math.min(this.axes[i].high, Math.max(this.axes[i].low, p))), x, y, t);
+    this.isMoving = true;
+    return [...this.position];
   }
 
   /** The new [x, y] position, or null when nothing changes. */
