@@ -113,6 +113,18 @@ class PortContract:
         await until(rig.store, lambda: rig.level.value == 0.25)
         assert rig.store.revision == revision + 1
 
+    async def test_a_late_echo_is_ignored(self, rig: Rig) -> None:
+        heard = []
+        for value in (0.125, 0.25, 0.375, 0.73):
+            rig.move(value)
+            heard.append(await rig.heard())
+        revision = rig.store.revision
+        for late in heard[:3]:
+            rig.report(late)
+        rig.report(0.0)  # a mark: what came before it has been handled
+        await until(rig.store, lambda: rig.level.value == 0.0)
+        assert rig.store.revision == revision + 1
+
     async def test_a_report_does_not_go_back_to_its_sender(self, rig: Rig) -> None:
         rig.report(0.75)
         await until(rig.store, lambda: rig.level.value == 0.75)

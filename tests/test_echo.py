@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.echo import EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
+from bridge.echo import MAX_ANSWERS, EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
 
 
 def seven_bits(value: float) -> tuple[int]:
@@ -162,3 +162,140 @@ def test_a_trigger_with_other_arguments_is_no_echo() -> None:
     assert echoes.is_echo(("scene", 0.2), 0.1) is False
     assert echoes.is_echo((), 0.1) is False
     assert echoes.is_echo(("scene", 0.10000000149011612), 0.1) is True
+
+
+def test_a_release_of_a_momentary_is_always_applied(guard: EchoGuard) -> None:
+    guard.sent(0.0, 0.0)
+    assert guard.hear((0.0,), False, 0.01, is_rest=True) == "apply"
+
+
+# What insists, what is refused, what answers itself
+
+
+def test_what_says_the_same_whatever_it_is_sent_insists(guard: EchoGuard) -> None:
+    guard.sent(0.85, 0.0)
+    assert guard.hear((0.8,), False, 0.01) == "apply"
+    guard.sent(0.9, 0.02)
+    assert guard.hear((0.8,), False, 0.03) == "remembered"
+    assert guard.settle(0.27) == Settlement((0.8,))
+
+
+def test_what_insists_after_it_was_told_is_told_once_more_and_left(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0)
+    guard.hear((0.506,), False, 0.01)
+    told = []
+    now = 0.0
+    while (due_at := guard.due_at) is not None and now < 100:
+        now = due_at
+        if (settlement := guard.settle(now)) is not None:
+            told.append((now, settlement.adopt))
+            guard.sent(0.5, now, is_settling=True)
+            guard.hear((0.506,), False, now + 0.01)
+    assert told == [(0.25, (0.506,)), (0.75, None)]
+
+
+def test_noise_is_adopted_once(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0)
+    guard.hear((0.504,), False, 0.01)
+    adopted = []
+    now = 0.0
+    for number in range(20):
+        if guard.due_at is None:
+            break
+        now = guard.due_at
+        if (settlement := guard.settle(now)) is not None:
+            adopted.append(settlement.adopt)
+            guard.sent(0.504, now, is_settling=True)
+            guard.hear((0.504 + 0.0001 * (number + 1),), False, now + 0.01)
+    assert adopted == [(0.504,), None, None, None]
+
+
+def test_a_move_soon_after_the_truth_was_told_is_applied(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0, is_settling=True)
+    assert guard.hear((0.9,), False, 0.1) == "apply"
+
+
+def test_what_was_refused_is_told_after_quiet_and_later_each_time(guard: EchoGuard) -> None:
+    times = []
+    now = 0.0
+    for _ in range(10):
+        guard.hear((1.0,), False, now)
+        guard.refused(now)
+        if guard.due_at is None or guard.settle(guard.due_at - 1e-6) is not None:
+            break
+        due_at, settlement = guard.due_at, guard.settle(guard.due_at)
+        if settlement is None:
+            break
+        times.append(round(due_at - now, 3))
+        guard.sent(0.75, due_at, is_settling=True)
+        now = due_at + 0.3  # later than the window: no answer that could be known by its time
+    assert times == [0.25, 0.5, 1.0, 2.0]
+
+
+def test_a_different_move_begins_the_count_anew(guard: EchoGuard) -> None:
+    guard.hear((1.0,), False, 0.0)
+    guard.refused(0.0)
+    guard.settle(0.25)
+    guard.sent(0.75, 0.25, is_settling=True)
+    guard.hear((0.9,), False, 1.0)
+    guard.refused(1.0)
+    assert guard.due_at == 1.25
+
+
+def test_each_report_puts_the_truth_off_while_a_hand_goes_on(guard: EchoGuard) -> None:
+    for step in range(10):
+        guard.hear((0.8 + step / 100,), False, step / 10)
+        guard.refused(step / 10)
+    assert guard.due_at == pytest.approx(1.15)
+
+
+def test_two_that_answer_each_others_answers_are_cut(guard: EchoGuard) -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    book.sent("a", rules, 0.5, 0.0)
+    seen = 0
+    verdict = ""
+    for step in range(1, 20):
+        now = step / 1000
+        here, other = ("a", "b") if step % 2 else ("b", "a")
+        verdict = book.hear(here, (step / 20,), False, now)
+        if verdict != "apply":
+            break
+        seen = book.answers(here, now)
+        assert seen == step
+        book.sent(other, rules, step / 20 - 0.02, now, False, seen)
+    assert (seen, verdict) == (MAX_ANSWERS, "remembered")
+    assert book.next_due == pytest.approx(0.004 + 0.25)
+
+
+def test_a_report_that_answers_nothing_counts_from_nought() -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    assert book.answers("a", 0.0) == 0
+    book.sent("a", rules, 0.5, 0.0, False, 3)
+    assert book.answers("a", 0.1) == 4
+    assert book.answers("a", 0.3) == 0
+
+
+def test_a_book_evaluates_each_settlement_after_the_one_before() -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    for key in "ab":
+        book.sent(key, rules, 0.5, 0.0)
+        book.hear(key, (0.504,), False, 0.1)
+    settled = []
+    for key, settlement in book.settle(0.25):
+        settled.append((key, settlement))
+        book.sent("b", rules, 0.504, 0.25, True)  # adopting for a has sent to b
+    assert settled == [("a", Settlement((0.504,)))]
+    assert book.next_due is None
+
+
+def test_a_book_can_be_cleared() -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    book.refused("a", rules, 0.0)
+    assert book.next_due == 0.25
+    book.clear()
+    assert book.next_due is None
+    assert book.hear("a", (0.5,), False, 0.0) == "apply"

@@ -1,0 +1,232 @@
+"""Programs that send back what they get, over real sockets: nothing jumps, all agree, nothing answers itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvloop
+
+from bridge.control import PANIC, Control
+from bridge.osccodec import Message
+from bridge.store import Change, Origin
+
+from .fakes.echoing import EchoingDevice, echoing_device, seven_bits
+from .port_contract import BROWSER, until
+from .test_osc import Bridge, Voice, level
+
+LOOPS = {"uvloop": uvloop.new_event_loop}
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
+
+FRAME_S = 1 / 60
+SHORT = {"echo_window_ms": 60}
+
+
+@asynccontextmanager
+async def with_device(bridge: Bridge, **settings: Any) -> AsyncIterator[EchoingDevice]:
+    async with echoing_device() as device:
+        peer = bridge.peer(send=["{}:{}".format(*device.address)], **settings)
+        async with bridge.running(peer) as (port,):
+            device.goal = ("127.0.0.1", port.udp_port or 0)
+            yield device
+
+
+async def drag(bridge: Bridge, first: float, last: float, moves: int) -> list[Change]:
+    """A finger at 60 Hz; returns what the store has told meanwhile."""
+    start = len(bridge.changes)
+    for number in range(1, moves + 1):
+        bridge.set("/level", first + (last - first) * number / moves)
+        await asyncio.sleep(FRAME_S)
+    return bridge.changes[start:]
+
+
+async def test_a_late_echo_in_seven_bits_never_moves_the_fader_back() -> None:
+    bridge = Bridge(level())
+    async with with_device(bridge) as device:
+        changes = await drag(bridge, 0.0, 0.9011, 30)
+        assert {str(change.origin) for change in changes} == {"browser:c1"}
+        assert [change.value for change in changes] == sorted(change.value for change in changes)
+        await bridge.reaches("/level", pytest.approx(seven_bits(0.9011)))  # what the device has made of it
+        assert device.values["/level"] == pytest.approx(bridge.value("/level"))
+        told = len(device.heard)
+        assert told in (30, 31)  # the truth once, then quiet
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: False, 0.4)
+        assert len(device.heard) == 31
+
+
+async def test_a_move_of_the_device_in_the_middle_of_a_drag_is_applied_at_once() -> None:
+    bridge = Bridge(level())
+    async with with_device(bridge) as device:
+        await drag(bridge, 0.1, 0.3, 8)
+        sent_at = time.monotonic()
+        device.move("/level", 0.9)
+        await bridge.reaches("/level", pytest.approx(seven_bits(0.9)))
+        assert time.monotonic() - sent_at < 0.1
+        changes = await drag(bridge, 0.3, 0.4, 8)
+        assert [change.value for change in changes if change.origin.kind == "browser"][-1] == 0.4
+        await bridge.reaches("/level", pytest.approx(seven_bits(0.4)))
+        assert device.values["/level"] == pytest.approx(bridge.value("/level"))
+
+
+async def test_a_move_of_the_device_that_is_like_what_was_sent_is_applied_within_the_window() -> None:
+    bridge = Bridge(level())
+    async with with_device(bridge) as device:
+        await drag(bridge, 0.1, 0.3, 8)
+        device.move("/level", 0.28)
+        moved_at = time.monotonic()
+        await bridge.reaches("/level", pytest.approx(seven_bits(0.28)))
+        assert time.monotonic() - moved_at < 0.3
+
+
+async def test_two_reflecting_programs_come_to_rest() -> None:
+    bridge = Bridge(level(), Control(path="/go", kind="trigger"))
+    async with echoing_device() as one, echoing_device(0.01) as two:
+        peers = [bridge.peer(name, send=["{}:{}".format(*it.address)]) for name, it in (("one", one), ("two", two))]
+        async with bridge.running(*peers) as ports:
+            for port, it in zip(ports, (one, two), strict=True):
+                it.goal = ("127.0.0.1", port.udp_port or 0)
+            await drag(bridge, 0.0, 0.501, 12)
+            one.move("/level", 0.7)
+            two.move("/level", 0.2)
+            with pytest.raises(TimeoutError):
+                await until(bridge.store, lambda: False, 1.2)
+            revision = bridge.store.revision
+            with pytest.raises(TimeoutError):
+                await until(bridge.store, lambda: False, 0.5)
+            assert bridge.store.revision == revision
+            assert one.values["/level"] == two.values["/level"] == pytest.approx(bridge.value("/level"))
+
+
+async def hear_value(max_: Voice, value: float) -> None:
+    assert await max_.hear() == Message("/level", (value,))
+
+
+async def test_what_is_refused_is_told_the_truth_once() -> None:
+    bridge = Bridge(level(limit=(0, 0.75)), level("/mark"))
+    async with bridge.with_max(**SHORT) as (_, max_):
+        for value in (0.5, 0.8, 0.9, 1.0):
+            max_.send("/level", value)
+        await hear_value(max_, 0.75)
+        assert bridge.value("/level") == 0.75
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+
+
+async def test_a_program_that_insists_is_not_told_for_ever() -> None:
+    bridge = Bridge(level(limit=(0, 0.75)), level("/mark"))
+    async with bridge.with_max(echo_window_ms=10) as (_, max_):
+        max_.send("/level", 1.0)
+        for _ in range(2):
+            await hear_value(max_, 0.75)
+            max_.send("/level", 1.0)
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: False, 0.3)
+        assert len(await max_.hears_nothing_before(bridge, "/mark")) <= 2
+
+
+async def test_who_moves_what_another_holds_first_is_told_what_holds() -> None:
+    bridge = Bridge(level(hold="first", default=0.25))
+    async with bridge.with_max(**SHORT) as (_, max_):
+        bridge.store.touch(bridge.store.get("/level"), BROWSER, time.monotonic())
+        max_.send_raw(b"#bundle\0\0\0\0\0\0\0\0\1" + b"\0\0\0\x10/level\0\0,f\0\0\x3f\x40\0\0")
+        await hear_value(max_, 0.25)
+        assert bridge.value("/level") == 0.25
+
+
+async def test_a_program_that_never_echoes_is_believed_at_once() -> None:
+    bridge = Bridge(level())
+    async with bridge.with_max(echoes="no") as (_, max_):
+        bridge.set("/level", 0.5)
+        await hear_value(max_, 0.5)
+        max_.send("/level", 0.501)
+        await bridge.reaches("/level", pytest.approx(0.501))
+
+
+async def test_tolerance_and_window_are_settings() -> None:
+    bridge = Bridge(level(), level("/mark"))
+    async with bridge.with_max(echo_tolerance=0.1, **SHORT) as (_, max_):
+        bridge.set("/level", 0.5)
+        await hear_value(max_, 0.5)
+        max_.send("/level", 0.59)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert bridge.value("/level") == 0.5
+        await bridge.reaches("/level", pytest.approx(0.59))
+        await hear_value(max_, pytest.approx(0.59))
+
+
+async def test_an_echoed_trigger_fires_nothing_and_is_counted() -> None:
+    bridge = Bridge(Control(path="/go", kind="trigger"), level("/mark"))
+    async with bridge.with_max() as (port, max_):
+        bridge.store.trigger(bridge.store.get("/go"), (), BROWSER, time.monotonic())
+        echo = await max_.hear()
+        max_.send(echo.address, *echo.args)
+        max_.send("/go", 1)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        fired = [str(change.origin) for change in bridge.changes if change.what == "trigger"]
+        assert fired == ["browser:c1", f"osc:max@{max_.shown}"]
+        assert port.health()[0]["echoed_triggers"] == 1
+
+
+async def test_echoes_come_back_by_another_binding_too() -> None:
+    bridge = Bridge(level(), level("/mark"))
+    bindings = {"/level": [{"address": "/set", "direction": "out"}, {"address": "/is", "direction": "in"}]}
+    async with bridge.with_max(bindings, **SHORT) as (_, max_):
+        bridge.set("/level", 0.5)
+        bridge.set("/level", 0.7)
+        max_.send("/is", 0.5)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert bridge.value("/level") == 0.7
+
+
+async def test_a_release_of_a_momentary_is_never_taken_for_an_echo() -> None:
+    bridge = Bridge(Control(path="/hit", kind="bool", momentary=True), level("/mark"))
+    hit = bridge.store.get("/hit")
+    async with bridge.with_max() as (_, max_):
+        bridge.store.touch(hit, BROWSER, time.monotonic())
+        bridge.set("/hit", True)
+        bridge.store.release(hit, BROWSER, time.monotonic())
+        bridge.store.set(hit, True, Origin("osc", "max", max_.shown), time.monotonic())
+        max_.send("/hit", 0)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert (hit.value, hit.holders) == (False, {})
+
+
+async def test_a_spring_that_does_not_quite_come_back_is_at_rest() -> None:
+    bridge = Bridge(Control(path="/push", momentary=True))
+    push = bridge.store.get("/push")
+    async with bridge.with_max() as (_, max_):
+        max_.send("/push", 0.8)
+        await until(bridge.store, lambda: bool(push.holders))
+        max_.send("/push", 0.004)
+        await until(bridge.store, lambda: not push.holders)
+        assert push.value == 0.0
+
+
+@pytest.mark.parametrize("args", [(), (1,), ("now",)])
+async def test_every_peer_may_say_panic(args: tuple[Any, ...]) -> None:
+    bridge = Bridge(Control(path=PANIC, kind="trigger", owner="bridge"), level("/mark"))
+    async with bridge.with_max() as (port, max_):
+        max_.send(PANIC, 0)  # the button goes up
+        max_.send(PANIC, *args)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert [(change.entry.path, change.args) for change in bridge.changes][:-1] == [(PANIC, ())]
+        assert port.health()[0]["unknown"] == 0
+
+
+async def test_panic_without_its_control_is_ignored(bridge: Bridge) -> None:
+    async with bridge.with_max() as (_, max_):
+        max_.send(PANIC)
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+
+
+@pytest.fixture
+def bridge() -> Bridge:
+    return Bridge(level(), level("/mark"))
