@@ -87,6 +87,8 @@ class Session:
         self.revision = 0
         """What the browser was last sent."""
         self.welcomed = False
+        self.pings = False
+        """It has pinged, as pages do every second while they are shown: such a one that falls silent is not there."""
         self.shown: tuple[Entry, ...] = ()
         """Meters that the page draws now."""
         self._shared = shared
@@ -129,7 +131,7 @@ class Session:
             return None if self.welcomed else Close(1008, exc.code)
 
     def close(self, now: float) -> None:
-        """The connection is gone: whatever its finger was on is released."""
+        """The connection is gone, or whoever sat there: whatever the finger was on is released."""
         self._store.release_all(self.origin, now)
 
     def _execute(self, message: msg.Message, now: float) -> Close | None:
@@ -143,6 +145,7 @@ class Session:
         elif isinstance(message, msg.Ack):
             self._ack(message.rev, now)
         elif isinstance(message, msg.Ping):
+            self.pings = True
             self._is_stale(message.t, now)  # a sample of the page's clock
             self._pong = out.pong(message.t)
         elif isinstance(message, msg.Touch):

@@ -71,6 +71,8 @@ class Connection:
         self.session = session
         self.opened_at = now
         self.heard_at = now
+        self.spoke_at = now
+        """When its last message came; a frozen page says nothing, while its browser goes on answering our pings."""
         self.pinged_at = now
         self._ws = ws
         self._transport = transport
@@ -228,6 +230,7 @@ class Hub:
             message = await ws.receive()
             now = connection.heard_at = self._clock()
             if message.type is WSMsgType.TEXT:
+                connection.spoke_at = now
                 was_welcomed, shown = session.welcomed, session.shown
                 close = session.receive(message.data, now)
                 if close is not None:
@@ -372,6 +375,8 @@ class Hub:
             for connection in list(self._connections.values()):
                 session = connection.session
                 name = session.origin.target
+                if session.pings and now - connection.spoke_at > limits.silent_s:
+                    session.close(now)
                 if now - connection.heard_at > limits.silent_s:
                     log.info("browser %s: silent for %.0f s, dropped", name, limits.silent_s)
                     connection.abort()

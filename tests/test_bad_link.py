@@ -6,6 +6,7 @@ The tablet is the page's own client. The link is `tests/netlab.py`; values say w
 import contextlib
 import math
 import os
+import select
 import socket
 import struct
 import sys
@@ -65,6 +66,8 @@ class Stage:
     ws_url: str
     controls: int
     sock: socket.socket
+    ear: socket.socket
+    """What the daemon sends to OSC."""
     sent_at: list[float] = field(default_factory=lambda: [0.0])
 
     def open(self) -> None:
@@ -123,7 +126,7 @@ def hurried() -> Iterator[None]:
 def stage(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """With as many controls as the test asks for."""
     controls: int = request.param
-    osc_port = free_udp_port()
+    osc_port, ear_port = free_udp_port(), free_udp_port()
     config = f"""
 [auth]
 mode = "open"
@@ -131,7 +134,7 @@ mode = "open"
 [[osc]]
 name = "flood"
 listen = "127.0.0.1:{osc_port}"
-send = ["127.0.0.1:9"]
+send = ["127.0.0.1:{ear_port}"]
 
 [[control]]
 repeat = {controls}
@@ -142,10 +145,14 @@ range = [0, 1000000]
         with lab.inside("server"):
             daemon = stack.enter_context(Daemon.start(config, tmp_path, "--host", "0.0.0.0"))
             sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            ear = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            ear.bind(("127.0.0.1", ear_port))
+            ear.setblocking(False)
         sock.connect(("127.0.0.1", osc_port))
         with lab.inside("tablet"):
             tablets = stack.enter_context(Tablets.start())
-        yield Stage(lab, tablets, f"ws://{SERVER}:{daemon.http_port}/ws", controls, sock)
+        yield Stage(lab, tablets, f"ws://{SERVER}:{daemon.http_port}/ws", controls, sock, ear)
 
 
 def frozen_s(seen: list[Seen], path: str, since: float, until: float) -> float:
@@ -219,6 +226,32 @@ def test_a_long_round_trip_freezes_nothing(stage: Stage, record_property: Callab
         stage.tablets.do("close", name="t")
         frozen.append(max(frozen_s(seen, path, start + 0.35, start + 4) for path in stage.paths))
         print(f"frozen {frozen[-1] * 1000:.0f} ms, p99 {p99([one.age for one in seen]) * 1000:.0f} ms")
+        if frozen[-1] <= 0.1:
+            break
+    record_property("frozen_ms", frozen)
+    assert min(frozen) <= 0.1
+
+
+@pytest.mark.parametrize("stage", [1], indirect=True)
+def test_a_drag_over_a_long_round_trip_freezes_for_nobody(
+    stage: Stage, record_property: Callable[[str, object], None]
+) -> None:
+    stage.lab.shape(delay_s=0.25)
+    stage.open()
+    frozen = []
+    for _ in range(TRIES + 2):  # on the first TCP itself has still to open its window
+        while select.select([stage.ear], [], [], 1.0)[0]:  # what is left of the try before
+            stage.ear.recv(2048)
+        start = time.monotonic()
+        stage.tablets.drag("t", "/fader/0", start)
+        times = []
+        while (now := time.monotonic()) < start + 2:
+            if select.select([stage.ear], [], [], 0.01)[0]:
+                times.append(now)
+                stage.ear.recv(2048)
+        stage.tablets.do("lift", name="t")
+        frozen.append(max(after - before for before, after in pairwise(times)))
+        print(f"frozen {frozen[-1] * 1000:.0f} ms, {len(times)} moves")
         if frozen[-1] <= 0.1:
             break
     record_property("frozen_ms", frozen)

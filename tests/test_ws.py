@@ -156,6 +156,21 @@ async def test_a_lost_browser_releases_what_it_holds(server: Server) -> None:
     assert not flash.holders
 
 
+async def test_a_page_that_stops_pinging_holds_nothing_though_its_browser_answers(server: Server) -> None:
+    """A frozen page, or one that hangs: pongs come from the browser's own network code."""
+    flash, plain = (add(server, path, kind="bool", momentary=True) for path in ("/flash", "/plain"))
+    async with Client.connect(server.ws_url) as frozen, Client.connect(server.ws_url) as simple:
+        await frozen.say("ping", t=1)
+        for client, entry in ((frozen, flash), (simple, plain)):
+            await client.say("touch", ids=[entry.id])
+            await client.say("set", n=1, values=[[entry.id, True]])
+            await client.hear_until("applied")
+        async with asyncio.timeout(2):
+            await until(lambda: flash.value is False)
+        assert plain.value is True  # who never pinged promised nothing
+        assert len(server.hub) == 2
+
+
 async def test_a_silent_browser_is_dropped_within_the_heart_beat(server: Server) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     await upgrade(reader, writer)

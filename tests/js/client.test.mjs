@@ -193,6 +193,20 @@ test("nothing more leaves while the oldest unapplied set is older than 250 ms, t
   assert.deepEqual(socket.take().map((message) => message.values), [[[1, 0.29], [2, 0.29]]]);
 });
 
+test("a long link is not taken for one that stalls", async () => {
+  const { world, client, socket } = online();
+  world.pass(500);
+  socket.says({ type: "pong", t: 10_000 });
+  for (let i = 0; i < 60; i += 1) {
+    client.set("/a", i / 100);
+    await task();
+    world.frame();
+    world.pass(16);
+  }
+  const before = socket.of("set").length;
+  assert.ok(before >= 44 && before <= 48, `${before} sets in the first 750 ms`);
+});
+
 test("a move that waited too long in a stall is given up, not sent late", async () => {
   const { world, client, socket } = online();
   client.set("/a", 0.2);

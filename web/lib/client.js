@@ -85,6 +85,7 @@ export class Client extends EventTarget {
       now,
       requestFrame,
       isOpen: () => this.#state === "online",
+      trip: () => this.#current?.trip ?? 0,
       send: (message) => this.#current !== null && this.#current.send(message),
       emit: (changes) => {
         this.#emit(changes);
@@ -262,6 +263,7 @@ export class Client extends EventTarget {
 
   #pong(link, t, now) {
     this.#rtt = Math.max(0, now - t);
+    link.trip = Math.min(link.trip ?? Infinity, this.#rtt);
     if (link.suspectSince !== null && t >= link.suspectSince) {
       link.suspectSince = null;
       if (this.#candidate !== null && !this.#candidate.greeted) this.#dropCandidate();
@@ -392,9 +394,14 @@ export class Client extends EventTarget {
     if (this.#hidden) return;
     this.#hidden = true;
     this.#disarm();
-    const held = this.#outbox.letGo();
+    this.#letGo();
     this.#outbox.isHidden = true;
     this.#sendShown();
+  }
+
+  /** No finger outlives a sleep: the server took its holds away meanwhile. */
+  #letGo() {
+    const held = this.#outbox.letGo();
     if (held.length > 0) this.#tell("cancel", { paths: held.map((entry) => entry.path) });
   }
 
@@ -463,7 +470,11 @@ export class Client extends EventTarget {
     const slept = Math.max(now - this.#alarmAt, this.#env.wall() - this.#alarmWall) > JUMP_MS;
     this.#alarm = null;
     this.#alarmAt = Infinity;
-    if (slept) this.#wake(); // performance.now stands still while some devices sleep, Date.now does not
+    if (slept) {
+      // performance.now stands still while some devices sleep, Date.now does not.
+      this.#letGo();
+      this.#wake();
+    }
     const link = this.#current;
     if (now >= this.#ackAt) this.#ack(now);
     if (link !== null && now >= link.pingedAt + PING_MS) this.#ping(link, now);

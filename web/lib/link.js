@@ -10,6 +10,7 @@ export class Link {
   welcomed = false;
   greeted = false; // our hello is out: the server ends the older session of this page now
   suspectSince = null; // ms; frames prove nothing until a ping sent since then is answered
+  trip = null; // the shortest round trip, ms; null until a ping was answered
   shows = "[]"; // the list of meters this socket was last told, as text
 
   /** `on`: {open(link), message(link, object), close(link)}, none of them called after `drop`. */

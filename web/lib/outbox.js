@@ -1,11 +1,12 @@
 /* What the own hand does, on its way to the server: sets, triggers, touches, releases.
  *
  * Here: how often and in which order. At most one value per control and animation frame, always the
- * last one; nothing more while the oldest unapplied set is older than STALL_MS, then only the latest;
- * a release never overtakes the value before it. Not here: sockets (client.js), values (model.js).
+ * last one; nothing more while the oldest unapplied set is older than the round trip and STALL_MS, then only
+ * the latest; a release never overtakes the value before it. Not here: sockets (client.js), values (model.js).
  */
 
 export const STALL_MS = 250;
+export const MAX_TRIP_MS = 500; // of a link that is merely long, not stalled
 export const QUIET_MS = 34; // two frames: after that much quiet a move leaves at once, else with the next frame
 const MAX_TRIGGERS = 32; // under way; more are refused here
 
@@ -22,11 +23,12 @@ export class Outbox {
   #isTaskAsked = false;
   #releasing = new Set(); // entries whose last value goes out before their release
 
-  /** `isOpen()`: moves may leave; `send(message)` → false where there is no socket at all (a release
-   *  is also sent to one that is under suspicion); `emit(changes)` is told what the hand changed. */
-  constructor(model, { now, requestFrame, isOpen, send, emit }) {
+  /** `isOpen()`: moves may leave; `trip()`: the link's shortest round trip in ms; `send(message)` → false where
+   *  there is no socket at all (a release is also sent to one that is under suspicion); `emit(changes)` is told
+   *  what the hand changed. */
+  constructor(model, { now, requestFrame, isOpen, trip, send, emit }) {
     this.#model = model;
-    this.#surroundings = { now, requestFrame, isOpen, send, emit };
+    this.#surroundings = { now, requestFrame, isOpen, trip, send, emit };
   }
 
   move(entry, value) {
@@ -106,9 +108,9 @@ export class Outbox {
   }
 
   flush() {
-    const { now, isOpen, send, emit } = this.#surroundings;
+    const { now, isOpen, trip, send, emit } = this.#surroundings;
     const time = now();
-    const isStalled = this.#sets.length > 0 && time - this.#sets[0].at > STALL_MS;
+    const isStalled = this.#sets.length > 0 && time - this.#sets[0].at > STALL_MS + Math.min(trip(), MAX_TRIP_MS);
     if (this.#model.hasMoves && !isStalled && isOpen()) {
       const changes = this.#model.review(time);
       const body = this.#model.take(this.#n + 1, time, changes);
