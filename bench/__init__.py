@@ -1,0 +1,1 @@
+"""The benchmark: what stagebridge costs beside a bare floor and beside others. ``make bench``."""
