@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from html import escape
@@ -23,7 +23,10 @@ from .assets import Asset, Assets
 from .errors import BadValue, UnknownControl
 from .frames import Frames, holder
 from .history import MAX_RECORDS, History, Record
+from .log import OncePer
 from .store import Entry, Origin, Store
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,6 +71,7 @@ class Site:
         self._history = history
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._clock = clock
+        self._once = OncePer(log)
         self._reading = asyncio.Lock()
 
     def application(self) -> web.Application:
@@ -98,11 +102,15 @@ class Site:
         """Refuse what a foreign page in somebody's browser could make it send (rebinding, cross-site)."""
         refusal = self._refusal(request)
         if refusal is not None:
-            return web.json_response({"error": "not_allowed", "message": refusal}, status=403)
+            self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
+            return _error_answer(403, "not_allowed", refusal)
         try:
             response = await handler(request)
         except web.HTTPException as exc:
-            response = exc
+            if exc.status >= 400 and request.path.startswith(("/api/", "/healthz")):
+                response = self._api_error(request, exc)
+            else:
+                response = exc
         if not response.prepared:
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -110,6 +118,18 @@ class Site:
         if isinstance(response, web.HTTPException):
             raise response
         return response
+
+    def _api_error(self, request: web.Request, exc: web.HTTPException) -> web.Response:
+        """Every refusal of the API in the same form, aiohttp's own too."""
+        code, message = _REFUSALS.get(exc.status, "bad_message"), exc.text or exc.reason
+        if isinstance(exc, _Refused):
+            code, message = exc.code, exc.message
+        cause = (request.remote, "api", code)
+        self._once.warning(cause, "REST from %s: %s %s: %s", request.remote, request.method, code, message)
+        answer = _error_answer(exc.status, code, message)
+        if "Allow" in exc.headers:
+            answer.headers["Allow"] = exc.headers["Allow"]
+        return answer
 
     def _refusal(self, request: web.Request) -> str | None:
         host = request.headers.get("Host", "")
@@ -212,7 +232,7 @@ class Site:
         """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
         entry = self._find(request)
         if entry.control.access == "read":
-            raise _http_error(web.HTTPForbidden, "read_only", f"{entry.path} is only shown")
+            raise _Refused(403, "read_only", f"{entry.path} is only shown")
         self._store.touch(entry, _origin(request), self._clock())
         return self._reply(entry)
 
@@ -237,14 +257,14 @@ class Site:
         try:
             return self._store.get("/" + request.match_info["path"])
         except UnknownControl as exc:
-            raise _http_error(web.HTTPNotFound, "unknown_control", str(exc)) from exc
+            raise _Refused(404, "unknown_control", str(exc)) from exc
 
     def _check_movable(self, entry: Entry, origin: Origin) -> None:
         if entry.control.access == "read":
-            raise _http_error(web.HTTPForbidden, "read_only", f"{entry.path} is only shown")
+            raise _Refused(403, "read_only", f"{entry.path} is only shown")
         by = self._store.blocked_by(entry, origin)
         if by is not None:
-            raise _http_error(web.HTTPConflict, "held", f"{entry.path} is held by {by.target or by.name}")
+            raise _Refused(409, "held", f"{entry.path} is held by {by.target or by.name}")
 
     def _reply(self, entry: Entry) -> web.Response:
         return _json({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
@@ -268,7 +288,7 @@ def _json(data: Any) -> web.Response:
 
 async def _json_body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":  # a cross-site form cannot send this type unasked
-        raise _http_error(web.HTTPUnsupportedMediaType, "bad_message", "send application/json")
+        raise _Refused(415, "bad_message", "send application/json")
     try:
         body = msgspec.json.decode(await request.read())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -292,12 +312,25 @@ def _record(record: Record, wall_s: float) -> dict[str, Any]:
     }
 
 
-def _bad_request(code: str, message: str) -> web.HTTPException:
-    return _http_error(web.HTTPBadRequest, code, message)
+class _Refused(web.HTTPException):
+    """A request that is answered with ``{"error": code, "message": message}``."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status_code = status  # aiohttp reads it while it builds the answer
+        super().__init__()
+        self.code = code
+        self.message = message
 
 
-def _http_error(kind: type[web.HTTPException], code: str, message: str) -> web.HTTPException:
-    return kind(text=json.dumps({"error": code, "message": message}), content_type="application/json")
+_REFUSALS = {404: "unknown_control", 405: "not_allowed", 413: "too_large"}
+
+
+def _bad_request(code: str, message: str) -> _Refused:
+    return _Refused(400, code, message)
+
+
+def _error_answer(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": code, "message": message}, status=status)
 
 
 def _origin(request: web.Request) -> Origin:

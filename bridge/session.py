@@ -7,7 +7,7 @@ A session is a cursor on the store's log (``revision`` is what its browser was l
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ class Shared:
     version: str
     ack_s: float = ACK_S
     counters: Counters = field(default_factory=Counters)
+    on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
+    """Told what was refused to whom; the shell logs it."""
 
 
 class Session:
@@ -329,6 +331,7 @@ class Session:
 
     def _refuse(self, exc: ProtocolError, n: int | None, entry: Entry | None = None, path: str | None = None) -> None:
         self._shared.counters.refused += 1
+        self._shared.on_refused(self.client, exc)
         if len(self._errors) >= MAX_PENDING_ERRORS:
             self._errors_dropped += 1
             return

@@ -21,6 +21,8 @@ from itertools import count
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from .errors import ProtocolError
+from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from .session import Close, Session, Shared
 from .store import Change, Entry
@@ -67,8 +69,12 @@ class Limits:
 class Connection:
     """One socket and its session."""
 
-    def __init__(self, session: Session, ws: web.WebSocketResponse, transport: asyncio.Transport, now: float):
+    def __init__(
+        self, session: Session, ws: web.WebSocketResponse, transport: asyncio.Transport, host: str, now: float
+    ) -> None:
         self.session = session
+        self.host = host
+        """The browser's address."""
         self.opened_at = now
         self.heard_at = now
         self.spoke_at = now
@@ -138,6 +144,8 @@ class Hub:
         self.shared = shared
         self.limits = limits or Limits()
         self._clock = clock
+        self._once = OncePer(log)
+        shared.on_refused = self._refused
         self._connections: dict[str, Connection] = {}
         self._numbers = count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -185,7 +193,7 @@ class Hub:
         if transport is None:
             return ws
         session = Session(self.shared, f"c{next(self._numbers)}")
-        connection = Connection(session, ws, transport, self._clock())
+        connection = Connection(session, ws, transport, request.remote or "?", self._clock())
         self._connections[session.client] = connection
         try:
             await self._listen(connection, ws)
@@ -248,10 +256,26 @@ class Hub:
                 if connection.buffered == 0:
                     await ws.pong(message.data)
             elif message.type is WSMsgType.BINARY:
+                self._say(connection, "binary", "sent a binary frame: text frames only")
                 await connection.close(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
                 return
             elif message.type is not WSMsgType.PONG:  # close, closing, closed, error
+                if message.type is WSMsgType.ERROR:
+                    self._say(connection, "frame", f"sent a malformed frame: {message.data}")
+                elif not session.welcomed:
+                    self._say(connection, "silent", "connected and went without a word")
                 return
+
+    def _refused(self, client: str, refusal: ProtocolError) -> None:
+        connection = self._connections.get(client)
+        if connection is not None:
+            self._say(connection, refusal.code, f"{refusal.code}: {refusal.message}")
+
+    def _say(self, connection: Connection, cause: str, text: str) -> None:
+        """Log what a browser did wrong, once per cause and address: it can do so as often as it likes."""
+        level = logging.INFO if cause in _ORDINARY else logging.WARNING
+        name = connection.session.origin.target
+        self._once.log(level, (connection.host, cause), "browser %s (%s): %s", name, connection.host, text)
 
     def _replace_older(self, connection: Connection) -> None:
         """A page that changed networks is not refused by its own ghost."""
@@ -389,6 +413,7 @@ class Hub:
                     connection.ping(now)
 
 
+_ORDINARY = ("held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
 _PING = b"\x89\x00"
 _NO_LINGER = struct.pack("ii", 1, 0)
 _SIOCOUTQ = 0x5411

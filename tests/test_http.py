@@ -200,6 +200,39 @@ async def test_a_body_too_large_is_refused(server: Server, client: aiohttp.Clien
         assert answer.status == 413
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("DELETE", "/api/controls/a", 405, "not_allowed"),
+        ("PATCH", "/healthz", 405, "not_allowed"),
+        ("PUT", "/api/controls/a", 413, "too_large"),
+    ],
+)
+async def test_every_refusal_of_the_api_has_one_form(
+    server: Server, client: aiohttp.ClientSession, method: str, path: str, status: int, code: str
+) -> None:
+    add(server, "/a", kind="string")
+    async with client.request(method, path, json={"value": "x" * 100_000}) as answer:
+        body = await answer.json()
+    assert (answer.status, body["error"]) == (status, code)
+    assert body["message"]
+
+
+async def test_who_is_refused_is_logged_once_with_what_to_do(
+    server: Server, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(10):
+        async with client.get("/", headers={"Host": "show.lan"}) as answer:
+            assert answer.status == 403
+        async with client.get("/api/controls/nothing") as answer:
+            assert answer.status == 404
+    lines = [record.getMessage() for record in caplog.records]
+    refused, rest = lines
+    assert refused.startswith("refused a browser at 127.0.0.1: this server is not called 'show.lan'; open it by its")
+    assert 'add the name to [http] hosts = ["…"]' in refused
+    assert rest == "REST from 127.0.0.1: GET unknown_control: no control /nothing"
+
+
 async def test_a_form_of_another_site_cannot_set(server: Server, client: aiohttp.ClientSession) -> None:
     add(server, "/a")
     async with client.put("/api/controls/a", data=b'{"value": 1}', headers={"Content-Type": "text/plain"}) as answer:

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import socket
 import struct
@@ -244,6 +245,37 @@ async def test_malformed_frames_end_that_connection_alone(server: Server, frame:
         await until(lambda: len(server.hub) == 1)
         change(server, fader, 0.5)
         await other.hear_value(fader.id, 0.5)
+
+
+async def test_what_a_browser_does_wrong_is_logged_once_and_counted(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bridge")
+    async with Client.connect(server.ws_url, name="Anna") as anna:
+        for n in range(1, 101):
+            await anna.say("set", n=n, values=[["/nothing", 1]])
+            await anna.say("dance")
+        await anna.hear_until("applied", n=100)
+        await anna.say("ping", t=1)
+        await anna.hear_until("pong")
+        assert server.hub.shared.counters.refused == 200
+    for frame in (b"\x82\x84\0\0\0\0abcd", b"\xf1\x84\0\0\0\0abcd", b"\xf1\x84\0\0\0\0abcd"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await upgrade(reader, writer)
+        writer.write(client_frame(b'{"type":"hello","name":"Ben"}') + frame)
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        writer.close()
+    lines = [line for record in caplog.records if "(127.0.0.1): " in (line := record.getMessage())]
+    assert [line.split(" (127.0.0.1): ")[1][:24] for line in lines] == [
+        "unknown_control: no cont",
+        "unknown_type: no message",
+        "sent a binary frame: tex",
+        "sent a malformed frame: ",
+    ]
+    assert lines[0].startswith("browser Anna")
+    assert lines[2].startswith("browser Ben")
 
 
 async def test_who_never_says_hello_is_dropped(server: Server) -> None:
