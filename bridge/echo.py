@@ -51,13 +51,15 @@ class EchoRules:
     """How one binding is echoed.
 
     ``to_wire`` gives a value as the peer gets it; ``tolerance`` is in wire units; ``echoes`` False: what
-    the peer reports is never an echo.
+    the peer reports is never an echo. ``is_counted``: each value sent explains one echo, and the next report
+    of it is a press; for what is only ever equal (on and off, texts), and of which few are sent.
     """
 
     to_wire: Callable[[Any], Wire]
     tolerance: float = 0.0
     window_s: float = WINDOW_S
     echoes: bool = True
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class EchoGuard:
         self.is_calm = False
         if is_current:  # at any time, so that a 7-bit report never degrades 0.73
             self._is_confirmed = True
+            if self.rules.is_counted:
+                self._was_sent(report, now - self.rules.window_s)
             return "confirmed"
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at < since:
@@ -176,6 +180,12 @@ class EchoGuard:
     def _was_sent(self, report: Wire, since: float) -> bool:
         """True if the report is near something sent since then. The latest first: most echoes are of it."""
         to_wire, tolerance = self.rules.to_wire, self.rules.tolerance
+        if self.rules.is_counted:
+            for index, (at, value) in enumerate(self._sent):
+                if at >= since and to_wire(value) == report:
+                    self._sent[index] = (at, _ANSWERED)
+                    return True
+            return False
         if len(report) == 1 and isinstance(number := report[0], (int, float)):  # by far the most frequent
             low, high = number - tolerance, number + tolerance
             for at, value in reversed(self._sent):
@@ -186,6 +196,10 @@ class EchoGuard:
                     return True
             return False
         return any(at >= since and _are_near(report, to_wire(value), tolerance) for at, value in self._sent)
+
+
+_ANSWERED = object()
+"""Stands for a value that was sent, and whose echo was heard."""
 
 
 def _are_near(report: Wire, wire: Wire, tolerance: float) -> bool:

@@ -113,7 +113,9 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         confirms=confirms,
         wire=wire,
         is_exact=is_exact,
-        rules=EchoRules(wire, tolerance, window_s, echoes=settings is None or settings.echoes == "yes"),
+        rules=EchoRules(
+            wire, tolerance, window_s, echoes=settings is None or settings.echoes == "yes", is_counted=is_exact
+        ),
     )
 
 

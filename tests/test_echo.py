@@ -169,6 +169,22 @@ def test_a_release_of_a_momentary_is_always_applied(guard: EchoGuard) -> None:
     assert guard.hear((0.0,), False, 0.01, is_rest=True) == "apply"
 
 
+def test_a_press_after_our_own_was_echoed_is_a_press() -> None:
+    guard = EchoGuard(EchoRules(lambda value: (value,), is_counted=True))
+    guard.sent(True, 0.0)
+    guard.sent(False, 0.05)
+    assert guard.hear((True,), False, 0.08) == "remembered"
+    assert guard.hear((False,), True, 0.09) == "confirmed"
+    assert guard.hear((True,), False, 0.12) == "apply"
+
+
+def test_a_press_before_any_echo_cannot_be_told_from_one() -> None:
+    guard = EchoGuard(EchoRules(lambda value: (value,), is_counted=True))
+    guard.sent(True, 0.0)
+    guard.sent(False, 0.05)
+    assert guard.hear((True,), False, 0.12) == "remembered"  # DESIGN's 1 %: a toggle whose press crosses our own
+
+
 # What insists, what is refused, what answers itself
 
 

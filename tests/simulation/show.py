@@ -73,8 +73,10 @@ class Report:
     events: int = 0
     settled: int = 0
     cancelled: int = 0
-    told: int = 0
-    lost_presses: list[str] = field(default_factory=list)
+    toggles: int = 0
+    """Shows whose last hand on a toggle was a device's."""
+    crossed: list[str] = field(default_factory=list)
+    """Those in which that press was taken for an echo: all agree, but on what the hand did not want."""
 
 
 class Show:
@@ -99,6 +101,7 @@ class Show:
         self._is_pass_due = False
         self._fired = 0
         self._pressed: dict[tuple[int, int], bool] = {}
+        self._last_toggle: tuple[int, float, bool] | None = None
         self._sent_triggers: dict[tuple[str, int], list[Any]] = {}
         self._build_port(rng)
         self.browsers = [
@@ -259,6 +262,8 @@ class Show:
         elif step.what == "touch":
             browser.touch(entry.id)
         elif browser.is_online:
+            if entry.path == "/on":
+                self._last_toggle = None
             browser.move(entry.id, value_of(entry.control, step.amount, browser.shown(entry.id)))
 
     def _device_does(self, n: int, step: Step, entry: Entry) -> None:
@@ -271,6 +276,7 @@ class Show:
         elif control.kind == "bool":
             was = device.values.get(control.path, (0,))[0]
             device.move(control.path, (0 if was else 1,))
+            self._last_toggle = (n, self.clock.now, not was)
         else:
             value = value_of(control, step.amount, entry.value)
             device.move(control.path, self._wire(n, entry, value))
@@ -298,6 +304,11 @@ class Show:
         self._check_browsers()
         self._check_devices()
         self._check_triggers()
+        if self._last_toggle is not None:
+            n, at, is_on = self._last_toggle
+            self.report.toggles = 1
+            if self.store.get("/on").value is not is_on:
+                self.report.crossed.append(f"the press of d{n} at {at:.3f} s crossed ours: /on is not {is_on}")
         return self.report
 
     def _check_rest(self) -> None:
