@@ -1,5 +1,6 @@
 import itertools
 import json
+import sys
 import time
 from typing import Any
 
@@ -155,6 +156,28 @@ def test_a_truth_too_long_for_one_frame_comes_in_parts(store: Store, browser: Br
     assert len(parts) > 1
     assert [part["rev"] for part in parts] == [0] * (len(parts) - 1) + [store.revision]
     assert {control["path"] for part in parts for control in part["controls"]} == texts
+
+
+def test_a_joining_browser_costs_a_few_calls_a_control(store: Store, shared: Shared) -> None:
+    """The time of a snapshot is what a join storm takes from everybody: 200 browsers, 500 controls."""
+    for number in range(500):
+        add(store, f"/mixer/{number}/volume", label=f"Channel {number}", unit="dB")
+    Browser(shared).hello()  # descriptors are encoded once
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    browser = Browser(shared, "c2")
+    sys.setprofile(count)
+    try:
+        browser.say("hello")
+        frames = browser.session.poll(0.0, True)
+    finally:
+        sys.setprofile(None)
+    assert len(json.loads(frames[0])["controls"]) == 500
+    assert calls < 5 * 500, calls
 
 
 def test_paths_are_given_to_who_asks_for_them(store: Store, browser: Browser, volume: Entry) -> None:
