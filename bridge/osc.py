@@ -358,8 +358,7 @@ class OscPort:
 
     def _adopt(self, target: Target, route: Route, report: Wire, now: float) -> None:
         """The store takes what a target has made of a value."""
-        control = route.entry.control
-        if control.momentary and route.entry.value == control.rest:
+        if route.entry.control.momentary:
             return  # a late echo must not press it: nobody would let go
         try:
             self._store.settle(route.entry, route.adopted(report), target.origin, now)

@@ -50,7 +50,8 @@ class Route:
     ``packet(value)`` says, in the precision of the wire: it must not change ``value``.
 
     ``wire(value)`` is what the peer is sent, in wire units, for the echo guard (``rules``); for kinds that
-    cannot be near each other (texts, choices, colours, bools) it is the value itself.
+    cannot be near each other (texts, choices, colours, bools) it is the value itself. For a momentary the
+    guard asks only whether it is pressed: how hard, a peer may have its own idea.
     """
 
     entry: Entry
@@ -68,9 +69,10 @@ class Route:
 
     def report(self, values: Values, raw: Any) -> Wire:
         """What is reported, in the units of ``wire``. ``raw`` is ``raw(values)``. Raises BadValue."""
+        control = self.entry.control
         if self.is_exact:
-            return (self.entry.control.coerce(raw, self.entry.value),)
-        return _flat(values)
+            return (control.coerce(raw, self.entry.value),)
+        return (control.coerce(raw) != control.rest,) if control.momentary else _flat(values)
 
     def says(self, value: Any, values: Values, raw: Any) -> bool:
         """True if the report is the value, as the peer can have it. Raises BadValue."""
@@ -79,7 +81,7 @@ class Route:
         return self.confirms(value, values)
 
     def adopted(self, report: Wire) -> Any:
-        """``raw`` of what ``report`` gave."""
+        """``raw`` of what ``report`` gave; of no momentary."""
         return report[0] if self.is_exact else self.raw(report)
 
 
@@ -100,6 +102,8 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         tolerance = max(step, near)
         if control.momentary:
             raw = _resting(control, raw, wire(control.rest)[0], near)
+    is_counted = is_exact or control.momentary
+    sent = _pressed(control.rest) if control.momentary and not is_exact else wire
     window_s = WINDOW_S if settings is None else settings.echo_window_ms / 1000
     return Route(
         entry,
@@ -114,7 +118,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         wire=wire,
         is_exact=is_exact,
         rules=EchoRules(
-            wire, tolerance, window_s, echoes=settings is None or settings.echoes == "yes", is_counted=is_exact
+            sent, tolerance, window_s, echoes=settings is None or settings.echoes == "yes", is_counted=is_counted
         ),
     )
 
@@ -393,6 +397,10 @@ def _confirms_nothing(value: Any, values: Values) -> bool:
 
 def _itself(value: Any) -> Wire:
     return (value,)
+
+
+def _pressed(rest: Any) -> Callable[[Any], Wire]:
+    return lambda value: (value != rest,)
 
 
 def _resting(control: Control, raw: Callable[[Values], Any], rest: float, near: float) -> Callable[[Values], Any]:

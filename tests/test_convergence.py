@@ -36,6 +36,7 @@ FOUND = {
     1379: "a release, and the echo of what was told before it, left the peer pressed",
     1431: "two changes 4 ms apart were shuffled, and the peer was not told again",
     1616: "a late echo pressed a momentary that nobody then let go",
+    22944: "the clamped echo of a press that had crossed the release pressed it again",
 }
 
 
