@@ -610,6 +610,15 @@ def test_a_momentary_rests_when_its_last_holder_goes(store: Store) -> None:
     assert entry.holders == {}
 
 
+def test_a_steady_meter_is_told_each_time(store: Store) -> None:
+    meter = add(store, "/level", kind="meter")
+    heard = listen(store)
+    for _ in range(3):
+        store.set(meter, -12, MAX, 0.0)
+    assert [change.value for change in heard] == [-12.0] * 3
+    assert store.revision == meter.revision  # and is no part of the log
+
+
 def test_who_moves_a_momentary_without_a_touch_holds_it_until_it_rests(store: Store) -> None:
     flash = add(store, "/flash", kind="bool", momentary=True)
     store.set(flash, True, ANNA, 0.0)
@@ -711,3 +720,28 @@ def test_the_surface_is_told_when_it_changes(store: Store) -> None:
 
 def test_an_origin_reads_as_kind_name_and_target() -> None:
     assert (str(MAX), str(Origin("osc", "max", "10.0.0.2:9001"))) == ("osc:max", "osc:max@10.0.0.2:9001")
+
+
+# What echo guards say of a change
+
+
+def test_a_settled_change_says_that_nobody_moved(store: Store) -> None:
+    level = add(store, "/level")
+    heard = listen(store)
+    store.settle(level, 0.504, MAX, 0.0)
+    store.set(level, 0.6, MAX, 0.0, 2)
+    store.apply([(level, 0.7)], MAX, 0.0, 3)
+    store.set(level, 0.8, ANNA, 0.0)
+    assert [(c.value, c.is_settling, c.answers) for c in heard] == [
+        (0.504, True, 0), (0.6, False, 2), (0.7, False, 3), (0.8, False, 0),
+    ]  # fmt: skip
+    assert store.settle(level, 0.8, MAX, 0.0) is None
+
+
+def test_what_a_peer_makes_of_a_held_momentary_is_no_press_of_its_own(store: Store) -> None:
+    push = add(store, "/push", momentary=True)
+    store.touch(push, ANNA, 0.0)
+    store.set(push, 0.9, ANNA, 0.0)
+    store.set(push, 0.8, MAX, 0.1)
+    store.release(push, ANNA, 0.2)
+    assert (push.value, push.holders) == (0.0, {})
