@@ -294,9 +294,7 @@ class Store:
 
     # Values
 
-    def apply(
-        self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float, answers: int = 0
-    ) -> list[Change]:
+    def apply(self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float, answers: int = 0) -> list[Change]:
         """Set several controls: coerce all, commit all, then notify once. Returns what changed.
 
         Each raw value is in its control's unit and is clamped to its range. Raises BadValue before
@@ -509,8 +507,9 @@ class Store:
         return self.revision
 
     def _commit(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change | None:
-        previous = entry.value
-        if value == previous or entry.id not in self._by_id:
+        if value == entry.value and entry.control.kind != "meter":  # a steady level is news: it still comes
+            return None
+        if entry.id not in self._by_id:
             return None
         if self._links >= MAX_LINKS and self._is_cut(entry, origin):
             return None
