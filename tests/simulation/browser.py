@@ -180,6 +180,9 @@ class Browser:
         for key in keys:
             self._dirty.pop(key, None)
             self._mine.pop(key, None)
+            if key in self._releasing:  # it waited for a value that will not go
+                self._releasing.discard(key)
+                self._say({"type": "release", "ids": [key]})
             self.release(key)
 
     # The socket
