@@ -176,7 +176,8 @@ class Load:
         self.watch(sock, self._read_osc)
 
     def _read_osc(self) -> None:
-        assert self._listener is not None and self.heard is not None
+        assert self._listener is not None
+        assert self.heard is not None
         while True:
             try:
                 packet = self._listener.recv(2048)

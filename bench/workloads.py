@@ -270,6 +270,7 @@ def ingest(controls: int) -> Callable[[Adapter, float], Figures]:
     def run(adapter: Adapter, seconds: float) -> Figures:
         with scene(adapter, controls, 0) as on:
             load, port, value = on.load, on.server.plan.osc_in, 0
+            burst = adapter.udp_bytes // 2 // 1000  # a small datagram takes 768 bytes of the buffer
             for _ in range(3):  # what is learnt about an address is learnt with the first two messages
                 value += 1
                 for control in range(controls):
@@ -283,14 +284,13 @@ def ingest(controls: int) -> Callable[[Adapter, float], Figures]:
             end = time.monotonic() + seconds
             at = 0
             while time.monotonic() < end:
-                for _ in range(100):
+                for _ in range(burst):
                     if at == 0:
                         value += 1
                     load.send_osc(at, value)
                     at = (at + 1) % controls
-                sent += 100
-                # The queue is never empty, and never longer than the smallest default buffer holds (200 kB).
-                while machine.udp_queue(port)[0] > 60_000:
+                sent += burst
+                while machine.udp_queue(port)[0] > adapter.udp_bytes // 4:  # never empty, and never full
                     pass
             while machine.udp_queue(port)[0]:
                 time.sleep(0.001)

@@ -17,15 +17,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from .errors import ProtocolError
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from .session import Close, Session, Shared
 from .store import Change, Entry
+from .websocket import CLOSE_S, WebSocket, accept
+from .wsframes import BINARY, PING, PING_FRAME, TEXT, text_frame
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +46,7 @@ UNSENT_BYTES = 16 * 1024
 """Of those, at most so many may wait for their first sending: what the kernel keeps can be merged no more."""
 LOOK_S = 0.02
 """How often a held back browser's TCP is looked at, for the first sign that its link is back."""
-CLOSE_S = 1.0
-"""How long a browser may take to answer Close before its socket is dropped."""
+GOING_AWAY, UNSUPPORTED = 1001, 1003  # RFC 6455, section 7.4.1
 REPLACED = 4001
 """Close code: another connection of the same page has taken over."""
 
@@ -69,9 +71,7 @@ class Limits:
 class Connection:
     """One socket and its session."""
 
-    def __init__(
-        self, session: Session, ws: web.WebSocketResponse, transport: asyncio.Transport, host: str, now: float
-    ) -> None:
+    def __init__(self, session: Session, ws: WebSocket, host: str, now: float) -> None:
         self.session = session
         self.host = host
         """The browser's address."""
@@ -80,8 +80,8 @@ class Connection:
         self.spoke_at = now
         """When its last message came; a frozen page says nothing, while its browser goes on answering our pings."""
         self.pinged_at = now
-        self._ws = ws
-        self._transport = transport
+        self.ws = ws
+        self._transport = transport = ws.transport
         self._stuck_since = now
         self._stuck_bytes = 0
         self._unacknowledged = 0
@@ -92,7 +92,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return not (self._ws.closed or self._transport.is_closing())
+        return not (self.ws.is_closing or self._transport.is_closing())
 
     @property
     def buffered(self) -> int:
@@ -110,7 +110,7 @@ class Connection:
 
     def ping(self, now: float) -> None:
         self.pinged_at = now
-        self._transport.write(_PING)
+        self._transport.write(PING_FRAME)
 
     def is_stuck(self, now: float, timeout_s: float) -> bool:
         """True if bytes have been waiting and none has left for ``timeout_s``."""
@@ -130,9 +130,6 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._ws.close(code=code, message=reason.encode())
 
 
 class Hub:
@@ -159,7 +156,7 @@ class Hub:
         self._meters: set[Entry] = set()
         self._meter_timer: asyncio.TimerHandle | None = None
         self._meters_at = 0.0
-        self._ghosts: set[asyncio.Task[None]] = set()
+        self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._closing = False
 
     def __len__(self) -> int:
@@ -185,21 +182,22 @@ class Hub:
         """Serve one browser until it goes."""
         if self._closing or len(self._connections) >= self.limits.clients:
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
-        ws = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), autoping=False, compress=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_S
-        )
-        await ws.prepare(request)
-        transport = request.transport
-        if transport is None:
-            return ws
+        ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
+        if ws is None:
+            raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
         session = Session(self.shared, f"c{next(self._numbers)}")
-        connection = Connection(session, ws, transport, request.remote or "?", self._clock())
+        connection = Connection(session, ws, request.remote or "?", self._clock())
         self._connections[session.client] = connection
         try:
-            await self._listen(connection, ws)
+            ws.listen(partial(self._heard, connection))
+            await ws.gone
         finally:
             self._forget(connection)
-        return ws
+        if ws.failure:
+            self._say(connection, "frame", f"sent a malformed frame: {ws.failure}")
+        elif not session.welcomed:
+            self._say(connection, "silent", "connected and went without a word")
+        return ws.response
 
     async def close(self) -> None:
         """Let no more browsers in, release what they hold, close each with 1001 (going away)."""
@@ -207,12 +205,10 @@ class Hub:
         connections = list(self._connections.values())
         for connection in connections:
             connection.session.close(self._clock())
-        closing = [asyncio.create_task(c.close(WSCloseCode.GOING_AWAY, "the server stops")) for c in connections]
-        closing += self._ghosts
-        if closing:
-            _, late = await asyncio.wait(closing, timeout=CLOSE_S)
-            for task in late:
-                task.cancel()
+            connection.ws.close(GOING_AWAY, "the server stops")
+        connections += self._ghosts
+        if connections:
+            await asyncio.wait([connection.ws.gone for connection in connections], timeout=CLOSE_S)
         for connection in connections:
             connection.abort()
 
@@ -232,39 +228,31 @@ class Hub:
 
     # In
 
-    async def _listen(self, connection: Connection, ws: web.WebSocketResponse) -> None:
+    def _heard(self, connection: Connection, opcode: int, payload: bytes) -> None:
+        """One message of a browser, inside its transport's callback."""
         session = connection.session
-        while True:
-            message = await ws.receive()
-            now = connection.heard_at = self._clock()
-            if message.type is WSMsgType.TEXT:
-                connection.spoke_at = now
-                was_welcomed, shown = session.welcomed, session.shown
-                close = session.receive(message.data, now)
-                if close is not None:
-                    self._flush(connection, now)
-                    await connection.close(close.code, close.reason)
-                    return
-                if session.welcomed and not was_welcomed:
-                    self._replace_older(connection)
-                if not session.is_idle:
-                    self._wake()
-                if session.shown is not shown:
-                    self._meters.update(entry for entry in session.shown if entry.value is not None)
-                    self._wake_meters()
-            elif message.type is WSMsgType.PING:
-                if connection.buffered == 0:
-                    await ws.pong(message.data)
-            elif message.type is WSMsgType.BINARY:
-                self._say(connection, "binary", "sent a binary frame: text frames only")
-                await connection.close(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
+        now = connection.heard_at = self._clock()
+        if opcode == TEXT:
+            connection.spoke_at = now
+            was_welcomed, shown = session.welcomed, session.shown
+            close = session.receive(payload, now)
+            if close is not None:
+                self._flush(connection, now)
+                connection.ws.close(close.code, close.reason)
                 return
-            elif message.type is not WSMsgType.PONG:  # close, closing, closed, error
-                if message.type is WSMsgType.ERROR:
-                    self._say(connection, "frame", f"sent a malformed frame: {message.data}")
-                elif not session.welcomed:
-                    self._say(connection, "silent", "connected and went without a word")
-                return
+            if session.welcomed and not was_welcomed:
+                self._replace_older(connection)
+            if not session.is_idle:
+                self._wake()
+            if session.shown is not shown:
+                self._meters.update(entry for entry in session.shown if entry.value is not None)
+                self._wake_meters()
+        elif opcode == PING:
+            if connection.buffered == 0:
+                connection.ws.pong(payload)
+        elif opcode == BINARY:
+            self._say(connection, "binary", "sent a binary frame: text frames only")
+            connection.ws.close(UNSUPPORTED, "text frames only")
 
     def _refused(self, client: str, refusal: ProtocolError) -> None:
         connection = self._connections.get(client)
@@ -286,16 +274,16 @@ class Hub:
             ghost = other.session
             if other is not connection and ghost.page == session.page and ghost.token == session.token:
                 ghost.close(self._clock())
-                self._close_soon(other, Close(REPLACED, "this page has connected again"))
+                self._close(other, Close(REPLACED, "this page has connected again"))
 
-    def _close_soon(self, connection: Connection, close: Close) -> None:
+    def _close(self, connection: Connection, close: Close) -> None:
         self._connections.pop(connection.session.client, None)  # no pass writes to it any more
-        task = asyncio.create_task(connection.close(close.code, close.reason), name="browsers: close a ghost")
-        self._ghosts.add(task)
-        task.add_done_callback(self._ghosts.discard)
+        self._ghosts.add(connection)
+        connection.ws.close(close.code, close.reason)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.pop(connection.session.client, None)
+        self._ghosts.discard(connection)
         connection.session.close(self._clock())
 
     # Out
@@ -369,7 +357,7 @@ class Hub:
         """A WebSocket text frame; browsers at one revision share the payload, so its frame is made once."""
         last, framed = self._framed
         if payload is not last:
-            framed = _text_frame(payload)
+            framed = text_frame(payload)
             self._framed = (payload, framed)
         return framed
 
@@ -386,7 +374,7 @@ class Hub:
             if connection.session.shown and connection.buffered == 0 and connection.is_open:
                 frame = connection.session.poll_meters(changed, now)
                 if frame is not None:
-                    connection.write(_text_frame(frame))
+                    connection.write(text_frame(frame))
 
     # Time
 
@@ -414,7 +402,6 @@ class Hub:
 
 
 _ORDINARY = ("held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
-_PING = b"\x89\x00"
 _NO_LINGER = struct.pack("ii", 1, 0)
 _SIOCOUTQ = 0x5411
 
@@ -430,18 +417,3 @@ def _unacknowledged(transport: asyncio.Transport) -> int:
     except OSError:
         return 0
     return int.from_bytes(answer, sys.byteorder)
-
-
-def _text_frame(payload: bytes) -> bytes:
-    """RFC 6455, section 5.2: FIN and opcode 1, unmasked, length in 7, 16 or 64 bits."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + size.to_bytes(1, "big") + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
-
-
-def _close_frame(close: Close) -> bytes:
-    body = close.code.to_bytes(2, "big") + close.reason.encode()[:123]
-    return b"\x88" + len(body).to_bytes(1, "big") + body

@@ -15,8 +15,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 ROWS = [
     {"errors"},
     {"law", "echo", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
-    | {"resources", "assets", "log", "net", "systemd"},
-    {"control", "oscsettings"},
+    | {"resources", "assets", "log", "net", "systemd"}
+    | {"wsframes"},
+    {"control", "oscsettings", "websocket"},
     {"store"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
     {"configfile", "frames", "remote", "oscroutes"},
@@ -33,7 +34,18 @@ ROWS = [
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
 PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
-PURE |= {"coercion", "echo", "suggestion", "osccodec", "oscpattern", "oscsettings", "oscbind", "oscroutes", "midicodec"}
+PURE |= {
+    "coercion",
+    "echo",
+    "suggestion",
+    "osccodec",
+    "oscpattern",
+    "oscsettings",
+    "oscbind",
+    "oscroutes",
+    "midicodec",
+    "wsframes",
+}
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
     "rtmidi", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time",
@@ -44,7 +56,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "http", "app"},
+    "aiohttp": {"ws", "websocket", "http", "app"},
     "rtmidi": {"midi"},
     "sqlite3": {"persist"},
 }

@@ -66,6 +66,8 @@ class Adapter:
     can: ClassVar[frozenset[str]] = frozenset()
     most_browsers: ClassVar[int] = 100_000
     ws_path: ClassVar[str] = "/ws"
+    udp_bytes: ClassVar[int] = 200_000
+    """Receive buffer of its OSC socket; this is what Linux gives to who asks for nothing."""
 
     def command(self, plan: Plan) -> list[str]:
         """What to run. Raises Unavailable."""

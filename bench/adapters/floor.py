@@ -18,6 +18,7 @@ if __name__ != "__main__":
         name = "floor"
         title = "floor (bare uvloop)"
         can = frozenset({"osc in", "osc out", "peers"})
+        udp_bytes = 4_000_000
 
         def command(self, plan: Plan) -> list[str]:
             return python(__file__, str(plan.http_port), str(plan.osc_in), str(plan.osc_out))

@@ -24,6 +24,7 @@ class Stagebridge(Adapter):
     name = "stagebridge"
     title = "stagebridge"
     can = frozenset({"osc in", "osc out", "peers", "state", "merges", "triggers"})
+    udp_bytes = 4_000_000
 
     def __init__(self) -> None:
         self.ack_s = 0.05
