@@ -15,7 +15,7 @@ VENV_GONE := gone
 endif
 
 # Names and contents of everything that a test can depend on, and whether a missing peer counts.
-TREE = { find bridge web pages tests scripts docs config.toml pyproject.toml README.md CHANGELOG.md Makefile -type f \
+TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
 .PHONY: help run test check simulate format clean gone
