@@ -192,8 +192,12 @@ async def test_a_naive_server_fails_that_test(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
             target = Target(process.pid, f"ws://127.0.0.1:{http_port}/ws", http_port, osc_port)
-            _, grown = await measure(target, STUCK_S, is_stuck=True)
-            print(f"naive: memory +{grown} bytes")
+            grown = 0
+            for _ in range(3):  # on a busy machine it gets through less of the flood in the same time
+                grown = max(grown, (await measure(target, STUCK_S, is_stuck=True))[1])
+                print(f"naive: memory +{grown} bytes")
+                if grown > ALLOWED_BYTES:
+                    break
             assert grown > ALLOWED_BYTES
         finally:
             process.kill()
