@@ -65,6 +65,7 @@ class Frames:
         self._cache: dict[tuple[int, int, Keys], list[bytes]] = {}
         self._cached_at = (-1, 0.0)
         self._cached_bytes = 0
+        self._last: tuple[tuple[int, int, Keys], int, float, bytes | None] = ((0, 0, "id"), -1, 0.0, None)
 
     def updates(self, revision: int, triggers: int, keys: Keys, now: float) -> list[bytes]:
         """``update`` frames from ``revision`` to the store's; [] if there is nothing to tell."""
@@ -81,6 +82,25 @@ class Frames:
             frames = self._cache[key] = self._update_frames(store.since(revision, triggers, now), revision, keys)
             self._cached_bytes += sum(map(len, frames))
         return frames
+
+    def news(self, revision: int, triggers: int, keys: Keys, now: float) -> bytes | None:
+        """``updates`` where that is one frame; None where it is more, none, or a new welcome is due.
+
+        In one pass nearly all browsers ask for the same, and get the very same bytes.
+        """
+        key, at_revision, made_at, frame = self._last
+        if (
+            key == (revision, triggers, keys)
+            and at_revision == self._store.revision
+            and 0 <= now - made_at <= _CACHE_LIFE_S
+        ):
+            return frame
+        if not self._store.can_resume(revision):
+            return None
+        frames = self.updates(revision, triggers, keys, now)
+        frame = frames[0] if len(frames) == 1 else None
+        self._last = ((revision, triggers, keys), self._store.revision, self._cached_at[1], frame)
+        return frame
 
     def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed_at: int | None) -> list[bytes]:
         """``welcome`` with ``head``'s fields and the snapshot; without it for who resumes at a revision."""

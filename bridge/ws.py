@@ -82,6 +82,8 @@ class Connection:
         self.pinged_at = now
         self.ws = ws
         self._transport = transport = ws.transport
+        self.write = transport.write
+        """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
         self._stuck_since = now
         self._stuck_bytes = 0
         self._unacknowledged = 0
@@ -103,10 +105,6 @@ class Connection:
     def quiet_since(self) -> float:
         """When it was last heard, or asked whether it is there."""
         return max(self.heard_at, self.pinged_at)
-
-    def write(self, data: bytes) -> None:
-        """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
-        self._transport.write(data)
 
     def ping(self, now: float) -> None:
         self.pinged_at = now
@@ -243,7 +241,10 @@ class Hub:
             if session.welcomed and not was_welcomed:
                 self._replace_older(connection)
             if not session.is_idle:
-                self._wake()
+                if session.is_up_to_date:
+                    self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
+                if not session.is_idle:
+                    self._wake()
             if session.shown is not shown:
                 self._meters.update(entry for entry in session.shown if entry.value is not None)
                 self._wake_meters()
@@ -328,7 +329,10 @@ class Hub:
             session = connection.session
             if session.is_idle or not connection.is_open:
                 continue
-            self._flush(connection, started)
+            if connection.buffered == 0 and (news := session.poll_news(started)) is not None:
+                connection.write(self._frame(news))
+            else:
+                self._flush(connection, started)
             if not session.is_idle:  # not all could be told: when may the rest go?
                 wait_s = PASS_GAP_S if connection.buffered else session.wait(started)
                 if session.is_held_back(started):
