@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -21,7 +21,6 @@ from .configcontrols import ControlReader
 from .configfile import Document, Keys, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
-from .errors import BadValue
 from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
@@ -112,9 +111,15 @@ class _Reader:
         self.base = base
         forced = {tuple(name.split(".")): value for name, value in overrides.items()}
         self.data = _with_overrides(document.data, forced)
-        self.mistakes = Mistakes(
-            Document(document.name, self.data, document.lines), forced, "given on the command line"
-        )
+        lines = document.lines
+        self.lone = [name for name in (*_MANY, *registry) if isinstance(self.data.get(name), dict)]
+        """What stands there as ``[name]`` and should be ``[[name]]``: read as that, so that all in it is checked."""
+        for name in self.lone:
+            self.data[name] = [self.data[name]]
+            lines = {
+                ((name, 0, *keys[1:]) if keys[0] == name and len(keys) > 1 else keys): lines[keys] for keys in lines
+            }
+        self.mistakes = Mistakes(Document(document.name, self.data, lines), forced, "given on the command line")
 
     def read(self, file: Path | None) -> Config:
         for keys, message in list(unusable_numbers(self.data)):
@@ -129,7 +134,9 @@ class _Reader:
             self.mistakes,
             self.registry,
             {table: self.names_of(table) | peers[table] for table in self.registry},
-            [page.name for page in pages] if "page" in self.data else None,
+            [*(page.name for page in pages), *self.names_of("page")]
+            if isinstance(self.data.get("page"), list)
+            else None,
             PORTS_NOT_BUILT,
         )
         for index, table in enumerate(self.tables("control")):
@@ -153,7 +160,7 @@ class _Reader:
                 for table, of_table in peers.items()
                 for name, one in of_table.items()
             ),
-            self.panic(made),
+            self.panic(controls),
         )
 
     def check_names(self) -> None:
@@ -182,10 +189,9 @@ class _Reader:
     def tables(self, name: str) -> list[Any]:
         """The tables ``[[name]]``; none when it is something else, which is reported."""
         raw = self.data.get(name, [])
-        if isinstance(raw, list):
-            return raw
-        self.mistakes.add((name,), f"there may be several of it: write [[{name}]]")
-        return []
+        if name in self.lone or not isinstance(raw, list):
+            self.mistakes.add((name,), f"there may be several of it: write [[{name}]]")
+        return raw if isinstance(raw, list) else []
 
     def model(self, keys: Keys, model: type[T], raw: Any, instead: Mapping[str, Any]) -> T | None:
         """The table at ``keys`` without what is wrong in it, which is reported; None if it is no table."""
@@ -210,10 +216,14 @@ class _Reader:
         return list(pages.values())
 
     def names_of(self, table: str) -> dict[str, BaseModel | None]:
-        """Names of all peers, those with mistakes too: a binding to one of them is not wrong."""
+        """Names of all tables, those with mistakes too: whoever names one of them is not wrong.
+
+        One without a name may be called like any text in it: ``nmae = "max"``.
+        """
         raw = self.data.get(table)
-        names = [one.get("name") for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
-        return {name: None for name in names if isinstance(name, str)}
+        tables = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+        names = [[one["name"]] if isinstance(one.get("name"), str) else one.values() for one in tables]
+        return {name: None for some in names for name in some if isinstance(name, str)}
 
     def peers(self, kind: PortKind) -> dict[str, BaseModel]:
         """The peers of one port: name → settings."""
@@ -241,25 +251,23 @@ class _Reader:
                 self.mistakes.add((*places[position], key), message)
         return peers
 
-    def panic(self, controls: Iterable[Control]) -> dict[str, Value]:
+    def panic(self, controls: ControlReader) -> dict[str, Value]:
         """``[panic]``: values by path, each checked by its control."""
         raw = self.data.get(PANIC, {})
         if not isinstance(raw, dict):
             self.mistakes.add((PANIC,), f"must be one table: write [{PANIC}]")
             return {}
-        by_path = {control.path: control for control in controls}
         values: dict[str, Value] = {}
         for path, value in raw.items():
-            control = by_path.get(path)
-            if control is None:
-                self.mistakes.add((PANIC, path), "no such control in this file", did_you_mean(path, by_path))
-            elif not control.is_valued:
-                self.mistakes.add((PANIC, path), f"is a {control.kind}, which keeps no value")
-            else:
-                try:
-                    values[path] = control.coerce(value)
-                except BadValue as exc:
-                    self.mistakes.add((PANIC, path), str(exc))
+            reading = controls.readings.get(path)
+            if reading is None:
+                if not controls.may_make(path):
+                    hint = did_you_mean(path, controls.readings)
+                    self.mistakes.add((PANIC, path), "no such control in this file", hint)
+            elif (problem := reading.value_problem(value)) is not None:
+                self.mistakes.add((PANIC, path), problem)
+            elif reading.control is not None and not reading.doubted:
+                values[path] = reading.control.coerce(value)
         return values
 
     def folder(self, keys: Keys, written: str | None) -> Path | None:

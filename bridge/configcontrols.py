@@ -6,53 +6,32 @@ table's keys are in ``configtables``; what a control can be is decided by ``cont
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from .configfile import Keys
+from .configreading import INSTEAD, Reading, read_control
 from .configtables import ControlTable
 from .control import NUMERIC, RESERVED, WIDGETS, Control
-from .errors import BadControl
-from .expand import MAX_CONTROLS, Variables, has_placeholder, substitute, unknown_placeholders, variables_of
-from .law import DB_TABLE
-from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, listed, read_model, where_text
+from .expand import (
+    MAX_CONTROLS,
+    Variables,
+    example_of,
+    fitting,
+    has_placeholder,
+    substitute,
+    unknown_placeholders,
+    variables_of,
+)
+from .mistakes import LATER, Mistakes, did_you_mean, key_names, listed, read_model, read_partly, where_text
 from .port import PortKind
 from .surface import Placement
 
-_MOMENTARY = ("bool", "int", "float")
-
-# Keys that some kinds alone have; those that Control refuses itself (range, choices, …) are not listed.
-_KINDS_WITH: dict[str, Iterable[str]] = {
-    "curve": NUMERIC,
-    "unit": NUMERIC,
-    "bipolar": NUMERIC,
-    "components": ("vector",),
-    "max_length": ("string",),
-    "momentary": _MOMENTARY,
-}
-_WIDGETS_WITH: dict[str, tuple[str, ...]] = {
-    "guard": ("toggle", "button"),
-    "relative": ("fader", "knob", "xy"),
-}
-
-# What must not be checked any further once a key was wrong, because the check would need it.
-_HANGS_ON: dict[str, tuple[str, ...]] = {
-    "range": ("curve", "table", "limit", "step", "default", "rest"),
-    "curve": ("table", "range", "limit", "step", "default", "rest"),
-    "table": ("curve", "range", "limit", "step", "default", "rest"),
-    "components": ("default", "widget"),
-    "choices": ("default",),
-    "momentary": ("default", "rest", "widget", "guard", "relative"),
-    "widget": ("guard", "relative"),
-}
-_INSTEAD: dict[str, Any] = {"path": "/wrong", "choices": ("-",)}
-
-_FIELDS = {"components": "size"}  # the key as it is written → Control's field, where they differ
-_KEYS = {field: key for key, field in _FIELDS.items()}
-_NOT_OF_CONTROL = ("page", "pages", "order", "span", "size", "repeat", "each")
+_BINDING_NUMBERS = ("range", "curve")  # keys of a binding that are held against the control's own range
 
 _KEY_HINTS = {
     "type": "did you mean kind?",
@@ -114,8 +93,11 @@ class ControlReader:
         self._pages = pages
         self._unbuilt = frozenset(unbuilt) - registry.keys()
         self._paths: dict[str, Keys] = {}
+        self._perhaps: list[re.Pattern[str]] = []
         self._made = 0
         self.placements: list[Placement] = []
+        self.readings: dict[str, Reading] = {}
+        """By path: all controls of the file, those with mistakes too."""
         self.bindings: dict[tuple[str, str], dict[str, tuple[BaseModel, ...]]] = {}
         """By table and peer: path → bindings."""
         self.excluded: dict[tuple[str, str], set[str]] = {}
@@ -135,15 +117,17 @@ class ControlReader:
             self._mistakes.add(keys, "must be a table")
             return
         copies = _Copies(self._mistakes, keys)
-        rows = variables_of(template, MAX_CONTROLS - self._made, copies.report) or [{}]
+        rows = variables_of(template, MAX_CONTROLS - self._made, copies.report)
+        names = rows[0] if rows else example_of(template)
+        rows = rows or [names or {}]
         self._made += len(rows)
         template = {key: value for key, value in template.items() if key not in ("repeat", "each")}
-        if not copies.found:
+        if names is not None:
             for key, value in template.items():
-                unknown_placeholders(value, rows[0], copies.report, (key,), keep=key in self._kinds)
-            if len(rows) > 1 and isinstance(template.get("path"), str) and not has_placeholder(template["path"]):
-                example = f"{{{next(iter(rows[0]))}}}"
-                copies.report(("path",), f"has no {example}: all {len(rows)} copies would be one control")
+                unknown_placeholders(value, names, copies.report, (key,), keep=key in self._kinds)
+        if len(rows) > 1 and isinstance(template.get("path"), str) and not has_placeholder(template["path"]):
+            example = f"{{{next(iter(rows[0]))}}}"
+            copies.report(("path",), f"has no {example}: all {len(rows)} copies would be one control")
         is_whole = not copies.found
         for row in rows if is_whole else rows[:1]:
             self._read_copy(template, row, copies, is_whole=is_whole)
@@ -154,19 +138,29 @@ class ControlReader:
         """Read one copy. ``is_whole`` is false where the placeholders are wrong: then it is only checked."""
         table = substitute(template, row)
         ports = {key: table.pop(key) for key in [*self._kinds, *self._unbuilt] if key in table}
-        parsed, said = read_model(ControlTable, table, _INSTEAD, self._control_hints)
+        parsed, said = read_model(ControlTable, table, INSTEAD, self._control_hints)
         for relative, message, hint in said:
             copies.report(relative, message, _word_hint(relative, table) or hint)
         wrong = {relative[0] for relative, _, _ in said}
-        control = None if "kind" in wrong else _control(parsed, wrong, copies)
-        if is_whole and "path" not in wrong:
-            self._take_path(parsed.path, copies)
-        self._place(parsed, control, template, copies)
+        reading = read_control(parsed, wrong, copies.report)
+        if "path" not in wrong:
+            if is_whole:
+                self._take_path(parsed.path, copies)
+                self.readings.setdefault(parsed.path, reading)
+            else:
+                self._perhaps.append(fitting(template["path"]))
+            if not parsed.path.startswith("/"):
+                self._perhaps.append(fitting("/" + template["path"]))
+        self._place(parsed, reading.control, template, copies)
         for port, peers in ports.items():
             if port in self._unbuilt:
                 copies.report((port,), "is not built yet")
             else:
-                self._bind(port, peers, parsed.path, control, copies)
+                self._bind(port, peers, parsed.path, reading, copies)
+
+    def may_make(self, path: str) -> bool:
+        """True if a table whose copies or path are wrong could mean this control."""
+        return any(pattern.fullmatch(path) for pattern in self._perhaps)
 
     def _take_path(self, path: str, copies: _Copies) -> None:
         if path == RESERVED or path.startswith(RESERVED + "/"):
@@ -194,26 +188,29 @@ class ControlReader:
             if self._pages is not None and name not in self._pages and not has_placeholder(written):
                 hint = did_you_mean(name, self._pages) or f"[[page]] has {listed(self._pages)}"
                 copies.report(keys, "there is no such page", hint)
-        if control is not None:
+        if control is not None and not copies.found:
             self.placements.append(Placement(control, pages, table.group or "", table.order, table.span, table.size))
 
-    def _bind(self, port: str, peers: Any, path: str, control: Control | None, copies: _Copies) -> None:
+    def _bind(self, port: str, peers: Any, path: str, reading: Reading, copies: _Copies) -> None:
         if not isinstance(peers, dict):
             copies.report((port,), f"must be tables, one for each peer: [control.{port}.{self._example(port)}]")
             return
         for peer, written in peers.items():
             keys: Keys = (port, peer)
-            if peer not in self._peers[port]:
+            is_known = peer in self._peers[port]
+            if not is_known:
                 copies.report(keys, *self._no_peer(port, peer))
-            elif written is False:
+                if self._is_key(port, peer):
+                    continue  # what is below it is no binding
+            if written is False:
                 self.excluded.setdefault((port, peer), set()).add(path)
             elif isinstance(written, dict):
-                self._add_bindings(port, peer, path, control, [(keys, written)], copies)
+                self._add_bindings(port, peer, path, reading, [(keys, written)], copies)
             elif isinstance(written, list) and all(isinstance(item, dict) for item in written):
                 self._add_bindings(
-                    port, peer, path, control, [((*keys, index), item) for index, item in enumerate(written)], copies
+                    port, peer, path, reading, [((*keys, index), item) for index, item in enumerate(written)], copies
                 )
-            else:
+            elif is_known:
                 copies.report(keys, "must be a table, or false to leave the peer out")
 
     def _add_bindings(
@@ -221,30 +218,72 @@ class ControlReader:
         port: str,
         peer: str,
         path: str,
-        control: Control | None,
+        reading: Reading,
         written: Sequence[tuple[Keys, Any]],
         copies: _Copies,
     ) -> None:
-        kind, settings = self._kinds[port], self._peers[port][peer]
+        kind = self._kinds[port]
         model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
         hints = {**dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
         made = []
         for keys, table in written:
-            try:
-                binding = model.model_validate(table)
-            except ValidationError as exc:
-                is_from_peer = isinstance(table.get("label"), str) and table["label"].startswith("/")
-                later = {"label": "labels that come from a peer are not built yet"} if is_from_peer else {}
-                for relative, message, hint in explain(model, table, exc, hints | later):
-                    copies.report((*keys, *relative), message, hint)
-                continue
-            made.append(binding)
-            if kind.check_binding is not None and settings is not None and control is not None:
-                for key, message in kind.check_binding(settings, binding, control):
-                    copies.report((*keys, key), message)
+            is_from_peer = isinstance(table.get("label"), str) and table["label"].startswith("/")
+            later = {"label": "labels that come from a peer are not built yet"} if is_from_peer else {}
+            binding, said = read_partly(model, table, {}, hints | later)
+            for relative, message, hint in said:
+                copies.report((*keys, *relative), message, hint)
+            if not said and binding is not None:
+                made.append(binding)
+            if binding is not None and reading.control is not None:
+                self._check_binding(
+                    kind, self._peers[port].get(peer), binding, table, reading, bool(said), keys, copies
+                )
         if made:
             self.bindings.setdefault((port, peer), {})[path] = tuple(made)
+
+    def _check_binding(
+        self,
+        kind: PortKind,
+        settings: BaseModel | None,
+        binding: BaseModel,
+        table: Mapping[str, Any],
+        reading: Reading,
+        is_doubted: bool,
+        keys: Keys,
+        copies: _Copies,
+    ) -> None:
+        """Report each key that does not suit the control: without the first there may be another.
+
+        ``binding`` is ``table`` without what is wrong in it, which ``is_doubted`` says there is.
+        """
+        control = reading.control
+        if kind.check_binding is None or control is None:
+            return
+        is_doubted = is_doubted or "range" in reading.doubted
+        unsure = set(_BINDING_NUMBERS) if is_doubted and control.kind in NUMERIC else set()
+        if "components" in reading.doubted:
+            unsure.add("component")
+        told: set[str] = set()
+        while True:
+            found = {key: message for key, message in kind.check_binding(settings, binding, control) if key not in told}
+            for key, message in found.items():
+                if key not in unsure:
+                    copies.report((*keys, key), message)
+            told |= found.keys()
+            if told & set(_BINDING_NUMBERS):
+                unsure |= set(_BINDING_NUMBERS)
+            if not found.keys() & table.keys():
+                return
+            table = {key: value for key, value in table.items() if key not in told}
+            rest, _ = read_partly(kind.binding, table, {})
+            if rest is None:
+                return
+            binding = rest
+
+    def _is_key(self, port: str, word: str) -> bool:
+        """True for a word that is no peer's name, but a key that stands a table too low or too high."""
+        return word in self._own_keys or word in key_names(self._kinds[port].binding)
 
     def _no_peer(self, port: str, peer: str) -> tuple[str, str]:
         if peer in self._own_keys:
@@ -290,71 +329,6 @@ class _Copies:
                 also = f"and {more} more of its copies"
                 hint = f"{hint}; {also}" if hint else also
             self._mistakes.add((*self.keys, *keys), message, hint)
-
-
-def _control(table: ControlTable, wrong: Collection[str | int], copies: _Copies) -> Control | None:
-    """The control that a table describes, or None; every wrong field is reported.
-
-    ``wrong`` are keys that have been reported already and are not in ``table``.
-    """
-    found_before = copies.found
-    given = {_FIELDS.get(key, key): getattr(table, key) for key in table.model_fields_set if key not in _NOT_OF_CONTROL}
-    fields = dict(given)
-    if "choices" in fields and "kind" not in fields:
-        fields["kind"] = "choice"
-    for key in wrong:
-        _drop(fields, str(key))
-    _check_fitting(fields, copies)
-    if fields.get("curve") == "db" and "range" not in fields:
-        levels = [level for _, level in fields.get("table", DB_TABLE)]
-        if levels and min(levels) < max(levels):
-            fields["range"] = (min(levels), max(levels))
-    while True:
-        try:
-            control = Control(**fields)
-        except BadControl as exc:
-            key = _KEYS.get(exc.field, exc.field)
-            if key == "range" and "range" not in given and "curve" in given:
-                copies.report(("curve",), exc.message)  # the range that was inferred does not suit it
-            else:
-                copies.report((key,), exc.message)
-            if exc.field not in fields or fields[exc.field] == _INSTEAD.get(key):
-                return None
-            _drop(fields, key)
-        else:
-            return control if copies.found == found_before else None
-
-
-def _drop(fields: dict[str, Any], key: str) -> None:
-    """Take a wrong key, and what hangs on it, out of a control's fields."""
-    for name in (key, *_HANGS_ON.get(key, ())):
-        fields.pop(_FIELDS.get(name, name), None)
-    if key in _INSTEAD:
-        fields[key] = _INSTEAD[key]
-
-
-def _check_fitting(fields: dict[str, Any], copies: _Copies) -> None:
-    """Report keys that would do nothing, and take them out of ``fields``: what is accepted works."""
-    kind = fields.get("kind", "float")
-    for key, kinds in _KINDS_WITH.items():
-        name = "size" if key == "components" else key
-        if fields.get(name) not in (None, False) and kind not in kinds:
-            copies.report((key,), f"a {kind} has none" if key != "momentary" else f"a {kind} cannot be momentary")
-            del fields[name]
-    if "table" in fields and fields.get("curve") != "db":
-        copies.report(("table",), 'is for curve = "db"')
-        del fields["table"]
-    if "rest" in fields and not fields.get("momentary"):
-        copies.report(("rest",), "is for momentary = true")
-        del fields["rest"]
-    if "default" in fields and fields.get("momentary"):
-        copies.report(("default",), "a momentary starts at rest", "write rest")
-        del fields["default"]
-    widget = fields.get("widget") or ("button" if fields.get("momentary") else WIDGETS[kind][0])
-    for key, widgets in _WIDGETS_WITH.items():
-        if key in fields and widget not in widgets:
-            copies.report((key,), f"a {widget} has none", f"{listed(widgets)} have")
-            del fields[key]
 
 
 def _word_hint(keys: Keys, table: Mapping[str, Any]) -> str | None:

@@ -50,6 +50,29 @@ def variables_of(table: Mapping[str, Any], room: int, report: Report) -> list[Va
     return [{}]
 
 
+def example_of(table: Mapping[str, Any]) -> Variables | None:
+    """The variables of one copy of a table that ``variables_of`` has refused, as far as they can be told.
+
+    None where they cannot: then any placeholder may be right.
+    """
+    names: dict[str, str | int] = {"n": 1, "n0": 0} if "repeat" in table else {}
+    each = table.get("each", {})
+    if not isinstance(each, dict):
+        return None
+    for key, values in each.items():
+        first = values[0] if isinstance(values, list) and values else None
+        for name, value in first.items() if isinstance(first, dict) else [(key, first)]:
+            if not isinstance(value, (str, int)):
+                return None
+            names[name] = value
+    return names
+
+
+def fitting(text: str) -> re.Pattern[str]:
+    """What ``text`` could become, whatever its placeholders are filled with."""
+    return re.compile(".*".join(re.escape(part) for part in re.split(r"\{[^{}]*\}", text)), re.DOTALL)
+
+
 def unknown_placeholders(
     value: Any, variables: Variables, report: Report, keys: Keys = (), *, keep: bool = False
 ) -> None:

@@ -119,14 +119,29 @@ def read_model(
     Keys that are wrong are left out of the model; what it cannot be without comes from ``instead``,
     so that the rest can be checked further.
     """
+    table, said = read_partly(model, raw, instead, hints)
+    assert table is not None
+    return table, said
+
+
+def read_partly(
+    model: type[M], raw: Mapping[str, Any], instead: Mapping[str, Any], hints: Mapping[str, str] = NO_HINTS
+) -> tuple[M | None, list[Said]]:
+    """``read_model`` of a model that checks keys together: None where what is left cannot stand by itself.
+
+    Nothing is said about that: it may be so only because of what is missing.
+    """
     try:
         return model.model_validate(raw), []
     except ValidationError as exc:
         said = explain(model, raw, exc, hints)
-    wrong = {keys[0] for keys, _, _ in said}
+    wrong = {keys[0] for keys, _, _ in said if keys}
     rest = {key: value for key, value in raw.items() if key not in wrong}
     rest |= {key: value for key, value in instead.items() if key in wrong}
-    return model.model_validate(rest), said
+    try:
+        return model.model_validate(rest), said
+    except ValidationError:
+        return None, said
 
 
 def explain(model: type[BaseModel], raw: Any, exc: ValidationError, hints: Mapping[str, str] = NO_HINTS) -> list[Said]:

@@ -123,7 +123,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
     )
 
 
-def check_binding(settings: Settings, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
+def check_binding(settings: Settings | None, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
     """(key, message) of what does not suit the control; one at a time."""
     try:
         compile_route(Entry(0, control, control.default, 0), binding)

@@ -81,7 +81,9 @@ class PortKind:
     check_peers: Callable[[Sequence[Any]], Iterable[tuple[int, str, str]]] | None = None
     """(index, key, message) of each mistake that needs several of its tables to be seen."""
     check_binding: Callable[[Any, Any, Control], Iterable[tuple[str, str]]] | None = None
-    """``check_binding(settings, binding, control)``: (key, message) of each way in which they do not fit."""
+    """``check_binding(settings, binding, control)``: (key, message) of each way in which they do not fit.
+
+    ``settings`` is None where the peer's table has mistakes."""
 
 
 async def supervise(

@@ -21,8 +21,9 @@ ROWS = [
     {"store"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
     {"configfile", "frames", "remote", "oscroutes"},
-    {"mistakes", "expand", "oscpeer"},
+    {"mistakes", "expand", "oscpeer", "configvalues"},
     {"configtables", "oscin"},
+    {"configreading"},
     {"configcontrols"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
