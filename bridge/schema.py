@@ -167,12 +167,18 @@ def _type_parts(one: Mapping[str, Any]) -> Iterator[str]:
     elif one.get("type") == "array":
         count = {2: "two "}.get(one.get("maxItems", 0), "list of ")
         inner = _type_text(one.get("items", {}))
-        yield f"{count}{inner.replace('number', 'numbers').replace('text', 'texts')}" if inner else "list"
+        yield f"{count}{_plural(inner)}" if inner else "list"
     elif one.get("type") not in (None, "null"):
         low, high = one.get("minimum"), one.get("maximum")
         name = {"integer": "whole number", "string": "text", "object": "table", "boolean": "`true`, `false`"}
         bounds = f" {low}–{high}" if low is not None and high is not None else f" from {low}" if low is not None else ""
         yield name.get(one["type"], one["type"]) + bounds
+
+
+def _plural(name: str) -> str:
+    if name.startswith("two "):
+        return f"pairs of {name.removeprefix('two ')}"
+    return name.replace("number", "numbers").replace("text", "texts")
 
 
 if __name__ == "__main__":

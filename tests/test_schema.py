@@ -34,6 +34,12 @@ def test_the_tables_of_the_docs_are_what_the_models_say() -> None:
     assert docs_text(DOCS) == DOCS, "run: python -m bridge.schema write"
 
 
+def test_a_list_of_pairs_is_called_so_in_the_docs() -> None:
+    table = next(line for line in docs_text(DOCS).splitlines() if line.startswith("| `table` |"))
+    assert table.split("|")[2].strip() == "list of pairs of numbers"
+    assert "numberss" not in docs_text(DOCS)
+
+
 def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
 
