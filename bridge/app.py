@@ -79,6 +79,7 @@ class Bridge:
             if peers:
                 self.ports += kind.open(peers, context)
         self._page_of: dict[str, str] = {}  # path of a declared control → the page that it follows
+        self._seen_pages: dict[str, int] = {}  # page → hash of its text when its inputs were read
         self._stack = AsyncExitStack()
 
     def _add_controls(self) -> None:
@@ -116,7 +117,8 @@ class Bridge:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
             listener = stack.enter_context(await asyncio.to_thread(self._listener))
             web_dir, pages_dir, declared = await asyncio.to_thread(self._read_pages)
-            for page, controls in declared:
+            for page, text, controls in declared:
+                self._seen_pages[page] = text
                 self._declare(page, controls)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await self._open_ports(stack)
@@ -154,10 +156,11 @@ class Bridge:
             "chains_cut": self.store.chains_cut,
         }
 
-    def _read_pages(self) -> tuple[Path, Path, list[tuple[str, list[Control]]]]:
-        """Our pages, people's own, and the controls that those declare. Reads the disk."""
+    def _read_pages(self) -> tuple[Path, Path, list[tuple[str, int, list[Control]]]]:
+        """Our pages, people's own, and of each the hash of its text and what it declares. Reads the disk."""
         pages_dir = self.config.http.pages or resources.pages_dir()
-        return resources.web_dir(), pages_dir, list(read_pages(pages_dir))
+        declared = [(page, hash(html), declared_controls(html, page)) for page, html in read_pages(pages_dir)]
+        return resources.web_dir(), pages_dir, declared
 
     def _declare(self, page: str, controls: list[Control]) -> None:
         """Inputs of people's own pages exist before any browser has come, and follow their page when it is edited.
@@ -177,6 +180,10 @@ class Bridge:
                 self.store.describe(entry, control, now=now)
 
     async def _page_edited(self, page: str, html: str) -> None:
+        text = hash(html)
+        if self._seen_pages.get(page) == text:
+            return  # served for the first time, as it was read at start
+        self._seen_pages[page] = text
         self._declare(page, await asyncio.to_thread(declared_controls, html, page))
 
     def _listener(self) -> socket.socket:

@@ -116,8 +116,8 @@ def scan(html: str) -> Scan:
     return found
 
 
-def read_pages(folder: Path) -> Iterator[tuple[str, list[Control]]]:
-    """(path below the folder, controls that it declares) of all ``*.html``, by file name. Reads the disk.
+def read_pages(folder: Path) -> Iterator[tuple[str, str]]:
+    """(path below the folder, text) of all ``*.html``, by file name. Reads the disk.
 
     A page that cannot be read is logged and left out; nothing is raised.
     """
@@ -126,12 +126,11 @@ def read_pages(folder: Path) -> Iterator[tuple[str, list[Control]]]:
             if file.stat().st_size > MAX_PAGE_BYTES:
                 log.warning("%s: larger than %d bytes, its inputs are not declared", file, MAX_PAGE_BYTES)
                 continue
-            text = file.read_text(encoding="utf-8", errors="replace")
+            html = file.read_bytes().decode("utf-8", "replace")  # as it is served
         except OSError as exc:
             log.warning("%s: %s", file, exc.strerror or exc)
             continue
-        page = file.relative_to(folder).as_posix()
-        yield page, declared_controls(text, page)
+        yield file.relative_to(folder).as_posix(), html
 
 
 def declared_controls(html: str, page: str) -> list[Control]:
@@ -182,9 +181,9 @@ def _describe_number(element: Element) -> dict[str, Any]:
     high = _first(given["max"], 100.0 if is_range else UNBOUNDED)
     value = _first(given["value"], low + (high - low) / 2 if is_range else 0.0)
     value = max(low, min(high, value))
+    if low >= high:
+        raise ValueError(f"max ({high:.15g}) must be above min ({low:.15g})")
     if element.attributes.get("step", "").strip(_SPACES).lower() == "any":
-        if low >= high:
-            raise ValueError(f"max ({high:g}) must be above min ({low:g})")
         return {"kind": "float", "range": [low, high], "default": value}
     step = given["step"] if given["step"] is not None and given["step"] > 0 else 1.0
     base = _first(given["min"], _first(given["value"], 0.0))

@@ -96,6 +96,26 @@ async def test_an_edited_page_describes_its_controls_anew(pages: Path) -> None:
         assert bridge.store.get("/fader").control.kind == "float"
 
 
+async def test_what_is_wrong_with_a_page_is_said_once_until_it_is_edited(
+    pages: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = pages / "mine.html"
+    page.write_bytes(b'<input class="sync" id="bad"\r\n type="password"> \xff')
+    async with (
+        Bridge(await parse("", pages)) as bridge,
+        aiohttp.ClientSession(f"http://127.0.0.1:{bridge.http_port}") as http,
+    ):
+        said = []
+        for body in (None, None, b'<input class="sync" id="worse" type="file">'):
+            if body is not None:
+                page.write_bytes(body)
+            async with http.get("/pages/mine.html") as answer:
+                assert answer.status == 200
+            said.append([message for message in caplog.messages if message.startswith("mine.html:")])
+        first = 'mine.html: /bad: an input of type "password" cannot be synced'
+        assert said == [[first], [first], [first, 'mine.html: /worse: an input of type "file" cannot be synced']]
+
+
 async def test_a_taken_http_port_ends_the_start_and_says_who_has_it(pages: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -103,10 +103,8 @@ function describeNumber(node, isRange) {
   let high = given("max") ?? (isRange ? 100 : UNBOUNDED);
   let value = given("value") ?? (isRange ? low + (high - low) / 2 : 0);
   value = Math.max(low, Math.min(high, value));
-  if (trimmed(node.getAttribute("step")).toLowerCase() === "any") {
-    if (low >= high) return { problem: `max (${high}) must be above min (${low})` };
-    return { kind: "float", range: [low, high], default: value };
-  }
+  if (low >= high) return { problem: `max (${high}) must be above min (${low})` };
+  if (trimmed(node.getAttribute("step")).toLowerCase() === "any") return { kind: "float", range: [low, high], default: value };
   const written = given("step");
   const step = written !== null && written > 0 ? written : 1;
   const base = given("min") ?? given("value") ?? 0;
