@@ -209,7 +209,8 @@ class OscPort:
                 entry_id = change.entry.id
                 for peer in self._peers:
                     routes = peer.routes.speakers.get(entry_id)
-                    if routes is not None and peer.targets:
+                    # What came from the only target goes nowhere: not even encoded (0.6 µs).
+                    if routes is not None and peer.targets and not peer.is_told_by(change.origin):
                         self._send_change(peer, routes, change, now)
             elif what in ("added", "described"):
                 for peer in self._peers:

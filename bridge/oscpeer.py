@@ -109,6 +109,11 @@ class OscPeer:
             return False
         return any(address in network for network in self._networks)
 
+    def is_told_by(self, origin: Origin) -> bool:
+        """True if this origin is the peer's only target."""
+        targets = self.targets
+        return len(targets) == 1 and targets[0].origin is origin
+
     def put(self, entry: Entry) -> None:
         """Make the routes of a control that is new or described anew."""
         self.drop(entry)
