@@ -107,15 +107,16 @@ class Browser:
         if self._rest:
             data = self._rest + data
         if not self._upgraded:
-            head, end, data = data.partition(b"\r\n\r\n")
-            if not end:
+            head, stop, data = data.partition(b"\r\n\r\n")
+            if not stop:
                 self._rest = head
                 return
             assert b" 101 " in head, head
             self._upgraded = True
             self.load.adapter.opened(self)
         used = 0
-        for opcode, payload, used in wire.server_frames(data):
+        for opcode, payload, end in wire.server_frames(data):
+            used = end
             if opcode <= wire.BINARY:
                 self.frames += 1
                 self.load.adapter.heard(self, payload, now)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from .. import machine, wire
-from ..load import Browser, Load
+from bench import machine, wire
+from bench.load import Browser, Load
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -1,4 +1,4 @@
-"""What everybody writes first: aiohttp and python-osc, a loop of ``send_str``. Started as a program it is the server."""
+"""What everybody writes first: aiohttp and python-osc, a loop of ``send_str``. Run, it is the server."""
 
 from __future__ import annotations
 
