@@ -180,7 +180,7 @@ class Bridge:
                 self.store.describe(entry, control, now=now)
 
     async def _page_edited(self, page: str, html: str) -> None:
-        text = hash(html)
+        page, text = page or "index.html", hash(html)
         if self._seen_pages.get(page) == text:
             return  # served for the first time, as it was read at start
         self._seen_pages[page] = text

@@ -99,6 +99,7 @@ async def test_an_edited_page_describes_its_controls_anew(pages: Path) -> None:
 async def test_what_is_wrong_with_a_page_is_said_once_until_it_is_edited(
     pages: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (pages / "index.html").write_text('<input class="sync" id="none" type="image">')
     page = pages / "mine.html"
     page.write_bytes(b'<input class="sync" id="bad"\r\n type="password"> \xff')
     async with (
@@ -111,9 +112,14 @@ async def test_what_is_wrong_with_a_page_is_said_once_until_it_is_edited(
                 page.write_bytes(body)
             async with http.get("/pages/mine.html") as answer:
                 assert answer.status == 200
-            said.append([message for message in caplog.messages if message.startswith("mine.html:")])
-        first = 'mine.html: /bad: an input of type "password" cannot be synced'
-        assert said == [[first], [first], [first, 'mine.html: /worse: an input of type "file" cannot be synced']]
+            async with http.get("/pages/") as answer:  # index.html
+                assert answer.status == 200
+            said.append([message for message in caplog.messages if " cannot be synced" in message])
+        first = [
+            'index.html: /none: an input of type "image" cannot be synced',
+            'mine.html: /bad: an input of type "password" cannot be synced',
+        ]
+        assert said == [first, first, [*first, 'mine.html: /worse: an input of type "file" cannot be synced']]
 
 
 async def test_a_taken_http_port_ends_the_start_and_says_who_has_it(pages: Path) -> None:
