@@ -303,6 +303,8 @@ async def _watch_remote(arguments: argparse.Namespace) -> int:
             ]
             if meters:
                 await remote.show(meters)
+            if not any(map(is_wanted, remote.controls)):
+                print(log.printable(f"stagebridge: no control fits {arguments.pattern} yet"), file=sys.stderr)
         if arguments.all:
             present = [Event("value", path, value) for path, value in remote.values.items() if is_wanted(path)]
             _print_events(present, arguments.json)

@@ -183,8 +183,16 @@ def full_url(text: str) -> str:
 def from_words(control: Mapping[str, Any], words: Sequence[str]) -> Any:
     """The value that the words of a shell mean for this control. Raises RemoteError: what it takes instead."""
     kind = control["kind"]
+    if not words:
+        raise RemoteError(f"{control['path']} needs a value: {_wanted(control)}")
     text = " ".join(words)
-    if kind in ("string", "choice", "color"):
+    if kind == "choice":
+        choices = control["choices"]
+        is_index = (
+            text not in choices and text.isascii() and text.isdecimal() and len(text) < 5 and int(text) < len(choices)
+        )
+        return choices[int(text)] if is_index else text
+    if kind in ("string", "color"):
         return text
     try:
         if kind == "bool":
@@ -197,8 +205,7 @@ def from_words(control: Mapping[str, Any], words: Sequence[str]) -> Any:
             ]
         return _number(text)
     except (ValueError, KeyError) as exc:
-        takes = {"bool": "on or off", "int": "a whole number", "vector": f"{control.get('size', 2)} numbers"}
-        raise RemoteError(f"{control['path']} takes {takes.get(kind, 'a number')}, not {text!r}") from exc
+        raise RemoteError(f"{control['path']} takes {_wanted(control)}, not {text!r}") from exc
 
 
 def to_words(value: Any) -> str:
@@ -227,6 +234,20 @@ def word_args(words: Sequence[str]) -> list[Any]:
             except ValueError:
                 args.append(word)
     return args
+
+
+def _wanted(control: Mapping[str, Any]) -> str:
+    """What a shell can set this control to."""
+    choices = control.get("choices", ())
+    wanted = {
+        "bool": "on or off",
+        "int": "a whole number",
+        "vector": f"{control.get('size', 2)} numbers",
+        "string": 'text, "" for none',
+        "color": "a colour such as #ff8800",
+        "choice": f"one of {', '.join(choices[:8])}{', …' if len(choices) > 8 else ''}, or its index from 0",
+    }
+    return wanted.get(control["kind"], "a number")
 
 
 def _number(text: str) -> float:

@@ -124,6 +124,7 @@ def ask(daemon: Daemon, *args: str) -> tuple[int, str, str]:
         ("/mixer/1/mute", ["on"], "on", True),
         ("/mixer/1/mute", ["0"], "off", False),
         ("/wave", ["saw"], "saw", "saw"),
+        ("/wave", ["0"], "sine", "sine"),
         ("/cue", ["Act", "two"], "Act two", "Act two"),
         ("/cue", [""], "", ""),
         ("/light", ["#ff8800"], "#ff8800", "#ff8800"),
@@ -162,7 +163,11 @@ def test_a_value_that_was_limited_is_said_so(daemon: Daemon) -> None:
         (["watch", "/[a"], '/[a is no pattern: "[" without "]"'),
         (["set", "/tempo", "fast"], "/tempo takes a number, not 'fast'"),
         (["set", "/tempo", "nan"], "/tempo takes a number, not 'nan'"),
-        (["set", "/tempo"], "/tempo takes a number, not ''"),
+        (["set", "/tempo"], "/tempo needs a value: a number"),
+        (["set", "/tempo", ""], "/tempo takes a number, not ''"),
+        (["set", "/cue"], '/cue needs a value: text, "" for none'),
+        (["set", "/wave"], "/wave needs a value: one of sine, saw, or its index from 0"),
+        (["set", "/wave", "2"], "/wave: '2' is none of sine, saw"),
         (["set", "/mixer/1/mute", "maybe"], "/mixer/1/mute takes on or off, not 'maybe'"),
         (["set", "/steps", "1.5"], "/steps takes a whole number, not '1.5'"),
         (["set", "/wave", "sow"], "/wave: 'sow' is none of sine, saw"),
@@ -230,6 +235,20 @@ def test_watch_prints_what_changes_and_only_what_was_asked_for(daemon: Daemon) -
         lines = [watch.stdout.readline() for _ in range(2)]
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} /mixer/1/volume 0\.123\n", lines[0])
     assert lines[1].split(" ", 1)[1] == "/go fired 7 left 0.5\n"
+
+
+def test_watch_says_that_nothing_fits_its_pattern_yet(daemon: Daemon) -> None:
+    with started("watch", "/nope/*", "--url", daemon.ws_url) as watch:
+        assert watch.stderr is not None
+        assert watch.stderr.readline() == "stagebridge: no control fits /nope/* yet\n"
+        assert watch.poll() is None  # one may come
+
+
+def test_an_index_is_taken_where_no_choice_is_called_so() -> None:
+    control = {"path": "/n", "kind": "choice", "choices": ["2", "1", "x"]}
+    assert [remote.from_words(control, [word]) for word in ("1", "0", "x", "3", "-1", "²")] == [
+        "1", "2", "x", "3", "-1", "²"
+    ]  # fmt: skip
 
 
 def test_watch_as_json_is_one_object_a_line(daemon: Daemon) -> None:
