@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import secrets
 import socket
 import time
@@ -42,6 +43,12 @@ FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
 HOLDS_CHECK_S = 1.0
 BACKLOG = 512
+FIRST_FREE_PORT = 1024
+"""Ports below are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start)."""
+
+
+_NOT_OURS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, getattr(socket, "EAI_NODATA", 0), socket.EAI_AGAIN} - {0}
+"""What binding fails with where the host is not this machine, or a name that nobody knows."""
 
 
 class Bridge:
@@ -192,13 +199,7 @@ class Bridge:
         try:
             listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as exc:
-            if exc.errno == errno.EADDRINUSE:
-                holder = net.holder_of(port, "tcp")
-                by = f" by {holder}" if holder else ""
-                raise PortError(
-                    f"HTTP port {port} is taken{by}: choose another with --port {port + 1}, or [http] port = {port + 1}"
-                ) from exc
-            raise PortError(f"HTTP cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+            raise PortError(listen_problem(host, port, exc)) from exc
         listener.setblocking(False)
         self.http_port = listener.getsockname()[1]
         return listener
@@ -243,6 +244,28 @@ class Bridge:
         while True:
             await asyncio.sleep(HOLDS_CHECK_S)
             self.store.expire_holds(self.clock())
+
+
+def listen_problem(host: str, port: int, exc: OSError) -> str:
+    """Why HTTP cannot listen there, and what to do. Reads the kernel's tables."""
+    if exc.errno == errno.EADDRINUSE:
+        holder = net.holder_of(port, "tcp")
+        by = f" by {holder}" if holder else ""
+        return f"HTTP port {port} is taken{by}: choose another with --port {port + 1}, or [http] port = {port + 1}"
+    if exc.errno in _NOT_OURS:
+        own = ", ".join(map(str, [*net.lan_addresses(), "127.0.0.1"]))
+        return (
+            f"HTTP: {host} is no address of this machine; its own are {own}; "
+            'all of them: --host 0.0.0.0, or [http] host = "0.0.0.0"'
+        )
+    if exc.errno == errno.EACCES and port < FIRST_FREE_PORT:
+        return (
+            f"HTTP port {port} needs rights that this user does not have; "
+            f"ports from {FIRST_FREE_PORT} need none: --port {port + 8000}"
+        )
+    # Python's own text goes on with "while attempting to bind".
+    why = os.strerror(exc.errno) if exc.errno in errno.errorcode else exc
+    return f"HTTP cannot listen on {host}:{port}: {why}"
 
 
 @asynccontextmanager
