@@ -212,6 +212,8 @@ class OscPort:
                     # What came from the only target goes nowhere: not even encoded (0.6 µs).
                     if routes is not None and peer.targets and not peer.is_told_by(change.origin):
                         self._send_change(peer, routes, change, now)
+            elif what == "hold":
+                self._hold_changed(change)
             elif what in ("added", "described"):
                 for peer in self._peers:
                     peer.put(change.entry)
@@ -231,6 +233,8 @@ class OscPort:
             for target in peer.targets:
                 if change.origin is target.origin:
                     continue  # it does not go back to where it came from
+                if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
+                    continue  # it gets the settled value when its finger is gone
                 is_sent = self._send(peer, target, packet)
                 if not is_value:
                     peer.lost += not is_sent  # an event that cannot leave now is an old gesture later
@@ -243,10 +247,25 @@ class OscPort:
             for target in peer.targets:
                 if change.origin is target.origin or entry_id in target.pending:
                     continue
+                if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
+                    continue
                 if is_value:
                     target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling, change.answers)
                 elif ear.rules.echoes:
                     target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(change.args, now)
+
+    def _hold_changed(self, change: Change) -> None:
+        """A finger has left a peer's own fader: now it is sent where the control stands."""
+        entry, origin = change.entry, change.origin
+        if origin in entry.holders or origin.kind != "osc":
+            return
+        for peer in self._peers:
+            for target in peer.targets:
+                if target.origin == origin and any(
+                    route.touched_at for route in peer.routes.speakers.get(entry.id, ())
+                ):
+                    target.pending[entry.id] = None
+                    self._flush_soon()
 
     def _send(self, peer: OscPeer, target: Target, packet: bytes) -> bool:
         """Send now. False if it can be tried again later."""

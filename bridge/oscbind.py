@@ -66,6 +66,8 @@ class Route:
     wire: Callable[[Any], Wire]
     is_exact: bool
     rules: EchoRules
+    touched_at: str | None = None
+    """Where the peer says that a finger is on the control."""
 
     def report(self, values: Values, raw: Any) -> Wire:
         """What is reported, in the units of ``wire``. ``raw`` is ``raw(values)``. Raises BadValue."""
@@ -120,6 +122,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         rules=EchoRules(
             sent, tolerance, window_s, echoes=settings is None or settings.echoes == "yes", is_counted=is_counted
         ),
+        touched_at=binding.touch,
     )
 
 
@@ -451,6 +454,8 @@ def _check(control: Control, binding: Binding) -> None:
         raise BadControl("as", f"is for a choice, not a {kind}")
     if kind == "meter" and binding.direction == "out":
         raise BadControl("direction", "a meter is only heard")
+    if binding.touch is not None and (kind in ("trigger", "meter") or control.access == "read"):
+        raise BadControl("touch", f"a {kind} that nobody moves cannot be held")
     if binding.reply is not None and binding.direction == "out":
         raise BadControl("reply", 'nothing is heard with direction = "out"')
     if kind == "trigger" and binding.args is not None and binding.args.is_placed:

@@ -216,6 +216,12 @@ class Receiver:
         if entry is not None and entry.control.kind == "trigger":
             self._store.trigger(entry, (), source.origin, now)
 
+    def hold(self, entry: Entry, is_down: bool, source: Source, now: float) -> None:
+        if is_down:
+            self._store.touch(entry, source.origin, now)
+        else:
+            self._store.release(entry, source.origin, now)
+
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         self._sender.answer(source, entry_ids)
 
@@ -321,6 +327,9 @@ class Batch:
                 if not is_button_up(message.args):
                     self._receiver.panic(self._source, self._now)
                 continue
+            if touched := self._source.peer.routes.touched(message.address):
+                self._touch(touched, message)
+                continue
             routes = self._routes(message)
             if not routes:
                 self._receiver.wonder(self._source, message)
@@ -370,6 +379,13 @@ class Batch:
             self._receiver.fire(route, route.raw(values), self._source, self._now)
         except BadValue as exc:
             self._receiver.complain(self._source, route.entry, message, exc)
+
+    def _touch(self, entries: Iterable[Entry], message: Message) -> None:
+        """A finger on the peer's own fader: 1 and more is down, 0 is up."""
+        self._apply()
+        is_down = not is_button_up(message.args)
+        for entry in list(entries):
+            self._receiver.hold(entry, is_down, self._source, self._now)
 
     def _refresh(self, message: Message) -> None:
         """``/stagebridge/refresh [pattern]``; a bang or a number from a button means all."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .oscbind import Route, Values
 from .oscpattern import AddressTree
-from .store import Entry
+from .store import Entry, Origin
 
 
 class RouteTable:
@@ -27,6 +27,7 @@ class RouteTable:
         self._path_tree = AddressTree()
         self._routes: dict[int, tuple[Route, ...]] = {}
         self._listeners: dict[str, _Listeners] = {}
+        self._touches: dict[str, dict[int, Entry]] = {}
 
     @property
     def addresses(self) -> Iterable[str]:
@@ -45,6 +46,8 @@ class RouteTable:
             self._paths[entry.path] = entry.id
             self._path_tree.add(entry.path)
         for route in routes:
+            if route.touched_at is not None:
+                self._touches.setdefault(route.touched_at, {})[entry.id] = entry
             if route.hears:
                 if route.heard_at not in self._listeners:
                     self._listeners[route.heard_at] = _Listeners()
@@ -58,6 +61,10 @@ class RouteTable:
             self._path_tree.discard(entry.path)
         routes = self._routes.pop(entry.id, ())
         for route in routes:
+            touched = self._touches.get(route.touched_at or "", {})
+            touched.pop(entry.id, None)
+            if not touched:
+                self._touches.pop(route.touched_at or "", None)
             listeners = self._listeners.get(route.heard_at)
             if listeners is not None and not listeners.remove(route):
                 del self._listeners[route.heard_at]
@@ -70,6 +77,14 @@ class RouteTable:
         if listeners is None:
             return None
         return listeners.plain if listeners.is_plain else listeners.find(args)
+
+    def touched(self, address: str) -> Iterable[Entry]:
+        """Controls on which a message to this address puts a finger, or from which it takes one."""
+        return self._touches[address].values() if address in self._touches else ()
+
+    def holds_back(self, entry: Entry, origin: Origin) -> bool:
+        """True while a target has a finger on the control: a motor must not pull at it."""
+        return origin in entry.holders and any(route.touched_at for route in self._routes.get(entry.id, ()))
 
     def spoken(self, pattern: str | None = None) -> Iterator[int]:
         """Ids of controls that are sent, whose path fits the pattern. Raises OscError where it is none."""

@@ -313,6 +313,11 @@ class Binding(Table):
         None, ge=0, description="Which component of a vector this is, from 0.", json_schema_extra={"x-default": "all"}
     )
     form: Literal["index", "text"] = Field("index", alias="as", description="How a choice is sent.")
+    touch: Annotated[str, AfterValidator(_address)] | None = Field(
+        None,
+        description="Where the peer says that a finger is on it (1) or gone (0), such as TouchOSC's `/fader1/z`; "
+        "while it is, the peer is sent nothing for it, and then where it stands.",
+    )
 
     @check_together(mode="after")
     def _check(self) -> Binding:

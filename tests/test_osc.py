@@ -778,3 +778,58 @@ async def test_pure_data_asks_for_all_values_and_answers(pd_patch: tuple[Path, i
         assert port.health()[0]["bad"] == 0
     answers = [change for change in bridge.changes if change.entry.path == "/answer/cutoff"]
     assert {str(change.origin) for change in answers} == {f"osc:pd@127.0.0.1:{pd_port}"}
+
+
+# Fingers on the peer's own faders
+
+
+async def test_a_touch_of_the_peers_own_fader_holds_it_and_keeps_its_motor_still() -> None:
+    bridge = Bridge(Control(path="/fader"), Control(path="/mark"))
+    async with voice() as one:
+        bindings = {"/fader": {"touch": "/fader/z"}}
+        async with bridge.running(bridge.peer(send=[one.shown], bindings=bindings)) as (port,):
+            one.goal = ("127.0.0.1", port.udp_port or 0)
+            fader = bridge.store.get("/fader")
+            one.send("/fader/z", 1.0)
+            await until(bridge.store, lambda: bool(fader.holders))
+            assert str(fader.holder) == f"osc:max@{one.shown}"
+            bridge.set("/fader", 0.25)
+            assert await one.hears_nothing_before(bridge, "/mark") == []
+            one.send("/fader", 0.75)
+            await bridge.reaches("/fader", 0.75)
+            bridge.set("/fader", 0.5)
+            one.send("/fader/z", 0.0)
+            await until(bridge.store, lambda: not fader.holders)
+            assert await one.hear() == Message("/fader", (0.5,))  # the settled value
+            bridge.set("/fader", 0.125)
+            assert await one.hear() == Message("/fader", (0.125,))
+
+
+async def test_a_touched_control_belongs_to_who_touched_it_first() -> None:
+    bridge = Bridge(Control(path="/fader", hold="first"))
+    async with voice() as one:
+        bindings = {"/fader": {"touch": "/fader/z"}}
+        async with bridge.running(bridge.peer(send=[one.shown], bindings=bindings)) as (port,):
+            one.goal = ("127.0.0.1", port.udp_port or 0)
+            fader = bridge.store.get("/fader")
+            one.send("/fader/z", 1)
+            await until(bridge.store, lambda: bool(fader.holders))
+            bridge.set("/fader", 0.9)
+            assert fader.value == 0.0
+            one.send("/fader", 0.5)
+            await bridge.reaches("/fader", 0.5)
+
+
+async def test_a_touch_that_is_never_released_ends_after_the_hold_timeout() -> None:
+    bridge = Bridge(Control(path="/fader", hold_timeout=5))
+    async with voice() as one:
+        bindings = {"/fader": {"touch": "/fader/z"}}
+        async with bridge.running(bridge.peer(send=[one.shown], bindings=bindings)) as (port,):
+            one.goal = ("127.0.0.1", port.udp_port or 0)
+            fader = bridge.store.get("/fader")
+            one.send("/fader/z", 1)
+            await until(bridge.store, lambda: bool(fader.holders))
+            bridge.set("/fader", 0.25)
+            bridge.store.expire_holds(time.monotonic() + 6)
+            assert not fader.holders
+            assert await one.hear() == Message("/fader", (0.25,))
