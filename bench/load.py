@@ -12,7 +12,6 @@ import select
 import socket
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
@@ -61,7 +60,8 @@ class Track:
 
 
 class Browser:
-    """One WebSocket client. ``last`` is the newest step that it has seen of each control."""
+    """One WebSocket client. ``last`` is the newest step that it has seen of each control; without a track nobody
+    looks, and its messages are only counted and acknowledged."""
 
     def __init__(self, load: Load, number: int, track: Track | None) -> None:
         self.load = load
@@ -76,6 +76,7 @@ class Browser:
         self.triggers = 0
         self.revision = 0
         self.acked_at = 0.0
+        self.ack_s = 0.0
         self.will_ack = False
         self.frames = 0
         self.opened_at = time.monotonic()
@@ -119,7 +120,10 @@ class Browser:
             used = end
             if opcode <= wire.BINARY:
                 self.frames += 1
-                self.load.adapter.heard(self, payload, now)
+                if self.track is None and self.is_ready:
+                    self.load.adapter.counted(self, payload, now)
+                else:
+                    self.load.adapter.heard(self, payload, now)
             elif opcode == wire.PING:
                 self.send(bytes(payload), wire.PONG)
         self._rest = data[used:]
@@ -151,7 +155,7 @@ class Load:
         self._readers: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[float, int, float, Callable[[float], None], bool]] = []
         self._numbers = count()
-        self._acks: deque[tuple[float, Browser]] = deque()
+        self._acks: list[tuple[float, int, Browser]] = []
         self.osc = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.osc.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         self.osc.connect(("127.0.0.1", osc_port))
@@ -218,8 +222,8 @@ class Load:
         heapq.heapify(self._timers)
 
     def ack_later(self, browser: Browser, due: float) -> None:
-        """``adapter.ack(browser, now)`` when it is due; dues must come in rising order."""
-        self._acks.append((due, browser))
+        """``adapter.ack(browser, now)`` when it is due."""
+        heapq.heappush(self._acks, (due, browser.number, browser))
 
     def run(self, seconds: float) -> None:
         """Let everything happen for so long."""
@@ -233,7 +237,7 @@ class Load:
                 call(due)
                 now = time.monotonic()
             while self._acks and self._acks[0][0] <= now:
-                _, browser = self._acks.popleft()
+                *_, browser = heapq.heappop(self._acks)
                 if not browser.is_gone:
                     self.adapter.ack(browser, now)
             if now >= end:

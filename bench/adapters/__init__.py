@@ -89,6 +89,9 @@ class Adapter:
         """A text or binary message has come: ``browser.saw`` what it says."""
         raise NotImplementedError
 
+    def counted(self, browser: Browser, payload: bytes | bytearray, now: float) -> None:
+        """The same for a browser whose values are of no interest: do what the server expects, as cheaply as can be."""
+
     def move(self, browser: Browser, control: int, step: int, now: float) -> None:
         """A finger on this browser moves a control."""
         raise NotImplementedError

@@ -41,6 +41,10 @@ if __name__ != "__main__":
             elif payload == b"2":
                 browser.send(b"3")
 
+        def counted(self, browser: Browser, payload: bytes | bytearray, now: float) -> None:
+            if payload == b"2":
+                browser.send(b"3")
+
         def move(self, browser: Browser, control: int, step: int, now: float) -> None:
             message = ["value changed", {"who": f"slider{control}", "data": str(step)}]
             browser.send(b"42" + json.dumps(message).encode())

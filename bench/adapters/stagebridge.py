@@ -26,9 +26,6 @@ class Stagebridge(Adapter):
     can = frozenset({"osc in", "osc out", "peers", "state", "merges", "triggers"})
     udp_bytes = 4_000_000
 
-    def __init__(self) -> None:
-        self.ack_s = 0.05
-
     def command(self, plan: Plan) -> list[str]:
         config = f"""
 [http]
@@ -74,7 +71,7 @@ range = [0, 1e7]
                     browser.saw(control, round(value), now)
             browser.triggers += len(message.get("triggers", ()))
         elif kind == "welcome":
-            self.ack_s = message["ack_ms"] / 1000
+            browser.ack_s = message["ack_ms"] / 1000
             for control in message["controls"]:
                 if control["path"].startswith("/bench/channel/"):
                     browser.ids[control["id"]] = int(control["path"][15:19])
@@ -83,13 +80,22 @@ range = [0, 1e7]
             browser.load.every(1.0, lambda due: self._ping(browser, due), (browser.number * 0.0371) % 1.0, True)
         else:
             return
-        browser.revision = message["rev"]
+        self._saw_revision(browser, message["rev"], now)
+
+    def counted(self, browser: Browser, payload: bytes | bytearray, now: float) -> None:
+        if payload.startswith(b'{"type":"update","rev":'):
+            self._saw_revision(browser, int(payload[23 : payload.index(b",", 23)]), now)
+        elif payload.startswith(b'{"type":"welcome"'):
+            self.heard(browser, payload, now)
+
+    def _saw_revision(self, browser: Browser, revision: int, now: float) -> None:
+        browser.revision = revision
         if not browser.will_ack:
-            if now - browser.acked_at >= self.ack_s:
+            if now - browser.acked_at >= browser.ack_s:
                 self.ack(browser, now)
             else:
                 browser.will_ack = True
-                browser.load.ack_later(browser, now + self.ack_s)
+                browser.load.ack_later(browser, now + browser.ack_s)
 
     def ack(self, browser: Browser, now: float) -> None:
         browser.will_ack = False
