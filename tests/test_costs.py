@@ -1,0 +1,192 @@
+"""What one message costs, in counts that are the same on every machine: calls made, objects left behind.
+
+A regression check, not a benchmark: `make bench` measures time. Each limit is what it is now plus a little; whoever
+needs more says why, and whoever needs less lowers it.
+"""
+
+import asyncio
+import gc
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from bridge.app import KINDS, Bridge
+from bridge.config import parse
+from bridge.osccodec import encode_message
+from bridge.session import Session
+from bridge.ws import Connection
+
+BROWSERS = 10
+CONFIG = """
+[http]
+host = "127.0.0.1"
+port = 0
+
+[[osc]]
+name = "costs"
+listen = "127.0.0.1:0"
+send = ["127.0.0.1:9"]
+
+[[control]]
+repeat = 8
+path = "/fader/{n}"
+"""
+FROM = ("127.0.0.1", 55_555)
+
+
+class Sink:
+    """A transport that takes everything."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        pass
+
+    def get_extra_info(self, name: str) -> Any:
+        return self
+
+    def setsockopt(self, *args: object) -> None:
+        pass
+
+
+class Socket:
+    """What a connection needs of a WebSocket."""
+
+    def __init__(self) -> None:
+        self.transport = Sink()
+        self.is_closing = False
+
+
+class Clockwork:
+    """A loop that runs nothing: passes begin when the test says so."""
+
+    def call_soon(self, call: Callable[[], None]) -> "Clockwork":
+        return self
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> "Clockwork":
+        return self
+
+    def cancel(self) -> None:
+        pass
+
+
+class Stage:
+    """A running bridge with browsers that are no sockets, so that every call that is counted is ours."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.hub = bridge.hub
+        self.receive = bridge.ports[0]._receiver.receive  # type: ignore[attr-defined]
+        self.hub._loop = Clockwork()  # type: ignore[assignment]
+        self.sinks = []
+        for number in range(BROWSERS):
+            session, socket = Session(self.hub.shared, f"x{number}"), Socket()
+            self.hub._connections[session.client] = Connection(session, socket, "here", 0.0)  # type: ignore[arg-type]
+            session.receive(b'{"type":"hello"}', time.monotonic())
+            self.sinks.append(socket.transport)
+        for step in range(100):  # what is made once has been made
+            self.move(step / 101)
+            self.show()
+            self.ack()
+
+    def move(self, value: float) -> None:
+        self.receive(encode_message("/fader/1", (value,)), FROM)
+
+    def show(self) -> None:
+        """One pass over the browsers."""
+        self.hub._timer = None
+        self.hub._pass()
+
+    def ack(self) -> None:
+        for connection in self.hub._connections.values():
+            session = connection.session
+            session.receive(b'{"type":"ack","rev":%d}' % session.revision, time.monotonic())
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions, Python's and C's, are called."""
+    found: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        if event in ("call", "c_call"):
+            found[frame.f_code.co_name if event == "call" else getattr(arg, "__name__", "?")] += 1
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return sum(found.values())
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> Any:
+    config = parse(CONFIG, KINDS, tmp_path, "config.toml")
+    async with Bridge(config) as bridge:
+        made = Stage(bridge)
+        await asyncio.sleep(0)
+        yield made
+        made.hub._connections.clear()
+
+
+async def test_an_osc_message_takes_few_calls(stage: Stage) -> None:
+    packet = encode_message("/fader/1", (0.9,))
+    assert calls(lambda: stage.receive(packet, FROM)) <= 46
+    assert stage.bridge.store.get("/fader/1").value == pytest.approx(0.9)
+
+
+async def test_a_pass_takes_few_calls_for_each_browser(stage: Stage) -> None:
+    stage.move(0.9)
+    before = [len(sink.written) for sink in stage.sinks]
+    made = calls(stage.show)
+    assert [len(sink.written) for sink in stage.sinks] == [count + 1 for count in before]
+    assert len({id(sink.written[-1]) for sink in stage.sinks}) == 1  # encoded once: the very same bytes
+    assert made <= 40 + 12 * BROWSERS
+
+
+async def test_an_ack_takes_few_calls(stage: Stage) -> None:
+    stage.move(0.9)
+    stage.show()
+    session = next(iter(stage.hub._connections.values())).session
+    message = b'{"type":"ack","rev":%d}' % stage.bridge.store.revision
+    assert calls(lambda: session.receive(message, time.monotonic())) <= 18
+
+
+async def test_a_browsers_move_takes_few_calls(stage: Stage) -> None:
+    entry = stage.bridge.store.get("/fader/2")
+    session = next(iter(stage.hub._connections.values())).session
+    message = b'{"type":"set","n":7,"t":1,"values":[[%d,0.25]]}' % entry.id
+    assert calls(lambda: session.receive(message, time.monotonic())) <= 76
+    assert entry.value == 0.25
+
+
+async def test_traffic_leaves_nothing_behind(stage: Stage) -> None:
+    def traffic() -> None:
+        for step in range(500):
+            stage.move(step / 501)
+            stage.show()
+            stage.ack()
+        for sink in stage.sinks:
+            sink.written.clear()
+        gc.collect()
+
+    traffic()
+    before = sys.getallocatedblocks()
+    traffic()
+    assert sys.getallocatedblocks() - before < 50  # 500 moves, 5,000 frames, 5,000 acks
