@@ -1,6 +1,7 @@
 # make run     start on config.toml (the first time: makes .venv and installs)
 # make test    install what the tests need, and run every test
 # make simulate  thousands of shows in virtual time (COUNT=20000, FROM=2000000)
+# make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
 # make check   format, lint, types, and the tests unless they have just passed on exactly this tree
 #
 # PYTHON=… picks the Python for a new .venv, CONFIG=… another configuration, ARGS=… goes to stagebridge or to pytest.
@@ -16,9 +17,9 @@ endif
 
 # Names and contents of everything that a test can depend on, and whether a missing peer counts.
 TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
-	! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
+	! -path '*/__pycache__/*' ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check simulate format clean gone
+.PHONY: help run test check simulate bench format clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -60,6 +61,15 @@ check: .venv/.ready-test
 
 simulate: .venv/.ready-test
 	SIMULATE=$(or $(COUNT),20000) SIMULATE_FROM=$(or $(FROM),2000000) $(BIN)/python -m pytest -q tests/test_convergence.py $(ARGS)
+
+.venv/.ready-bench: pyproject.toml bench/package.json .venv/.ready-test
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[test,bench]'
+	if command -v npm >/dev/null; then cd bench && npm install --no-audit --no-fund --silent; \
+	else echo 'npm is not installed: the relay of npm osc is left out' >&2; fi
+	touch $@
+
+bench: .venv/.ready-bench
+	@$(BIN)/python -m bench $(ARGS)
 
 format: .venv/.ready-test
 	$(BIN)/ruff format .

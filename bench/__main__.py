@@ -17,7 +17,7 @@ from .adapters import Unavailable, found
 from .workloads import CASES, Case, Figures
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SECONDS = {"W1": 2.0, "W2": 2.0, "W3": 1.5, "W4": 5.0, "W5": 1.0, "W6": 4.0, "W7": 2.0, "W8": 0.0}
+SECONDS = {"W1": 1.5, "W2": 1.5, "W3": 1.2, "W4": 5.0, "W5": 0.8, "W6": 4.0, "W7": 1.5, "W8": 0.0}
 """How long each workload runs."""
 QUICK = 0.4
 """… and what part of it with --quick."""
