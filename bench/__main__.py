@@ -67,7 +67,8 @@ def main() -> int:
     print(report.verdict_table(results))
     if results.is_loud:
         print(results.warning, file=sys.stderr)
-    if args.write:
+    is_whole = not (args.only or args.adapters or args.quick)
+    if args.write and is_whole:
         report.write(results, titles, DOCS)
     return 0
 
@@ -80,7 +81,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="shorter runs: for a first look")
     parser.add_argument("--wait", type=float, default=120.0, help="seconds to wait for a calm machine")
     parser.add_argument("--no-wait", action="store_true", help="start at once, however loaded the machine is")
-    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/benchmarks.md as it is")
+    parser.add_argument(
+        "--no-write",
+        dest="write",
+        action="store_false",
+        help="leave docs/benchmarks.md (parts of it are never written)",
+    )
     parser.add_argument("--out", type=Path, help="write all figures to this file, as JSON")
     parser.add_argument("--join", type=Path, nargs="*", default=[], help="add the figures of such a file")
     return parser.parse_args()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -146,6 +147,9 @@ async def _serve(settings: Config, show_qr: bool) -> None:
     _on_stop_signal(stop.set)
     async with Bridge(settings) as bridge:
         print(await asyncio.to_thread(_greeting, bridge, settings, show_qr), flush=True)
+        # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
+        gc.collect()
+        gc.freeze()
         await stop.wait()
         asyncio.get_running_loop().call_later(STOP_S, _give_up)
 

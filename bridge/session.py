@@ -225,6 +225,9 @@ class Session:
             entry = store.find(key)
             try:
                 entry = self._movable(key, entry)
+                if len(message.values) == 1:  # a finger, as nearly always: coerced once
+                    store.set(entry, raw, origin, now)
+                    break
                 entry.control.coerce(raw, entry.value)  # one bad value must not keep the others out
                 good.append((entry, raw))
             except BadValue as exc:

@@ -172,7 +172,7 @@ async def test_a_browsers_move_takes_few_calls(stage: Stage) -> None:
     entry = stage.bridge.store.get("/fader/2")
     session = next(iter(stage.hub._connections.values())).session
     message = b'{"type":"set","n":7,"t":1,"values":[[%d,0.25]]}' % entry.id
-    assert calls(lambda: session.receive(message, time.monotonic())) <= 76
+    assert calls(lambda: session.receive(message, time.monotonic())) <= 69
     assert entry.value == 0.25
 
 
