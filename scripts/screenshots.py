@@ -38,6 +38,7 @@ SHOTS: tuple[tuple[str, int, int, str, str, tuple[tuple[str, int], ...]], ...] =
     ),
     ("mixer-sun", 1180, 718, "Mixer", "sun", ()),
     ("mixer-dim", 1024, 670, "Mixer", "dim", ()),
+    ("mixer-small-tablet", 1024, 670, "Mixer", "dark", ()),
     ("mixer-portrait", 744, 1030, "Mixer", "dark", ()),
     ("mixer-phone", 390, 664, "Mixer", "dark", ()),
     ("mixer-phone-small", 320, 454, "Mixer", "dark", ()),
@@ -47,6 +48,8 @@ SHOTS: tuple[tuple[str, int, int, str, str, tuple[tuple[str, int], ...]], ...] =
     ("play-sun", 1180, 718, "Play", "sun", ()),
     ("play-portrait", 744, 1030, "Play", "dark", ()),
     ("play-phone", 390, 664, "Play", "dark", ()),
+    ("play-phone-small", 320, 454, "Play", "dark", ()),
+    ("play-phone-landscape", 844, 390, "Play", "dark", ()),
 )
 
 
@@ -92,7 +95,8 @@ def take(browser: Browser, url: str, show: Show, shot: tuple[Any, ...]) -> None:
     touch(page, fingers, show.play)
     # A bored machine answers in half a millisecond, a busy one in fifty: wait for an ordinary moment.
     for _ in range(40):
-        if width < 744 or float(page.locator(".state").inner_text().split(" ")[0].replace("connecting", "99")) < 10:
+        number = page.locator(".state").inner_text().removesuffix(" ms") if width >= 744 else "0"
+        if number.replace(".", "").isdecimal() and float(number) < 10:
             break
         wait(page, show.play, 250)
     page.screenshot(path=OUT / f"{name}.png")
@@ -140,6 +144,14 @@ def main() -> None:
             show.start()
             take(browser, daemon.url, show, shot)
         page = browser.new_page(viewport={"width": 1320, "height": 900})
+        tablet = browser.new_page()  # somebody for the monitor to show
+        tablet.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
+        tablet.goto(daemon.url)
+        page.goto(f"{daemon.url}monitor.html")
+        show.start()
+        wait(page, show.play, 2 * SETTLE_MS)
+        page.screenshot(path=OUT / "monitor.png")
+        tablet.close()
         page.goto(f"{daemon.url}gallery.html")
         page.wait_for_timeout(SETTLE_MS)
         clip = page.locator("main section").first.bounding_box()

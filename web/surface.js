@@ -27,7 +27,8 @@ export class Surface {
     this.root = root;
     this.bar = new Bar({
       showPage: (name) => this.showPage(name),
-      turnBank: (by) => this.bar.setBank(...bankOf(this.#view.turnBank(by))),
+      turnBank: (by) => this.bar.setBank(this.#view.turnBank(by)),
+      turnLayer: () => this.bar.setBank(this.#view.turnLayer()),
       openMenu: () => this.#openMenu(),
       openPages: () => this.#openPages(),
       setLocked: (isLocked) => this.setLocked(isLocked),
@@ -84,7 +85,7 @@ export class Surface {
 
   #draw() {
     if (!this.#view || !this.width) return;
-    this.bar.setBank(...bankOf(this.#view.render(this.width, this.height)));
+    this.bar.setBank(this.#view.render(this.width, this.height));
   }
 
   #resized(width, height) {
@@ -198,6 +199,7 @@ export class Surface {
       choice.append(text);
       return choice;
     };
+    const monitor = h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: peers, browsers, who did what');
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });
     name.value = deviceName();
     name.addEventListener('change', () => {
@@ -211,6 +213,7 @@ export class Surface {
       h('div', { class: 'sheet-row' },
         act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),
         ...(fullScreen.isPossible ? [act(fullScreen.isOn ? 'Leave full screen' : 'Full screen', () => fullScreen.toggle())] : [])),
+      monitor,
       h('label', { for: 'device-name' }, 'This device is called'), name,
       h('p', { class: 'sheet-note' }, this.wake.isPossible ? 'The screen stays awake while this page is open.' : 'The screen may sleep: set Auto-Lock to Never.'));
   }
@@ -222,8 +225,4 @@ function pageInAddress() {
   } catch {
     return '';
   }
-}
-
-function bankOf({ text, index, count }) {
-  return [text, index, count];
 }

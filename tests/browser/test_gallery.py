@@ -157,6 +157,64 @@ async def test_every_text_can_be_read_against_what_is_behind_it(open_page: OpenP
     assert found == [], "\n".join(found)
 
 
+# What marks the focus: an outline, or (where the focus is on something invisible) a ring that is drawn for it.
+FOCUSED = """async () => {
+  const { contrast } = await import('./lib/color.js');
+  let node = document.activeElement;
+  while (node.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  if (node === document.body) return null;
+  const host = node.getRootNode().host;
+  const name = `${host?.path ?? ''} ${node.className || node.localName}`;
+  const hex = (text) => '#' + /\\(([^)]+)/.exec(text)[1].split(/[ ,]+/).slice(0, 3)
+    .map((part) => Number(part).toString(16).padStart(2, '0')).join('');
+  const ring = node.matches('.axis') ? node.parentElement.querySelector('.ringed') : null;
+  if (ring) return [name, getComputedStyle(ring).display === 'none' ? 'no ring' : ''];
+  const { outlineStyle, outlineWidth, outlineColor, outlineOffset, backgroundColor } = getComputedStyle(node);
+  if (outlineStyle === 'none' || parseFloat(outlineWidth) < 2) return [name, 'no outline'];
+  const isInside = parseFloat(outlineOffset) < 0 && !/, 0\\)$/.test(backgroundColor);
+  const panel = getComputedStyle(node.closest('figure') ?? host?.closest('figure') ?? document.documentElement);
+  const ratio = contrast(hex(outlineColor), hex(isInside ? backgroundColor : panel.backgroundColor));
+  return [name, ratio < 3 ? `outline at ${ratio.toFixed(2)}` : ''];
+}"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "sun"])
+async def test_the_keyboards_focus_is_seen_wherever_it_stops(open_page: OpenPage, url: str, theme: str) -> None:
+    page = await gallery(open_page, url, f"theme={theme}")
+    await page.evaluate(
+        """() => document.querySelectorAll('main figure').forEach((figure) =>
+          ['normal', 'locked'].includes(figure.querySelector('figcaption').textContent) || figure.remove())"""
+    )
+    stops: list[tuple[str, str]] = []
+    for _ in range(400):
+        await page.keyboard.press("Tab")
+        found = await page.evaluate(FOCUSED)
+        if found is None:
+            break
+        stops.append(tuple(found))
+    assert {"/toggle-off/normal face", "/button-trigger/normal face", "/number/normal row", "/knob/normal body"} <= {
+        name for name, _ in stops
+    }
+    assert [stop for stop in stops if stop[1]] == []
+
+
+@pytest.mark.parametrize("state", ["locked", "offline"])
+async def test_a_knob_that_nobody_may_move_still_points(open_page: OpenPage, url: str, state: str) -> None:
+    page = await gallery(open_page, url)
+    for bare in (False, True):
+        hand = await page.evaluate(
+            """([state, bare]) => {
+              const knob = document.querySelector(`[path="/knob/${state}"]`);
+              knob.toggleAttribute('bare', bare);
+              knob.drawNow(performance.now());
+              const { visibility, stroke, transform } = getComputedStyle(knob.shadowRoot.querySelector('.hand'));
+              return [visibility, stroke !== 'none', transform !== 'none'];
+            }""",
+            [state, bare],
+        )
+        assert hand == ["visible", True, True]
+
+
 @pytest.mark.parametrize("theme", ["dark", "sun"])
 async def test_shapes_stand_out_from_the_panel(open_page: OpenPage, url: str, theme: str) -> None:
     page = await gallery(open_page, url, f"theme={theme}")

@@ -39,6 +39,9 @@ PAGES = {
         <input class="sync" data-path="/mixer/1/volume" id="num" type="number">
         <select class="sync" data-path="/scene"></select>
         <input class="sync" data-path="/shown" id="shown" type="range">
+        <input class="strange" data-path="/title" id="title-slider" type="range" value="70">
+        <input class="strange" data-path="/title" id="title-number" type="number">
+        <input class="strange" data-path="/title" id="title-text">
         <sb-fader path="/mixer/1/volume" style="display: block; width: 100px; height: 400px"></sb-fader>
         <div style="height: 5000px"></div>
         <sb-meter path="/level" style="display: block; width: 40px; height: 100px"></sb-meter>""",
@@ -58,6 +61,11 @@ step = 0.5
 [[control]]
 path = "/scene"
 choices = ["intro", "verse", "end"]
+
+[[control]]
+path = "/title"
+kind = "string"
+default = "Act one"
 
 [[control]]
 path = "/shown"
@@ -399,6 +407,22 @@ async def test_a_control_that_exists_sets_the_limits_of_elements_and_fills_a_sel
     await expect(page.locator("#num")).to_have_value("-12.5")
     said = [line for line in page.console_lines if "/mixer/1/volume" in line]
     assert said == ["warning: stagebridge: /mixer/1/volume: the page says min 0, the config -60"]
+
+
+async def test_an_element_that_cannot_show_its_control_is_locked_and_says_so(stage, opened):
+    daemon, _ = stage
+    page = await opened("bound.html")
+    await page.evaluate("document.querySelectorAll('.strange').forEach((node) => node.classList.add('sync'))")
+    await expect(page.locator("#title-text")).to_have_value("Act one")
+    await expect(page.locator("#title-slider")).to_have_attribute("data-sync", "mismatch")
+    await expect(page.locator("#title-slider")).to_be_disabled()
+    await expect(page.locator("#title-number")).to_have_attribute("data-sync", "mismatch")
+    await expect(page.locator("#title-number")).to_have_js_property("readOnly", True)
+    await expect(page.locator("#title-text")).to_have_attribute("data-sync", "online")
+    assert [line for line in page.console_lines if "/title" in line] == [
+        "warning: stagebridge: /title: a string cannot be shown by this element"
+    ]
+    assert daemon.value("/title") == "Act one"
 
 
 async def test_our_own_elements_work_on_such_a_page(stage, opened):

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
 from tests.daemon import ROOT, Daemon
+from tests.peers import free_udp_port
 
 OpenPage = Callable[..., Awaitable[Page]]
 FingersOn = Callable[[Page], Awaitable[Fingers]]
@@ -271,6 +272,64 @@ async def test_strips_reach_the_travels_of_the_reference(open_page: OpenPage, tm
             assert bar["height"] == 52
 
 
+async def test_the_demo_reaches_the_sizes_of_the_reference(open_page: OpenPage, tmp_path: Path) -> None:
+    config = (ROOT / "config.toml").read_text().replace("0.0.0.0:9000", f"127.0.0.1:{free_udp_port()}")
+    with Daemon.start(config, tmp_path) as daemon:
+        for size, travel in (((1180, 718), 418), ((1024, 670), 370), ((744, 1030), 730), ((320, 454), 252)):
+            page = await surface(open_page, daemon, size, "Mixer")
+            assert min(await travels(page)) >= travel, size
+        covered = """[...document.querySelectorAll('.strip')].filter((strip) => {
+          const [bar, cap] = [['sb-meter', '.bar'], ['sb-fader', '.cap']].map(([element, part]) =>
+            strip.querySelector(element).shadowRoot.querySelector(part).getBoundingClientRect());
+          return cap.right > bar.left || bar.width < 12 || cap.width < 54;
+        }).length"""
+        assert await page.evaluate(covered) == 0
+        for size in ((844, 340), (844, 390), (664, 390), (1180, 718)):
+            page = await surface(open_page, daemon, size, "Play")
+            plane = await page.evaluate(
+                "(({ width, height }) => [width, height])(document.querySelector('sb-xy').body.getBoundingClientRect())"
+            )
+            assert min(plane) >= 240, size
+            for value in (20, 20000):
+                daemon.request("PUT", "/api/controls/grain/cutoff", {"value": value})
+                await page.wait_for_function(
+                    f"""() => {{
+                      const fader = document.querySelector('[path="/grain/cutoff"]');
+                      const [cap, cell] = [fader.shadowRoot.querySelector('.cap'), fader.closest('.cell')]
+                        .map((node) => node.getBoundingClientRect());
+                      const ring = 5;  // of a cap that somebody holds
+                      return fader.value === {value} && cap.left - ring >= cell.left && cap.right + ring <= cell.right
+                        && cap.top >= cell.top && cap.bottom <= cell.bottom;
+                    }}"""
+                )
+
+
+async def test_the_menu_leads_to_the_monitor(open_page: OpenPage, daemon: Daemon) -> None:
+    for size in ((1180, 718), (390, 664)):
+        page = await surface(open_page, daemon, size)
+        button = page.locator(".badge") if size[0] == 1180 else page.get_by_role("button", name="Menu", exact=True)
+        if not await button.is_visible():
+            button = page.locator(".page-button")
+        await button.click()
+        await page.get_by_role("dialog").get_by_role("link", name=re.compile("Monitor")).click()
+        await expect(page.get_by_role("heading", name="Monitor")).to_be_visible()
+        await page.get_by_role("link", name="Surface").click()
+        await ready(page)
+
+
+async def test_the_round_trip_is_not_the_time_that_the_page_took_to_start(open_page: OpenPage, daemon: Daemon) -> None:
+    page = await surface(open_page, daemon, (1180, 718))
+    seen = await page.evaluate(
+        """() => new Promise((done) => {
+          const texts = [document.querySelector('.state').textContent];
+          new MutationObserver(() => texts.push(document.querySelector('.state').textContent) > 1 && done(texts))
+            .observe(document.querySelector('.state'), { childList: true, characterData: true, subtree: true });
+        })"""
+    )
+    assert seen[0] == "online"
+    assert re.fullmatch(r"[\d.]+ ms", seen[1])
+
+
 async def test_tabs_are_big_and_the_address_keeps_the_page(open_page: OpenPage, daemon: Daemon) -> None:
     page = await surface(open_page, daemon, (1180, 718))
     for tab in await page.get_by_role("tab").all():
@@ -325,17 +384,28 @@ async def test_turning_the_tablet_keeps_page_bank_and_finger(
     assert await page.locator('[path="/ch/9/level"]').count() == 1
 
 
-async def test_knobs_move_to_a_bank_of_their_own_where_faders_would_be_short(
+async def test_knobs_move_to_a_layer_of_their_own_where_faders_would_be_short(
     open_page: OpenPage, daemon: Daemon
 ) -> None:
     page = await surface(open_page, daemon, (320, 454))
     names = []
+    more = page.locator(".bank-name")
+    await expect(more).to_have_attribute("aria-pressed", "false")
+    await more.click()  # what is not in view of this very bank
+    await ready(page)
+    paths = await page.evaluate("[...document.querySelectorAll('.stage sb-knob')].map((knob) => knob.path)")
+    assert paths == [f"/ch/{n}/pan" for n in range(1, 5)]
+    await expect(more).to_have_attribute("aria-pressed", "true")
+    await more.click()
+    await ready(page)
+    assert await page.locator("sb-fader").count() == 4
     for _ in range(6):
-        names.append(await page.locator(".bank-name").inner_text())
+        on = "on " if await more.get_attribute("aria-pressed") == "true" else ""
+        names.append(on + (await more.inner_text()).replace("\n", " "))
         if not await page.get_by_role("button", name="Next bank").is_disabled():
             await page.get_by_role("button", name="Next bank").click()
             await ready(page)
-    assert names == ["1–4", "5–8", "9–12", "pan 1–4", "pan 5–8", "pan 9–12"]
+    assert names == ["1–4 pan", "5–8 pan", "9–12 pan", "on 1–4 pan", "on 5–8 pan", "on 9–12 pan"]
     assert await page.locator("sb-knob").count() == 4
     assert await page.locator("sb-fader").count() == 0
 

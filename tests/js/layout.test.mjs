@@ -11,6 +11,11 @@ const plain = Array(8).fill(['fader', 'toggle', 'meter']);
 const full = Array(8).fill(['fader', 'knob', 'toggle', 'meter']);
 
 test('strips of fader and mute reach the travels of the reference', () => {
+  const isOneLine = () => true;
+  for (const [width, height, strip, travel] of [[1180, 718, 136, 418], [1024, 670, 118, 370], [744, 1030, 83, 730]]) {
+    const layout = stripLayout({ strips: full, width, height, isOneLine });
+    assert.ok(layout.travel >= travel, `with knobs, ${width}×${height}: ${layout.travel}`);
+  }
   for (const [width, height, strip, travel] of [[1180, 718, 136, 418], [1024, 670, 118, 370], [744, 1030, 83, 730], [320, 454, 72, 252]]) {
     const layout = stripLayout({ strips: plain, width, height });
     assert.equal(layout.mode, 'strips');
@@ -50,13 +55,14 @@ test('a grid shows every widget once, overlaps none and stays on its screen', ()
     const { columns, banks } = gridLayout({ groups, width, height });
     const seen = [];
     for (const { rows, unit, columnWidth, places } of banks) {
-      assert.ok(rows * unit + (rows - 1) * GAP <= height - 72, `${width}×${height}: rows`);
+      assert.ok(rows * unit + (rows - 1) * GAP <= height - 64, `${width}×${height}: rows`);
       assert.ok(columns * columnWidth + (columns - 1) * GAP <= width, `${width}×${height}: columns`);
       assert.ok(unit >= 28, 'cells of 64 px');
       const taken = new Set();
       for (const { group, first, heading, items } of places) {
         items.forEach((_, i) => seen.push(`${group}.${first + i}`));
-        for (const place of [heading, ...items]) {
+        assert.equal(heading !== null, height >= 360);
+        for (const place of heading ? [heading, ...items] : items) {
           assert.ok(place.column + place.width <= columns && place.row + place.height <= rows, 'inside');
           for (let r = place.row; r < place.row + place.height; r += 1) {
             for (let c = place.column; c < place.column + place.width; c += 1) {

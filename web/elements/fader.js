@@ -24,7 +24,7 @@ export class Fader extends SliderElement {
 .rail { position: absolute; top: 18px; bottom: 18px; left: 0; right: 0; pointer-events: none; }
 .carrier { position: absolute; top: 0; bottom: 0; left: 50%; width: 0; will-change: transform; }
 .cap {
-  position: absolute; left: -32px; top: -18px; width: 64px; height: 36px; border-radius: 7px;
+  position: absolute; left: calc(var(--sb-cap, 64px) / -2); top: -18px; width: var(--sb-cap, 64px); height: 36px; border-radius: 7px;
   background: var(--cap, var(--text2)); box-shadow: 0 0 0 2px var(--well, var(--panel));
 }
 .cap::after {
@@ -46,15 +46,15 @@ export class Fader extends SliderElement {
 
 /* mine: the value under the finger is read from the side of the stage */
 .mine .value { z-index: 20; }
-.mine:not(.narrow) .value .num { font-size: 40px; font-weight: 600; display: inline-block; transform: translateY(5px); }
+.mine:not(.narrow) .value .num { font-size: 40px; font-weight: 600; display: inline-block; transform: translateY(6px); }
 .mine:not(.narrow) .value.long .num { font-size: 34px; font-stretch: semi-condensed; }
 .mine:not(.narrow) .value .unit { display: none; }
 .mine .value { background: none; }
 .mine .value::before {
-  content: ""; position: absolute; inset: -2px -4px -12px; border: 3px solid var(--text); border-radius: 10px;
+  content: ""; position: absolute; inset: 0 1px -12px; border: 3px solid var(--text); border-radius: 10px;
   background: var(--bg);
 }
-.mine.narrow .value::before { inset: -2px 0; border-radius: 8px; }
+.mine.narrow .value::before { inset: 0; border-radius: 8px; }
 
 .mine .cap { background: var(--text); box-shadow: 0 0 0 2px var(--bg), 0 0 0 5px var(--text); }
 .mine.fine .cap::after { background: repeating-linear-gradient(90deg, var(--bg) 0 4px, transparent 4px 8px); }
@@ -78,7 +78,7 @@ export class Fader extends SliderElement {
 
 .hardware { position: absolute; top: 0; bottom: 0; left: 50%; width: 0; display: none; will-change: transform; }
 .pickup .hardware { display: block; }
-.hardware .mark { position: absolute; left: -34px; top: -6px; width: 68px; height: 12px; border: 2px solid var(--other); border-radius: 6px; }
+.hardware .mark { position: absolute; left: calc(var(--sb-cap, 64px) / -2 - 2px); top: -6px; width: calc(var(--sb-cap, 64px) + 4px); height: 12px; border: 2px solid var(--other); border-radius: 6px; }
 .hardware .arrow { position: absolute; left: -9px; width: 18px; height: 14px; background: var(--other); }
 .hardware .up { top: -25px; clip-path: polygon(50% 0, 100% 100%, 0 100%); }
 .hardware .down { top: 12px; clip-path: polygon(0 0, 100% 0, 50% 100%); }

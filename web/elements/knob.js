@@ -56,9 +56,11 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .silent .side-name { color: var(--warn); }
 .readonly .hand { visibility: hidden; }
 .readonly .face { fill: none; }
-.locked .hand, .offline .hand { visibility: hidden; }
+.locked .hand { stroke: var(--bg); }
+.only.locked .hand { stroke: var(--edge); }
 .locked .face { fill: var(--edge); }
 .offline .face { fill: none; stroke: var(--track); stroke-width: 2; }
+.offline .hand { stroke: var(--edge); }
 .offline .inner { color: var(--edge); }
 .offline .arc { opacity: .5; }
 .hardware { fill: none; stroke: var(--other); stroke-width: 2; transform-origin: 32px 32px; display: none; }

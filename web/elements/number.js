@@ -14,10 +14,10 @@ export class NumberBox extends ControlElement {
 :host { width: 272px; height: 84px; }
 .name { height: 20px; line-height: 20px; text-align: left; }
 .narrow .name { height: 20px; }
-.row { flex: 1; min-height: 44px; display: flex; gap: 8px; align-items: stretch; border-radius: 8px; outline: none; }
+.row { flex: 1; min-height: 44px; display: flex; gap: 8px; align-items: stretch; border-radius: 8px; }
 .by {
   flex: 0 0 60px; border: 2px solid var(--edge); border-radius: 8px; font-size: 30px; font-weight: 600; line-height: 1;
-  display: flex; align-items: center; justify-content: center; outline: none; min-width: 44px;
+  display: flex; align-items: center; justify-content: center; min-width: 44px;
 }
 .by svg { width: 22px; height: 22px; stroke: currentColor; stroke-width: 4; }
 .by.pressed { background: var(--mark); border-color: var(--mark); color: var(--on); }

@@ -15,7 +15,7 @@ export class PressElement extends ControlElement {
 .face {
   position: relative; flex: 1; width: 100%; min-height: 0; border-radius: 8px; border: 2px solid var(--edge); color: var(--text);
   font-size: 18px; font-weight: 600; line-height: 20px; padding: 0 6px; overflow: visible; cursor: default;
-  display: flex; flex-direction: column; align-items: center; justify-content: center; overflow-wrap: anywhere; outline: none;
+  display: flex; flex-direction: column; align-items: center; justify-content: center; overflow-wrap: anywhere;
 }
 .narrow .face { font-size: 16px; padding: 0 4px; }
 .face-text { pointer-events: none; max-height: 40px; overflow: hidden; }

@@ -18,6 +18,7 @@ export class Select extends ControlElement {
 .segments.two { display: grid; grid-template-columns: repeat(var(--half), 1fr); }
 .two .segment { border: 0; box-shadow: 0 0 0 1px var(--edge); }
 .segment { flex: 1 1 auto; min-width: 0; font-size: 18px; font-weight: 600; border-left: 2px solid var(--edge); outline-offset: -6px; overflow: hidden; white-space: nowrap; }
+.segment:focus-visible { outline-color: currentColor; }
 .segment:first-child { border-left: 0; }
 .segment[aria-checked="true"] { background: var(--mark); color: var(--on); font-weight: 700; }
 .list { position: relative; flex: 1; min-height: 44px; border: 2px solid var(--edge); border-radius: 8px; display: flex; }

@@ -43,7 +43,7 @@ button, input, select {
   --on: var(--fill-ink, var(--ink));
   display: flex; flex-direction: column; width: 100%; height: 100%; position: relative;
 }
-.body { position: relative; flex: 1 1 0; min-height: 0; min-width: 0; outline: none; }
+.body { position: relative; flex: 1 1 0; min-height: 0; min-width: 0; }
 .name {
   flex: none; height: 40px; line-height: 20px; font-weight: 600; overflow: hidden; overflow-wrap: anywhere;
   display: flex; flex-direction: column; justify-content: flex-end; margin-bottom: 4px;
@@ -55,14 +55,16 @@ button, input, select {
 :host([bare]) .name { display: none; }
 .value {
   display: block; flex: none; position: relative; height: 32px; line-height: 32px; width: 100%; font-size: 24px;
-  white-space: nowrap; cursor: default; border-radius: 6px; background: var(--well, var(--bg)); outline: none;
+  white-space: nowrap; cursor: default; border-radius: 6px; background: var(--well, var(--bg));
 }
 .value .unit { font-size: 14px; color: var(--text2); margin-left: 4px; }
 .value .num, .value .unit { position: relative; z-index: 1; }
 .narrow .value { font-size: 20px; height: 28px; line-height: 28px; font-stretch: semi-condensed; }
 .narrow .value .unit { display: none; }
 .visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+/* No rule elsewhere may unset the outline: what has the focus is seen on every element. */
+:focus { outline: none; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 
 /* unconfirmed, held by another, silent: words and colours; shapes are each widget's own */
 .unconfirmed .value .num { color: var(--warn); }

@@ -12,7 +12,7 @@ export class Text extends ControlElement {
 .narrow .name { height: 20px; }
 input {
   flex: 1; min-height: 40px; width: 100%; border: 2px solid var(--edge); border-radius: 8px; padding: 0 12px;
-  font-size: 20px; text-align: left; background: var(--well, var(--bg)); outline: none;
+  font-size: 20px; text-align: left; background: var(--well, var(--bg));
   -webkit-user-select: text; user-select: text; touch-action: manipulation;
 }
 input:focus { border-color: var(--mark); }

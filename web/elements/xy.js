@@ -9,6 +9,8 @@ import { Finger } from './finger.js';
 const NAMES = ['X', 'Y'];
 const PAD_PX = 20; // the puck stays inside
 const BESIDE_PX = 156; // the values beside the finger
+const LOW_PX = 290; // lower than this, name and value stand left of the plane, where there is room
+const SIDE_PX = 120;
 
 export class XY extends ControlElement {
   static css = `
@@ -18,6 +20,10 @@ export class XY extends ControlElement {
 .head .name { flex: 1; margin: 0; height: 24px; line-height: 24px; }
 .head .name { white-space: nowrap; }
 .head .value { width: auto; height: 24px; line-height: 24px; font-size: 18px; background: none; padding: 0 2px; }
+.side { flex-direction: row; gap: 8px; }
+.side .head { flex: 0 0 ${SIDE_PX - 8}px; height: auto; margin: 0; flex-direction: column; justify-content: flex-start; align-items: stretch; }
+.side .head .name { flex: none; height: 44px; line-height: 22px; white-space: normal; justify-content: flex-start; }
+.side .head .value { height: 52px; white-space: normal; text-align: left; padding: 2px 0; }
 .body {
   border-radius: 10px; border: 2px solid var(--edge); background-color: var(--well, var(--bg)); overflow: hidden; cursor: default;
 }
@@ -162,13 +168,18 @@ export class XY extends ControlElement {
     this.inputByKey(parts);
   }
 
+  get #isSide() {
+    return this.height > 0 && this.height < LOW_PX && this.width >= 240 + SIDE_PX;
+  }
+
   get nameWidth() {
+    if (this.#isSide) return SIDE_PX - 8;
     return this.width && Math.max(60, this.width - 14 - ruler(18, 600)(this.reading.text));
   }
 
   extraClasses() {
     const free = this.#drag?.isLocked ? this.#drag.free : null;
-    return ['one', ...(this.#drag ? ['dragging'] : []), ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
+    return [this.#isSide ? 'side' : 'one', ...(this.#drag ? ['dragging'] : []), ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
   }
 
   draw() {
@@ -177,7 +188,7 @@ export class XY extends ControlElement {
     this.carriers[0].style.transform = `translateX(${(x * 100).toFixed(3)}%)`;
     this.carriers[1].style.transform = `translateY(${((1 - y) * 100).toFixed(3)}%)`;
     this.puck.style.transform = `translate(${(x * 100).toFixed(3)}%, ${((1 - y) * 100).toFixed(3)}%)`;
-    this.drawName(1);
+    this.drawName();
     this.drawValueBox();
     NAMES.forEach((name, i) => {
       const axis = this.axes[i];

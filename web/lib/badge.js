@@ -4,7 +4,7 @@
  */
 
 const OFFLINE_STYLE = `
-  input.sync[data-sync="offline"], select.sync[data-sync="offline"], textarea.sync[data-sync="offline"] {
+  :is(input, select, textarea).sync:is([data-sync="offline"], [data-sync="mismatch"]) {
     opacity: 0.4; filter: grayscale(1); cursor: not-allowed;
   }`;
 

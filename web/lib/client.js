@@ -262,8 +262,10 @@ export class Client extends EventTarget {
   }
 
   #pong(link, t, now) {
-    this.#rtt = Math.max(0, now - t);
-    link.trip = Math.min(link.trip ?? Infinity, this.#rtt);
+    const trip = Math.max(0, now - t);
+    // The first answer of a socket waits while the page itself starts: it says nothing about the link.
+    if (link.trip !== null) this.#rtt = trip;
+    link.trip = Math.min(link.trip ?? Infinity, trip);
     if (link.suspectSince !== null && t >= link.suspectSince) {
       link.suspectSince = null;
       if (this.#candidate !== null && !this.#candidate.greeted) this.#dropCandidate();

@@ -177,7 +177,7 @@ export function contradiction(node, control) {
 export function isShowable(node, control) {
   if (["vector", "trigger", "meter"].includes(control.kind)) return false;
   if (kindOf(node) === "color") return control.kind === "color";
-  return control.kind !== "string" || !["range", "checkbox"].includes(kindOf(node));
+  return !["string", "color"].includes(control.kind) || !["range", "number", "checkbox"].includes(kindOf(node));
 }
 
 /** Give the element the control's limits: the control is right. */

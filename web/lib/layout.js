@@ -11,6 +11,7 @@ export const STRIP_MIN = 72;
 export const STRIP_MAX = 136;
 export const ROW = 64;
 const SHORT = 480; // screens lower than this get one line of name
+const LOW = 360; // and lower than this no headings: an xy would be under 240 high
 const WIDE_SCREEN = 744;
 const VERY_WIDE = 16 * (88 + GAP) + 2 * BOTTOM;
 const GRID_UNIT_MIN = 28; // half a cell: a cell is two of them and the gap between, 64
@@ -23,17 +24,18 @@ export function footHeight(widget, isPhone) {
 
 /**
  * The strips of a page. `strips` is a list of lists of widget names; `width` and `height` are the screen's, without the
- * safe areas. Returns {mode: "strips" | "rows", banks: [{from, to, layer}], columns, stripWidth, travel, foot,
+ * safe areas; `isOneLine(stripWidth)` says that every name fits one line of such a strip. Returns {mode: "strips" | "rows", banks: [{from, to, layer}], columns, stripWidth, travel, foot,
  * nameLines, layers}: `layers` lists which items (by index in their strip) each bank's layer shows.
  */
-export function stripLayout({ strips, width, height }) {
+export function stripLayout({ strips, width, height, isOneLine = () => false }) {
   const isPhone = height < SHORT || width < 600;
   const columns = width >= VERY_WIDE && strips.length > 8 ? 16 : width >= WIDE_SCREEN ? 8 : 4;
   const free = width - 2 * edge(width) - (columns - 1) * GAP;
   const stripWidth = Math.max(STRIP_MIN, Math.min(STRIP_MAX, Math.floor(free / columns)));
-  const nameLines = height < SHORT ? 1 : 2;
-  const head = stripHead(stripWidth, nameLines);
-  const base = { columns, stripWidth, nameLines, head, isPhone };
+  const isShort = height < SHORT;
+  const nameLines = isShort || isOneLine(stripWidth) ? 1 : 2;
+  const head = stripHead(stripWidth, nameLines, isShort);
+  const base = { columns, stripWidth, nameLines, head, isPhone, isShort };
   const fit = (layers) => {
     const feet = layers.map((shown, layer) => footOf(strips, layer, layers, isPhone));
     const travels = feet.map((foot, layer) => (hasFader(strips, layers, layer)
@@ -54,7 +56,7 @@ export function stripLayout({ strips, width, height }) {
 
 /** Rows: {perBank, rowHeight, banks}. */
 export function rowLayout({ count, height }) {
-  const perBank = Math.max(1, Math.floor((height - BAR - GAP - BOTTOM + GAP) / (ROW + GAP)));
+  const perBank = Math.max(1, Math.floor((height - BAR - BOTTOM + GAP) / (ROW + GAP)));
   return { perBank, banks: bankRanges(count, perBank, 1) };
 }
 
@@ -87,8 +89,9 @@ export function gridGrowth(widget) {
  * unit, places: [{group, heading: place | null, box: place, items: [place, …]}]}]}, place = {column, row, width,
  * height} from 0, rows in half cells of `unit` px. Whole groups go to the next bank when they do not fit.
  */
-export function gridLayout({ groups, width, height, columns: wanted = null }) {
-  const area = { width: width - 2 * edge(width), height: height - BAR - GAP - BOTTOM };
+export function gridLayout({ groups: all, width, height, columns: wanted = null }) {
+  const groups = height < LOW ? all.map((group) => ({ ...group, heading: false })) : all;
+  const area = { width: width - 2 * edge(width), height: height - BAR - BOTTOM };
   const rowsMax = Math.max(2, Math.floor((area.height + GAP) / (GRID_UNIT_MIN + GAP)));
   const columnsMax = Math.max(1, Math.floor((area.width + GAP) / (GRID_COLUMN_MIN + GAP)));
   const widest = Math.min(columnsMax, Math.max(1, ...groups.flatMap((group) => group.spans.map((span) => span[0]))));
@@ -139,7 +142,7 @@ function packBanks(groups, columns, rowsMax, shape, area) {
 
 /** A group as blocks {width, height, heading, items} (heights in half cells), more than one where it is too high. */
 function splitGroup(group, columns, rowsMax, shape) {
-  const spans = group.spans.map(([w, h]) => [Math.min(w, columns), Math.min(Math.round(2 * h), rowsMax - 1)]);
+  const spans = group.spans.map(([w, h]) => [Math.min(w, columns), Math.min(Math.round(2 * h), rowsMax - (group.heading ? 1 : 0))]);
   const cells = spans.reduce((sum, [w, h]) => sum + w * h / 2, 0);
   const width = Math.min(columns, Math.max(...spans.map((span) => span[0]), Math.ceil(Math.sqrt(cells * shape))));
   const blocks = [];
@@ -256,10 +259,13 @@ function bankRanges(count, perBank, layers) {
   return banks.length ? banks : [{ from: 0, to: 0, layer: 0 }];
 }
 
-function stripHead(stripWidth, nameLines) {
+/** What stands above the fader: free px, the name, the value box, and the gaps after the name and after the value. */
+function stripHead(stripWidth, nameLines, isShort) {
   const isNarrow = stripWidth < 100;
-  if (nameLines === 1) return { top: 2, name: 18, value: 26, gaps: GAP };
-  return { top: GAP, name: nameLines * (isNarrow ? 18 : 20), value: isNarrow ? 28 : 32, gaps: 4 + 4 + GAP };
+  if (isShort) return { top: 2, name: 18, nameGap: 0, value: 26, valueGap: 0, gaps: GAP };
+  const line = isNarrow ? 18 : 20;
+  if (nameLines === 1) return { top: 4, name: line, nameGap: 0, value: 28, valueGap: 4, gaps: 4 + GAP };
+  return { top: GAP, name: 2 * line, nameGap: 4, value: isNarrow ? 28 : 32, valueGap: 4, gaps: 4 + 4 + GAP };
 }
 
 /** Faders and what must be at hand stay; knobs and the like get a layer of their own. Null where there is nothing to part. */

@@ -5,7 +5,7 @@
  *
  * What a browser restored into a form is never sent: only events are, and none before the truth has
  * come. A value from outside dispatches `control-value` {path, value}, never `input` or `change`.
- * `data-sync` on an element says how it is: online, unconfirmed, waiting, offline; `data-held-by` who has it.
+ * `data-sync` on an element says how it is: online, unconfirmed, waiting, mismatch, offline; `data-held-by` who has it.
  */
 
 import { adapt, contradiction, declarations, isShowable, isSync, isTyped, kindOf, pathOf, read, write } from "./inputs.js";
@@ -207,11 +207,12 @@ class Sync {
   #showStatus(field) {
     const { node, control, path } = field;
     const { held, unconfirmed, waiting, offline, locked, readonly } = this.#client.model.status(path, this.#client.status.state);
-    const word = offline ? "offline" : waiting ? "waiting" : unconfirmed ? "unconfirmed" : "online";
+    const isMismatch = control !== null && !isShowable(node, control);
+    const word = offline ? "offline" : isMismatch ? "mismatch" : waiting ? "waiting" : unconfirmed ? "unconfirmed" : "online";
     if (node.dataset.sync !== word) node.dataset.sync = word;
     if (held !== null && !held.mine) node.dataset.heldBy = held.name;
     else delete node.dataset.heldBy;
-    if (locked || readonly || control === null || !isShowable(node, control)) this.#lock(field);
+    if (locked || readonly || control === null || isMismatch) this.#lock(field);
     else this.#unlock(field);
   }
 

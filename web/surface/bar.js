@@ -1,6 +1,6 @@
 // The top bar: pages, banks, the state of the connection, and the device's own switches.
 
-import { h, ruler, setText } from '../elements/dom.js';
+import { h, ruler, setAttribute, setText } from '../elements/dom.js';
 import { fitName } from '../lib/names.js';
 import { PANIC_MS, UNLOCK_MS } from '../lib/gesture.js';
 import { THEMES, fullScreen, setTheme, theme } from './device.js';
@@ -23,7 +23,7 @@ export class Bar {
   #hasPanic = false;
   #hasSleepHint = false;
 
-  /** `calls`: showPage(name), turnBank(±1), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
+  /** `calls`: showPage(name), turnBank(±1), turnLayer(), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
   constructor(calls) {
     this.calls = calls;
     this.tabs = h('nav', { class: 'tabs', role: 'tablist', 'aria-label': 'Pages' });
@@ -34,7 +34,10 @@ export class Bar {
     this.back.append(icon('left'));
     this.forth = button('bank-turn', 'Next bank', () => calls.turnBank(1));
     this.forth.append(icon('right'));
-    this.bankName = h('span', { class: 'bank-name', 'aria-live': 'polite' });
+    this.bankText = h('span', { 'aria-live': 'polite' });
+    this.layerName = h('span', { class: 'layer' });
+    this.bankName = button('bank-name', '', () => calls.turnLayer());
+    this.bankName.append(this.bankText, this.layerName);
     this.banks = h('div', { class: 'banks' }, this.back, this.bankName, this.forth);
 
     this.dot = h('i', { class: 'dot' });
@@ -65,7 +68,7 @@ export class Bar {
     this.full.hidden = !fullScreen.isPossible;
     this.panic.hidden = true;
     this.drawTheme();
-    this.setBank('', 0, 1);
+    this.setBank({ text: '', index: 0, count: 1 });
   }
 
   setPages(names, current) {
@@ -114,10 +117,15 @@ export class Bar {
     this.pageButton.hidden = !isCollapsed;
   }
 
-  setBank(text, index, count) {
+  /** `layer`: {name, isOn} where strips keep something for a second look at the same bank, else null. */
+  setBank({ text, index, count, layer = null }) {
     const wasHidden = this.banks.hidden;
     this.banks.hidden = count < 2;
-    setText(this.bankName, text);
+    setText(this.bankText, text);
+    setText(this.layerName, layer ? fitName(layer.name, 52, 1, ruler(13, 600)) : '');
+    this.bankName.disabled = !layer;
+    setAttribute(this.bankName, 'aria-pressed', layer ? String(layer.isOn) : null);
+    setAttribute(this.bankName, 'aria-label', layer ? `${text}, ${layer.name}` : null);
     this.back.disabled = index === 0;
     this.forth.disabled = index >= count - 1;
     if (wasHidden !== this.banks.hidden) this.resize(this.#width);

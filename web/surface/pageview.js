@@ -14,11 +14,17 @@ const KIND_WIDGETS = {
   trigger: 'button', meter: 'meter',
 };
 
+const FADER_MIN = 60; // px of a fader's column that a finger may touch
+const CAP_WIDE = 64;
+const CAP_SMALL = 54;
+const CAP_AND_METER = CAP_WIDE + 14;
+
 export class PageView {
   #nodes = new Map(); // key → node, kept while the page is
   #groups = [];
   #headers = new Map(); // group index → {name, shown, held}
   #bank = 0;
+  #twin = -1; // the bank that shows the other layer of the same strips
   #first = 0; // index of the first group in view: kept when the tablet is turned
 
   /** `controlOf(path)` → descriptor or undefined. */
@@ -56,17 +62,24 @@ export class PageView {
     return this.render(this.width, this.height);
   }
 
+  /** The same strips, and what of them is not in view now. */
+  turnLayer() {
+    if (this.#twin >= 0) this.#bank = this.#twin;
+    this.#first = null;
+    return this.render(this.width, this.height);
+  }
+
   // Strips.
 
   #renderStrips() {
     const strips = this.#groups.map((group) => group.items.map((item) => item.widget));
-    const layout = stripLayout({ strips, width: this.width, height: this.height });
+    const layout = stripLayout({ strips, width: this.width, height: this.height, isOneLine: (width) => this.#isOneLine(width) });
     const { banks, layers } = layout;
     this.#pickBank(banks);
     const { from, to, layer } = banks[this.#bank];
     const isRows = layout.mode === 'rows';
     const { style } = this.element;
-    this.element.className = `page ${isRows ? 'strip-rows' : 'strips'}${layout.isPhone ? ' phone' : ''}${layout.nameLines === 1 ? ' short' : ''}${layout.stripWidth < 100 ? ' tight' : ''}`;
+    this.element.className = `page ${isRows ? 'strip-rows' : 'strips'}${layout.isPhone ? ' phone' : ''}${layout.isShort ? ' short' : ''}${layout.nameLines === 1 ? ' one-line' : ''}${layout.stripWidth < 100 ? ' tight' : ''}`;
     style.setProperty('--strip', `${layout.stripWidth}px`);
     style.setProperty('--columns', layout.columns);
     style.setProperty('--rows', layout.perBank ?? 1);
@@ -74,17 +87,25 @@ export class PageView {
     style.setProperty('--name-h', `${layout.head.name}px`);
     style.setProperty('--value-h', `${layout.head.value}px`);
     style.setProperty('--sb-value-h', `${layout.head.value}px`);
-    style.setProperty('--sb-value-gap', layout.nameLines === 1 ? '0px' : '4px');
-    style.setProperty('--name-gap', layout.nameLines === 1 ? '0px' : '4px');
-    style.setProperty('--head-top', layout.nameLines === 1 ? '2px' : '8px');
-    // Where the cap would cover the meter, the fader makes as much room for it as it can.
-    style.setProperty('--sb-meter-room', `${layout.stripWidth < 100 && !isRows ? Math.max(0, Math.min(14, layout.stripWidth - 66)) : 0}px`);
+    style.setProperty('--sb-value-gap', `${layout.head.valueGap}px`);
+    style.setProperty('--name-gap', `${layout.head.nameGap}px`);
+    style.setProperty('--head-top', `${layout.head.top}px`);
+    // Where the cap would cover the meter, the fader makes room for it; where that is too little, the cap is smaller.
+    style.setProperty('--sb-meter-room', `${layout.stripWidth < 100 && !isRows ? Math.min(14, layout.stripWidth - FADER_MIN) : 0}px`);
+    style.setProperty('--sb-cap', `${layout.stripWidth < CAP_AND_METER && !isRows ? CAP_SMALL : CAP_WIDE}px`);
     const width = isRows ? 88 : layout.stripWidth - 4;
     const nodes = [];
     for (let i = from; i < to; i += 1) nodes.push(this.#strip(i, new Set(layers[layer][i]), isRows, width, layout));
     arrange(this.element, nodes);
     const range = to - from > 1 ? `${from + 1}–${to}` : `${from + 1}`;
-    return { text: layer > 0 ? `${this.#layerName(layers[layer])} ${range}` : range, index: this.#bank, count: banks.length };
+    const other = layers.length > 1 ? { name: this.#layerName(layers[1]), isOn: layer === 1 } : null;
+    this.#twin = banks.findIndex((bank) => bank.from === from && bank.layer !== layer);
+    return { text: range, index: this.#bank, count: banks.length, layer: other };
+  }
+
+  #isOneLine(stripWidth) {
+    const measure = ruler(stripWidth < 100 ? 16 : 18, 600);
+    return this.#groups.every((group) => measure(nameOf(group)) <= stripWidth - 8);
   }
 
   #strip(index, shown, isRows, nameWidth, layout) {
@@ -131,11 +152,14 @@ export class PageView {
     const held = elements.find(({ status }) => status?.held && !status.held.mine);
     const silent = elements.find(({ status }) => status?.silent);
     const isOffline = elements.some(({ status }) => status?.offline);
+    const isSilence = Boolean(silent && !held && !isOffline);
     const notice = isOffline ? '' : held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : '';
     const [noticeNode, nameNode] = node.firstChild.children;
     node.classList.toggle('is-held', Boolean(held));
-    node.classList.toggle('is-silent', Boolean(silent && !held));
-    writeName(nameNode, noticeNode, { name: nameOf(header.group), notice, width: header.width, lines: header.lines, size: header.isTight ? 16 : 18 });
+    node.classList.toggle('is-silent', isSilence);
+    // That a peer is silent floats over the fader where there is one line alone: all names would go at once.
+    const lines = isSilence ? 2 : header.lines;
+    writeName(nameNode, noticeNode, { name: nameOf(header.group), notice, width: header.width, lines, size: header.isTight ? 16 : 18 });
   }
 
   #onStatus({ target }) {
@@ -213,6 +237,7 @@ export class PageView {
         cell.dataset.widget = item.widget;
         if (item.widget === 'fader') {
           const isFlat = at.height < 8 && at.width > 1;
+          cell.classList.toggle('flat', isFlat);
           if (isFlat) element.setAttribute('orientation', 'horizontal');
           else element.removeAttribute('orientation');
         }
