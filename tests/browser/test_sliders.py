@@ -49,7 +49,7 @@ PAGES = {
         <form autocomplete="on">
         <input id="plain" type="text">
         <input class="sync" id="kept" type="text" autocomplete="on" value="author">
-        <input class="sync" id="level" type="range" autocomplete="on" max="50" value="25">
+        <input class="sync" id="gain" type="range" autocomplete="on" max="50" value="25">
         <input class="sync" id="mute" type="checkbox" autocomplete="on"></form>""",
 }
 CONTROLS = """
@@ -375,7 +375,7 @@ async def test_what_a_browser_restored_is_never_sent(stage, opened):
     await expect(page.locator("#kept")).to_have_value("truth")
     await page.evaluate("""() => {
         for (const id of ["plain", "kept"]) document.getElementById(id).value = "old visit";
-        document.getElementById("level").value = 49;
+        document.getElementById("gain").value = 49;
         document.getElementById("mute").checked = true;
     }""")
     revision = (await asyncio.to_thread(daemon.request, "GET", "/healthz"))[1]["rev"]
@@ -384,7 +384,7 @@ async def test_what_a_browser_restored_is_never_sent(stage, opened):
     await online(page)
     await expect(page.locator("#plain")).to_have_value("old visit")  # so it does restore
     await expect(page.locator("#kept")).to_have_value("truth")
-    await expect(page.locator("#level")).to_have_value("25")
+    await expect(page.locator("#gain")).to_have_value("25")
     await expect(page.locator("#mute")).not_to_be_checked()
     assert (await asyncio.to_thread(daemon.request, "GET", "/healthz"))[1]["rev"] == revision
 

@@ -173,14 +173,16 @@ def test_the_states_of_the_gallery_look_different(show: Callable[..., Any]) -> N
     wait_for(page, "document.querySelectorAll('main [path]').length > 180")
     settled(page)
     looks = page.execute_script(
-        """const parts = { fader: '.cap, .fill, .value .num', knob: '.body, .hand, .face, .ring', 'toggle-on': '.face' };
+        """const parts = {
+          fader: '.cap, .fill, .value .num', knob: '.body, .hand, .face, .ring', 'toggle-on': '.face',
+        };
         const seen = ['outline', 'boxShadow', 'backgroundColor', 'backgroundImage', 'borderStyle', 'borderColor',
           'color', 'visibility', 'stroke', 'fill', 'strokeDasharray', 'height', 'opacity'];
         const states = ['normal', 'mine', 'held', 'unconfirmed', 'locked', 'offline'];
         const look = (node) => seen.map((what) => getComputedStyle(node)[what]).join('|');
-        const specimen = (name, state) => document.querySelector(`[path="/${name}/${state}"]`).shadowRoot;
+        const root = (name, state) => document.querySelector(`[path="/${name}/${state}"]`).shadowRoot;
         return Object.entries(parts).map(([name, part]) =>
-          states.map((state) => [...specimen(name, state).querySelectorAll(part)].map(look).join('||')));"""
+          states.map((state) => [...root(name, state).querySelectorAll(part)].map(look).join('||')));"""
     )
     for states in looks:
         assert len(set(states)) == len(states)

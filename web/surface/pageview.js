@@ -79,7 +79,7 @@ export class PageView {
     const { from, to, layer } = banks[this.#bank];
     const isRows = layout.mode === 'rows';
     const { style } = this.element;
-    this.element.className = `page ${isRows ? 'strip-rows' : 'strips'}${layout.isPhone ? ' phone' : ''}${layout.isShort ? ' short' : ''}${layout.nameLines === 1 ? ' one-line' : ''}${layout.stripWidth < 100 ? ' tight' : ''}`;
+    this.element.className = `page ${isRows ? 'strip-rows' : 'strips'}${layout.isPhone ? ' phone' : ''}${layout.isShort ? ' short' : ''}${layout.nameLines === 1 ? ' one-line' : ''}${layer > 0 ? ' second' : ''}${layout.stripWidth < 100 ? ' tight' : ''}`;
     style.setProperty('--strip', `${layout.stripWidth}px`);
     style.setProperty('--columns', layout.columns);
     style.setProperty('--rows', layout.perBank ?? 1);
