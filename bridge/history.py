@@ -87,14 +87,10 @@ class History:
         return len(self._records)
 
     def latest(self, limit: int = MAX_RECORDS, path: str | None = None) -> list[Record]:
-        """Newest first; of one control where ``path`` is given."""
-        found: list[Record] = []
-        for record in reversed(self._records):
-            if len(found) >= limit:
-                break
-            if path is None or record.path == path:
-                found.append(record)
-        return found
+        """What ended last comes first; of one control where ``path`` is given."""
+        found = [record for record in reversed(self._records) if path is None or record.path == path]
+        found.sort(key=lambda record: record.ended, reverse=True)
+        return found[:limit]
 
     def _note(self, change: Change, what: str, before: Any, after: Any) -> None:
         entry, origin, now = change.entry, change.origin, change.time

@@ -334,7 +334,10 @@ def _error_answer(status: int, code: str, message: str) -> web.Response:
 
 
 def _origin(request: web.Request) -> Origin:
-    return Origin("rest", request.remote or "unknown")
+    """Who asks: the address, with the name in ``X-Client`` where programs at one address tell themselves apart."""
+    client = "".join(char for char in request.headers.get("X-Client", "") if char.isprintable())[:64].strip()
+    address = request.remote or "unknown"
+    return Origin("rest", f"{client} at {address}" if client else address)
 
 
 def _host_name(host: str) -> str | None:

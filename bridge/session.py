@@ -6,6 +6,7 @@ A session is a cursor on the store's log (``revision`` is what its browser was l
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from . import frames as out
 from . import messages as msg
-from .control import Control
+from .control import PANIC, Control
 from .errors import BadValue, ProtocolError
 from .frames import Frames, Keys
 from .store import Entry, Origin, Store
@@ -38,6 +39,7 @@ CROWD = 50
 LONGEST_ACK_S = 0.2
 STALE_MS = 1000.0
 """A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
+CLOCK_MEMORY_MS = 5 * 60 * 1000.0
 MAX_PENDING_ERRORS = 32
 MAX_HINTS = 3
 """Answers with a "did you mean" at a time."""
@@ -84,6 +86,25 @@ class Shared:
     """Told what was refused to whom; the shell logs it."""
 
 
+class PageClock:
+    """How late a page's messages are, by the quickest that it has sent lately.
+
+    The two clocks drift apart (50 ppm are 180 ms an hour), so only the last CLOCK_MEMORY_MS and the time before,
+    as long again, count.
+    """
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._now = self._before = math.inf  # smallest (arrival − t)
+
+    def lateness(self, t: float, arrival: float) -> float:
+        """Both in ms, of any two clocks."""
+        if arrival - self._began > CLOCK_MEMORY_MS:
+            self._began, self._before, self._now = arrival, self._now, math.inf
+        self._now = min(self._now, arrival - t)
+        return arrival - t - min(self._now, self._before)
+
+
 class Session:
     """Protocol state of one connection. ``client`` is its id ("c7"), unique in the epoch."""
 
@@ -91,7 +112,7 @@ class Session:
         "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "_shared",
         "_store", "_keys", "_acks", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_window", "_under_way", "_highest_sent", "_lowest_trip_s",
-        "_last_sent", "_acked_at", "_halved_at", "_is_back", "_is_back_used", "_clock_base", "_ack_s",
+        "_last_sent", "_acked_at", "_halved_at", "_is_back", "_is_back_used", "_clock", "_fingers", "_ack_s",
     )  # fmt: skip
     # Not for the memory alone: a pass over 1,000 browsers runs as fast as they come into the cache.
 
@@ -131,7 +152,8 @@ class Session:
         self._halved_at = -LOST_ACK_S
         self._is_back = False  # after a black-out one frame goes ahead of the acks that are still missing,
         self._is_back_used = False  # once between two acks
-        self._clock_base: float | None = None  # smallest (arrival − t), ms
+        self._clock = PageClock()
+        self._fingers: dict[Entry, bool] = {}  # touched and not released; True once the hold was taken away
 
     # In
 
@@ -171,9 +193,11 @@ class Session:
             self._owes_answer = True
         elif isinstance(message, msg.Touch):
             for entry in self._touchable(message.ids):
+                self._fingers[entry] = False
                 self._store.touch(entry, self.origin, now)
         elif isinstance(message, msg.Release):
             for entry in self._known(message.ids):
+                self._fingers.pop(entry, None)
                 self._store.release(entry, self.origin, now)
         elif isinstance(message, msg.Trigger):
             self._trigger(message, now)
@@ -218,7 +242,11 @@ class Session:
         self._triggers = store.trigger_sequence  # an old bang is an old gesture
 
     def _set(self, message: msg.Set, now: float) -> None:
-        self._check_gesture(message.t, now)
+        try:
+            self._check_gesture(message.t, now)
+        except ProtocolError:
+            self._let_go_late(message.values, now)
+            raise
         store, origin = self._store, self.origin
         good: list[tuple[Entry, Any]] = []
         for key, raw in message.values:
@@ -238,9 +266,17 @@ class Session:
             store.apply(good, origin, now)
         self._answer(message.n)
 
+    def _let_go_late(self, values: Sequence[tuple[msg.Key, Any]], now: float) -> None:
+        """An old gesture is refused, but that of letting a momentary go is never too late."""
+        for key, raw in values:
+            entry = self._store.find(key)
+            if entry is not None and entry.control.momentary and raw == entry.control.rest:
+                self._store.release(entry, self.origin, now)
+
     def _trigger(self, message: msg.Trigger, now: float) -> None:
-        self._check_gesture(message.t, now)
         entry = self._movable(message.id, self._store.find(message.id))
+        if entry.path != PANIC:  # which is never too late
+            self._check_gesture(message.t, now)
         try:
             self._store.trigger(entry, tuple(message.args), self.origin, now)
         except BadValue as exc:
@@ -310,6 +346,7 @@ class Session:
         for entry in self._known(keys):
             try:
                 self._check_access(entry)
+                self._check_hold(entry)
                 entries.append(entry)
             except ProtocolError as exc:
                 self._refuse(exc, None, entry)
@@ -319,10 +356,15 @@ class Session:
         if entry is None:
             raise self._unknown(key)
         self._check_access(entry)
+        self._check_hold(entry)
+        if entry in self._fingers and self.origin not in entry.holders:
+            raise ProtocolError("held", f"{entry.path} was taken from under this finger: lift it")
+        return entry
+
+    def _check_hold(self, entry: Entry) -> None:
         holder = self._store.blocked_by(entry, self.origin)
         if holder is not None:
             raise ProtocolError("held", f"{entry.path} is held by {holder.target or holder.name}")
-        return entry
 
     def _check_access(self, entry: Entry) -> None:
         if self.role == "view":
@@ -342,10 +384,7 @@ class Session:
             raise ProtocolError("stale", "this gesture arrived more than 1 s late and was not applied")
 
     def _is_stale(self, t: float, now: float) -> bool:
-        offset = now * 1000 - t
-        if self._clock_base is None or offset < self._clock_base:
-            self._clock_base = offset
-        return offset - self._clock_base > STALE_MS
+        return self._clock.lateness(t, now * 1000) > STALE_MS
 
     def _answer(self, n: int | None) -> None:
         if n is not None:
@@ -399,6 +438,8 @@ class Session:
         """
         if self.is_idle or not is_writable:
             return []
+        if self._fingers:
+            self._notice_lost_holds()
         frames: list[bytes] = []
         if self._pong is not None:
             frames.append(self._pong)
@@ -428,6 +469,13 @@ class Session:
         self._owes_answer = self._applied is not None
         self._shared.counters.frames += len(frames)
         return frames
+
+    def _notice_lost_holds(self) -> None:
+        """Panic, or a page that hung, has taken a hold away: that finger is dead until it lifts."""
+        for entry, is_told in self._fingers.items():
+            if not is_told and self.origin not in entry.holders:
+                self._fingers[entry] = True
+                self._refuse(ProtocolError("held", f"{entry.path} was taken from under this finger"), None, entry)
 
     def wait(self, now: float) -> float:
         """Seconds until the window lets the next news frame go, acks apart; 0 if it may go now."""

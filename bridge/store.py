@@ -364,21 +364,25 @@ class Store:
     def touch(self, entry: Entry, origin: Origin, now: float) -> bool:
         """A finger of ``origin`` is on the control. False if it was there already (its time is renewed).
 
-        False too where the control is gone, or the chain is cut.
+        False too where the control is gone, the chain is cut, or ``hold = "first"`` and somebody else has it:
+        who is refused does not wait in line.
         """
         self._implied.discard((entry.id, origin))
         if origin in entry.holders:
             entry.holders[origin] = now
             return False
-        if entry.id not in self._by_id or self._is_cut(entry, origin):
+        if entry.id not in self._by_id or self._is_cut(entry, origin) or self.blocked_by(entry, origin) is not None:
             return False
         entry.holders[origin] = now
         self._held[entry.id] = entry
         self._note_hold(entry, origin, now)
         return True
 
-    def release(self, entry: Entry, origin: Origin, now: float) -> bool:
-        """The finger is gone; a momentary returns to rest with its last holder. False if it was not there."""
+    def release(self, entry: Entry, origin: Origin, now: float, by: Origin | None = None) -> bool:
+        """The finger is gone; a momentary returns to rest with its last holder. False if it was not there.
+
+        ``by``: who took it away, where it was not ``origin``.
+        """
         if entry.holders.pop(origin, None) is None:
             return False
         self._implied.discard((entry.id, origin))
@@ -387,7 +391,7 @@ class Store:
         self._note_hold(entry, origin, now)
         is_idle = not entry.holders and entry.id in self._by_id
         if is_idle and entry.control.momentary and entry.value != entry.control.rest:
-            self._tell([self._write(entry, entry.control.rest, origin, now)])  # never cut: nothing may stick
+            self._tell([self._write(entry, entry.control.rest, by or origin, now)])  # never cut: nothing may stick
         return True
 
     def _imply_hold(self, entry: Entry, value: Value, origin: Origin, now: float) -> None:
@@ -418,7 +422,7 @@ class Store:
         """Panic: release every hold, whoever has it, and bring every momentary to rest."""
         for entry in list(self._held.values()):
             for holder in list(entry.holders):
-                self.release(entry, holder, now)
+                self.release(entry, holder, now, by=origin)
         for entry in list(self._by_id.values()):
             if entry.control.momentary:
                 self.set(entry, entry.control.rest, origin, now)
@@ -515,6 +519,8 @@ class Store:
 
     def _commit(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change | None:
         if value == entry.value and entry.control.kind != "meter":  # a steady level is news: it still comes
+            if origin in entry.holders:
+                entry.holders[origin] = now  # a sign of life
             return None
         if entry.id not in self._by_id:
             return None

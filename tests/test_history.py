@@ -49,7 +49,8 @@ def test_two_hands_are_told_apart(store: Store, history: History) -> None:
     store.set(fader, 0.5, ANNA, 0.0)
     store.set(fader, 0.7, MAX, 0.1)
     store.set(fader, 0.6, ANNA, 0.2)
-    assert [(str(r.origin), r.after) for r in history.latest()] == [("osc:max", 0.7), ("browser:c1@Anna", 0.6)]
+    # Hers began first and ended last: who is named first is who moved it last.
+    assert [(str(r.origin), r.after) for r in history.latest()] == [("browser:c1@Anna", 0.6), ("osc:max", 0.7)]
 
 
 def test_triggers_and_holds_are_told(store: Store, history: History) -> None:

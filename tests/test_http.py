@@ -262,6 +262,18 @@ async def test_a_hold_over_rest_is_taken_and_given_back(server: Server, client: 
     assert not fader.holders
 
 
+async def test_two_programs_at_one_address_tell_themselves_apart(server: Server, client: aiohttp.ClientSession) -> None:
+    fader = add(server, "/main", hold="first")
+    async with client.post("/api/holds/main", headers={"X-Client": "lights"}) as answer:
+        assert answer.status == 200
+    assert str(fader.holder) == "rest:lights at 127.0.0.1"
+    async with client.put("/api/controls/main", json={"value": 1}, headers={"X-Client": "sound"}) as answer:
+        assert answer.status == 409
+    async with client.delete("/api/holds/main", headers={"X-Client": "sound"}) as answer:
+        assert answer.status == 200
+    assert fader.holders
+
+
 async def test_a_hold_over_rest_ends_by_itself(server: Server, client: aiohttp.ClientSession) -> None:
     fader = add(server, "/main", hold_timeout=5)
     async with client.post("/api/holds/main"):

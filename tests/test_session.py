@@ -390,6 +390,71 @@ def test_a_viewer_moves_nothing(shared: Shared, volume: Entry) -> None:
     assert not volume.holders
 
 
+def test_a_finger_whose_hold_was_taken_away_is_dead_until_it_lifts(store: Store, browser: Browser) -> None:
+    fader = add(store, "/main", default=0.5)
+    browser.hello()
+    browser.say("touch", ids=[fader.id])
+    browser.say("set", n=1, values=[[fader.id, 0.9]])
+    browser.hear()
+    store.let_go(Origin("bridge", "panic"), 0.0)
+    store.set(fader, 0.0, Origin("bridge", "panic"), 0.0)
+    told = [message for message in browser.hear() if message["type"] == "error"]
+    assert [(error["code"], error["path"]) for error in told] == [("held", "/main")]
+    browser.say("set", n=2, values=[[fader.id, 0.95]])
+    assert "held" in [message.get("code") for message in browser.hear()]
+    assert fader.value == 0.0
+    browser.say("release", ids=[fader.id])
+    browser.say("touch", ids=[fader.id])
+    browser.say("set", n=3, values=[[fader.id, 0.1]])
+    assert fader.value == 0.1
+
+
+def test_who_is_refused_does_not_wait_in_line(store: Store, shared: Shared, browser: Browser) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True, hold="first")
+    other = Browser(shared, "c2")
+    browser.hello()
+    other.hello()
+    browser.say("touch", ids=[flash.id])
+    browser.say("set", n=1, values=[[flash.id, True]])
+    other.say("touch", ids=[flash.id])
+    assert "held" in [message.get("code") for message in other.hear()]
+    browser.say("release", ids=[flash.id])
+    assert (flash.value, flash.holders) == (False, {})
+
+
+def test_letting_a_momentary_go_is_never_too_late(store: Store, browser: Browser) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True)
+    browser.hello()
+    browser.now = 5.0
+    browser.say("set", n=1, t=browser.clock, values=[[flash.id, True]])
+    browser.say("set", n=2, t=browser.clock - 1500, values=[[flash.id, False]])
+    assert flash.value is False
+    assert "stale" in [message.get("code") for message in browser.hear()]
+
+
+def test_panic_is_never_too_late(store: Store, browser: Browser) -> None:
+    panic = add(store, "/stagebridge/panic", kind="trigger")
+    browser.hello()
+    browser.now = 5.0
+    browser.say("ping", t=browser.clock)
+    browser.say("trigger", n=1, id=panic.id, t=browser.clock - 2000)
+    assert store.trigger_sequence == 1
+
+
+@pytest.mark.parametrize("drift", [-500e-6, 500e-6])
+def test_clocks_that_drift_apart_make_no_gesture_stale(store: Store, browser: Browser, drift: float) -> None:
+    fader = add(store, "/main")
+    browser.hello()
+    for minute in range(1, 12 * 60):  # a long evening, a ping a minute, at 500 ppm
+        browser.now = minute * 60.0
+        t = browser.now * 1000 * (1 + drift) + PAGE_CLOCK_MS
+        browser.say("ping", t=t)
+        browser.say("set", n=minute, t=t, values=[[fader.id, minute % 2]])
+        assert fader.value == minute % 2
+        browser.hear()
+        browser.ack()
+
+
 # Declared controls
 
 

@@ -584,7 +584,7 @@ def test_with_hold_first_only_who_touched_first_moves_it(store: Store) -> None:
     assert store.set(entry, 0.5, BEN, 0.0) is None
     assert store.set(entry, 0.6, ANNA, 0.0) is not None
     store.release(entry, ANNA, 0.0)
-    assert entry.holder == BEN
+    assert entry.holder is None  # who was refused does not wait in line
     assert store.set(entry, 0.5, BEN, 0.0) is not None
 
 
@@ -617,6 +617,28 @@ def test_a_steady_meter_is_told_each_time(store: Store) -> None:
         store.set(meter, -12, MAX, 0.0)
     assert [change.value for change in heard] == [-12.0] * 3
     assert store.revision == meter.revision  # and is no part of the log
+
+
+def test_the_same_value_again_is_a_sign_of_life(store: Store) -> None:
+    fader = add(store, "/main", hold_timeout=2)
+    store.touch(fader, MAX, 0.0)
+    store.set(fader, 0.5, MAX, 1.0)
+    store.set(fader, 0.5, MAX, 2.0)
+    store.expire_holds(3.5)
+    assert list(fader.holders) == [MAX]
+    store.expire_holds(4.5)
+    assert not fader.holders
+
+
+def test_what_panic_brings_to_rest_is_panics_doing(store: Store) -> None:
+    flash = add(store, "/flash", kind="bool", momentary=True)
+    store.touch(flash, ANNA, 0.0)
+    store.set(flash, True, ANNA, 0.0)
+    heard = listen(store)
+    panic = Origin("bridge", "panic")
+    store.let_go(panic, 1.0)
+    assert [(change.what, change.origin) for change in heard] == [("hold", ANNA), ("value", panic)]
+    assert flash.value is False
 
 
 def test_who_moves_a_momentary_without_a_touch_holds_it_until_it_rests(store: Store) -> None:
