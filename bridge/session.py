@@ -188,7 +188,7 @@ class Session:
             self._ack(message.rev, now)
         elif isinstance(message, msg.Ping):
             self.pings = True
-            self._is_stale(message.t, now)  # a sample of the page's clock
+            self._clock.lateness(message.t, now * 1000)  # a sample of the page's clock
             self._pong = out.pong(message.t)
             self._owes_answer = True
         elif isinstance(message, msg.Touch):
@@ -216,7 +216,7 @@ class Session:
         self.origin = Origin("browser", self.client, name or self.client)
         self._keys, self._acks = hello.keys, hello.acks
         if hello.t is not None:
-            self._is_stale(hello.t, now)
+            self._clock.lateness(hello.t, now * 1000)
         store = self._store
         resumed_at = None
         if hello.since is not None and hello.view in (None, self.view):
@@ -356,7 +356,8 @@ class Session:
         if entry is None:
             raise self._unknown(key)
         self._check_access(entry)
-        self._check_hold(entry)
+        if entry.holders:
+            self._check_hold(entry)
         if entry in self._fingers and self.origin not in entry.holders:
             raise ProtocolError("held", f"{entry.path} was taken from under this finger: lift it")
         return entry
@@ -379,12 +380,9 @@ class Session:
         return ProtocolError("unknown_control", f"no control {str(key)[:255]}{hint}")
 
     def _check_gesture(self, t: float | None, now: float) -> None:
-        if t is not None and self._is_stale(t, now):
+        if t is not None and self._clock.lateness(t, now * 1000) > STALE_MS:
             self._shared.counters.stale += 1
             raise ProtocolError("stale", "this gesture arrived more than 1 s late and was not applied")
-
-    def _is_stale(self, t: float, now: float) -> bool:
-        return self._clock.lateness(t, now * 1000) > STALE_MS
 
     def _answer(self, n: int | None) -> None:
         if n is not None:
