@@ -224,3 +224,23 @@ async def test_it_runs_without_any_peer(pages: Path) -> None:
     async with Bridge(await parse('[[control]]\npath = "/fader"\n', pages)) as bridge:
         assert bridge.peer_lines() == []
         assert bridge.health()["status"] == "ok"
+
+
+async def test_a_hold_that_nobody_ends_expires_and_others_may_move_the_control(pages: Path) -> None:
+    """A program that came over REST cannot disconnect: the daemon has to look."""
+    text = '[[control]]\npath = "/fader"\nhold = "first"\nhold_timeout = 0.2\n'
+    was_held = []
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        aiohttp.ClientSession(f"http://127.0.0.1:{bridge.http_port}") as http,
+    ):
+        fader = bridge.store.get("/fader")
+        bridge.store.subscribe(lambda changes: was_held.extend(bool(fader.holders) for _ in changes))
+        async with http.post("/api/holds/fader", headers={"X-Client": "one"}) as answer:
+            assert answer.status == 200
+        async with asyncio.timeout(10):
+            while fader.holders:
+                await asyncio.sleep(0.01)
+        assert was_held == [True, False]
+        async with http.put("/api/controls/fader", json={"value": 0.5}, headers={"X-Client": "two"}) as answer:
+            assert answer.status == 200
