@@ -39,6 +39,9 @@ PASS_SHARE = 2.0
 """… nor sooner than this many times the CPU that the last pass took: half of the loop is for others."""
 SLICE_S = 0.002
 """A pass gives the loop back after so long and goes on in its next turn."""
+JOIN_GAP_S = 0.001
+"""Newcomers are let in so far apart, a handshake and a welcome being half of that: when 200 come at once, those who are
+there do not notice."""
 METER_GAP_S = 1 / 30
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
@@ -144,6 +147,7 @@ class Hub:
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0
         self._next_pass = 0.0
+        self._next_join = 0.0
         self._rest: Iterator[Connection] | None = None
         self._spent_s = 0.0
         # CPU, not wall time: a core that others use too must not make the gaps longer. With a clock of the caller's
@@ -180,6 +184,10 @@ class Hub:
         """Serve one browser until it goes."""
         if self._closing or len(self._connections) >= self.limits.clients:
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
+        now = self._clock()
+        self._next_join = max(now, self._next_join + JOIN_GAP_S)
+        if self._next_join > now:
+            await asyncio.sleep(self._next_join - now)
         ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
