@@ -74,7 +74,7 @@ class Bridge:
         self._started = clock()
         self._frames = Frames(self.store)
         self._shared = Shared(self.store, self._frames, config.title, __version__)
-        self.hub = Hub(self._shared, limits, clock)
+        self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
         self._add_controls()
         self.store.subscribe(self.history.note)
@@ -264,7 +264,7 @@ def listen_problem(host: str, port: int, exc: OSError) -> str:
             f"ports from {FIRST_FREE_PORT} need none: --port {port + 8000}"
         )
     # Python's own text goes on with "while attempting to bind".
-    why = os.strerror(exc.errno) if exc.errno in errno.errorcode else exc
+    why = os.strerror(exc.errno) if exc.errno is not None and exc.errno in errno.errorcode else exc
     return f"HTTP cannot listen on {host}:{port}: {why}"
 
 

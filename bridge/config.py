@@ -46,6 +46,7 @@ class HttpSettings:
     port: int = 8080
     pages: Path | None = None
     hosts: tuple[str, ...] = ()
+    client_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,13 @@ class _Reader:
         return Config(
             file,
             http.title,
-            HttpSettings(http.host, http.port, self.folder(("http", "pages"), http.pages), http.hosts),
+            HttpSettings(
+                http.host,
+                http.port,
+                self.folder(("http", "pages"), http.pages),
+                http.hosts,
+                http.client_timeout_s,
+            ),
             AuthSettings(auth.mode),
             made,
             build_surface(http.title, pages, controls.placements),

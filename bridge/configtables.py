@@ -154,6 +154,9 @@ class HttpTable(Table):
         (), "More names by which browsers may call this computer, for instance a name in your router's DNS."
     )
     title: Name = setting("stagebridge", "What the browser's tab and the home screen say.")
+    client_timeout_s: float = setting(
+        10.0, "Seconds after which a browser whose socket takes nothing any more is dropped.", ge=1, le=3600
+    )
 
 
 class AuthTable(Table):

@@ -834,3 +834,9 @@ def test_what_panic_cannot_set_is_told() -> None:
         '9: panic."/go" = 1: is a trigger, which keeps no value',
     ]
     assert mistakes("panic = 1") == ["1: panic = 1: must be one table: write [panic]"]
+
+
+def test_the_patience_with_a_stuck_browser_is_a_setting() -> None:
+    assert read("").http.client_timeout_s == 10
+    assert read("[http]\nclient_timeout_s = 5").http.client_timeout_s == 5
+    assert mistakes("[http]\nclient_timeout_s = 0") == ["2: http.client_timeout_s = 0: must be 1–3600"]
