@@ -17,7 +17,7 @@ from .adapters import Unavailable, found
 from .workloads import CASES, Case, Figures
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SECONDS = {"W1": 1.5, "W2": 1.5, "W3": 1.2, "W4": 5.0, "W5": 0.8, "W6": 4.0, "W7": 1.5, "W8": 0.0}
+SECONDS = {"W1": 1.2, "W2": 1.2, "W3": 1.0, "W4": 5.0, "W5": 0.6, "W6": 3.0, "W7": 1.2, "W8": 0.0}
 """How long each workload runs."""
 QUICK = 0.4
 """… and what part of it with --quick."""

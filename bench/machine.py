@@ -14,11 +14,12 @@ LOUD = 0.7
 FIRST = -15
 """Nice value of server and load alike: what others do on the machine disturbs less."""
 
+_ALLOWED = sorted(os.sched_getaffinity(0))  # before we have confined ourselves to one of them
+
 
 def cores() -> tuple[int, int]:
     """One core for the server and one for the load; the same where there is only one."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[0], allowed[-1]
+    return _ALLOWED[0], _ALLOWED[-1]
 
 
 def come_first() -> bool:
@@ -89,5 +90,4 @@ def described() -> str:
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     name = model[1] if model else platform.machine()
-    count = len(os.sched_getaffinity(0))
-    return f"{name}, {count} cores, Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{name}, {len(_ALLOWED)} cores, Linux {platform.release()}, Python {platform.python_version()}"
