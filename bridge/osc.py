@@ -234,7 +234,7 @@ class OscPort:
                 if change.origin is target.origin:
                     continue  # it does not go back to where it came from
                 if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
-                    continue  # it gets the settled value when its finger is gone
+                    continue  # it gets the settled value when its finger is gone: _hold_changed
                 is_sent = self._send(peer, target, packet)
                 if not is_value:
                     peer.lost += not is_sent  # an event that cannot leave now is an old gesture later
@@ -294,8 +294,12 @@ class OscPort:
         return False
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
-        """Send whoever asked these controls' values, in slices, each as it is when its turn comes."""
+        """Send whoever asked these controls' values, in slices, each as it is when its turn comes. What its finger
+        is on it gets when that is gone."""
         peer, ids = source.peer, dict.fromkeys(entry_ids)
+        if source.target is not None:
+            for entry_id in [entry_id for entry_id in ids if self._is_held_back(peer, source.target, entry_id)]:
+                del ids[entry_id]
         for target in source.answers:
             if target not in peer.targets:
                 assert target.address is not None
@@ -337,7 +341,11 @@ class OscPort:
         """True if something is left."""
         if now < target.retry_at:
             return bool(target.pending)
+        is_motor = target in peer.targets  # who only asks is not told when its finger has gone: it is answered now
         for entry_id in list(islice(target.pending, SLICE)):
+            if is_motor and self._is_held_back(peer, target, entry_id):
+                del target.pending[entry_id]  # it comes back with _hold_changed
+                continue
             for route in peer.routes.speakers.get(entry_id, ()):
                 value = route.entry.value
                 if value is not None and not self._send(peer, target, route.packet(value)):
@@ -347,6 +355,11 @@ class OscPort:
                     target.echoes.sent(ear, ear.rules, ear.entry.value, now)
             del target.pending[entry_id]
         return bool(target.pending)
+
+    def _is_held_back(self, peer: OscPeer, target: Target, entry_id: int) -> bool:
+        """True while this target's finger is on the control: ``_hold_changed`` sends it the settled value."""
+        entry = self._store.find(entry_id)
+        return entry is not None and bool(entry.holders) and peer.routes.holds_back(entry, target.origin)
 
     # Echoes
 
@@ -386,7 +399,9 @@ class OscPort:
             log.debug("%s: %s is not adopted: %s", target.shown, route.entry.path, exc)
 
     def _tell(self, peer: OscPeer, target: Target, entry: Entry, now: float) -> None:
-        """Send one target the truth, once, after the guard has settled."""
+        """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone."""
+        if self._is_held_back(peer, target, entry.id):
+            return
         for route in peer.routes.speakers.get(entry.id, ()):
             if not self._send(peer, target, route.packet(entry.value)):
                 target.pending[entry.id] = None

@@ -227,6 +227,60 @@ async def test_panic_without_its_control_is_ignored(bridge: Bridge) -> None:
         await bridge.reaches("/mark", 1.0)
 
 
+# Motor faders under a finger
+
+
+@asynccontextmanager
+async def touched(bridge: Bridge) -> AsyncIterator[Voice]:
+    """A motor fader at /level with a finger on it."""
+    async with bridge.with_max({"/level": {"touch": "/level/z"}}, **SHORT) as (_, max_):
+        max_.send("/level/z", 1)
+        await until(bridge.store, lambda: bool(bridge.store.get("/level").holders))
+        yield max_
+
+
+async def test_a_touched_fader_is_told_what_was_refused_when_the_finger_is_gone() -> None:
+    bridge = Bridge(level(limit=(0, 0.75)), level("/mark"))
+    async with touched(bridge) as max_:
+        max_.send("/level", 0.9)
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: False, 0.2)
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+        max_.send("/level/z", 0)
+        await hear_value(max_, 0.75)
+
+
+async def test_a_touched_fader_that_asks_is_answered_when_the_finger_is_gone(bridge: Bridge) -> None:
+    async with touched(bridge) as max_:
+        bridge.set("/level", 0.5)
+        max_.send("/stagebridge/refresh")
+        assert await max_.hear() == Message("/mark", (0.0,))
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+        max_.send("/level")
+        max_.send("/mark", 0.25)
+        await bridge.reaches("/mark", 0.25)
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+        max_.send("/level/z", 0)
+        await hear_value(max_, 0.5)
+
+
+async def test_what_waits_for_room_is_not_sent_to_a_touched_fader(bridge: Bridge) -> None:
+    async with bridge.with_max({"/level": {"touch": "/level/z"}}) as (port, max_):
+        target = port._peers[0].targets[0]
+        target.retry_at = time.monotonic() + 0.1
+        max_.send("/stagebridge/refresh")
+        await asyncio.wait_for(_waits(target.pending), 1)
+        max_.send("/level/z", 1)
+        await until(bridge.store, lambda: bool(bridge.store.get("/level").holders))
+        assert await max_.hear() == Message("/mark", (0.0,))
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+
+
+async def _waits(pending: dict[int, None]) -> None:
+    while not pending:
+        await asyncio.sleep(0.002)
+
+
 @pytest.fixture
 def bridge() -> Bridge:
     return Bridge(level(), level("/mark"))
