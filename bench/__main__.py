@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from . import machine, report
-from .adapters import Unavailable, found
+from .adapters import Adapter, Unavailable, found
 from .workloads import CASES, Case, Figures
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -38,28 +38,11 @@ def main() -> int:
     results.note_machine(load_before, machine.others_share())
     if results.is_loud:
         print(results.warning, file=sys.stderr)
-    for round_number in range(args.runs):
-        for case in cases:
-            for name, adapter in adapters.items():
-                if args.adapters and name not in args.adapters:
-                    continue
-                if not case.needs <= adapter.can or case.browsers > adapter.most_browsers:
-                    continue
-                seconds = SECONDS[case.key.split()[0]] * (QUICK if args.quick else 1)
-                began = time.monotonic()
-                try:
-                    figures: Figures = case.run(adapter, seconds)
-                except Unavailable as exc:
-                    print(f"{adapter.title} is left out: {exc}", file=sys.stderr)
-                    results.leave_out(adapter.title, str(exc))
-                    adapter.can = frozenset({"nothing"})
-                    continue
-                except (TimeoutError, RuntimeError, OSError) as exc:
-                    print(f"{case.key} {name} failed: {str(exc)[-500:]}", file=sys.stderr)
-                    continue
-                results.add(case.key, name, figures)
-                _say(round_number, case, name, figures, time.monotonic() - began)
-    results.note_machine(load_before, results.others)
+    try:
+        for round_number in range(args.runs):
+            _round(round_number, cases, adapters, results, args)
+    except KeyboardInterrupt:
+        print("interrupted: what was measured until now is reported", file=sys.stderr)
     if args.out:
         args.out.write_text(json.dumps(results.to_json()), encoding="utf-8")
     titles = {name: adapter.title for name, adapter in adapters.items()}
@@ -71,6 +54,32 @@ def main() -> int:
     if args.write and is_whole:
         report.write(results, titles, DOCS)
     return 0
+
+
+def _round(
+    number: int, cases: list[Case], adapters: dict[str, Adapter], results: report.Results, args: argparse.Namespace
+) -> None:
+    """Every case through every server that can do it."""
+    for case in cases:
+        for name, adapter in adapters.items():
+            if args.adapters and name not in args.adapters:
+                continue
+            if not case.needs <= adapter.can or case.browsers > adapter.most_browsers:
+                continue
+            seconds = SECONDS[case.key.split()[0]] * (QUICK if args.quick else 1)
+            began = time.monotonic()
+            try:
+                figures: Figures = case.run(adapter, seconds)
+            except Unavailable as exc:
+                print(f"{adapter.title} is left out: {exc}", file=sys.stderr)
+                results.leave_out(adapter.title, str(exc))
+                adapter.can = frozenset({"nothing"})
+                continue
+            except (TimeoutError, RuntimeError, OSError) as exc:
+                print(f"{case.key} {name} failed: {str(exc)[-500:]}", file=sys.stderr)
+                continue
+            results.add(case.key, name, figures)
+            _say(number, case, name, figures, time.monotonic() - began)
 
 
 def _arguments() -> argparse.Namespace:
