@@ -30,7 +30,7 @@ pytestmark = [
 IS_LONG = bool(os.environ.get("STAGEBRIDGE_LONG"))
 """Set it to try more links and more cuts."""
 TRIES = 3
-"""One noisy neighbour on this machine must not decide; a fault of ours is there each time."""
+"""Most of them must be good, each in everything: one noisy neighbour on this machine must not decide."""
 ONLINE_S = 10.0
 QUICK_S = 0.02
 """Two cores run the flood, the relay, the daemon and the tablet: so much may be theirs."""
@@ -165,6 +165,17 @@ def p99(numbers: list[float]) -> float:
     return sorted(numbers)[math.floor(len(numbers) * 0.99)]
 
 
+def most_are_good(attempt: Callable[[], bool]) -> bool:
+    """Whether more than half of ``TRIES`` attempts are good; ends as soon as that is decided."""
+    good = bad = 0
+    while max(good, bad) <= TRIES // 2:
+        if attempt():
+            good += 1
+        else:
+            bad += 1
+    return good > bad
+
+
 @pytest.mark.parametrize("stage", [8], indirect=True)
 @pytest.mark.parametrize(
     ("trip_s", "cut_s"), [(0.02, 3.0), (0.05, 1.2), *([(0.02, 1.0), (0.02, 2.0), (0.1, 3.0), (0.1, 6.0)] * IS_LONG)]
@@ -175,8 +186,10 @@ def test_after_a_black_out_little_stale_motion_and_then_the_truth(
     """The truth: what is as new as the moment when the first byte came through."""
     stage.lab.shape(delay_s=trip_s / 2)
     stage.open()
-    found = []
-    for _ in range(TRIES):
+    found: list[tuple[float, float]] = []
+    record_property("black_out", found)
+
+    def attempt() -> bool:
         stage.tablets.watch("t")
         stage.play(1 + cut_s + 2.5, 60, {1.0: stage.lab.cut, 1.0 + cut_s: stage.lab.mend})
         through = stage.lab.first_payload_at()["tablet"]
@@ -188,11 +201,9 @@ def test_after_a_black_out_little_stale_motion_and_then_the_truth(
         truth_s = after[first].at - through
         found.append((motion_s, truth_s))
         print(f"{motion_s * 1000:.0f} ms of stale motion, {len(moments)} moments; truth after {truth_s * 1000:.0f} ms")
-        if motion_s <= 0.3 and truth_s <= 2 * trip_s + QUICK_S:
-            break
-    record_property("black_out", found)
-    assert min(motion for motion, _ in found) <= 0.3
-    assert min(truth for _, truth in found) <= 2 * trip_s + QUICK_S
+        return motion_s <= 0.3 and truth_s <= 2 * trip_s + QUICK_S
+
+    assert most_are_good(attempt), found
 
 
 @pytest.mark.parametrize("stage", [64], indirect=True)
@@ -200,25 +211,28 @@ def test_a_narrow_link_is_never_far_behind(stage: Stage, record_property: Callab
     stage.lab.shape(delay_s=0.01, rate=60_000)
     stage.open()
     stage.play(1, 250)  # the window finds its size
-    ages = []
-    for _ in range(TRIES):
+    ages: list[float] = []
+    record_property("p99_s", ages)
+
+    def attempt() -> bool:
         stage.tablets.watch("t")
         stage.play(5, 250)
         seen = stage.seen()
         ages.append(p99([one.age for one in seen]))
         print(f"p99 {ages[-1] * 1000:.0f} ms, {len(seen) / 64 / 5:.0f} frames/s")
         assert {one.path for one in seen} == set(stage.paths)
-        if ages[-1] < 0.5:
-            break
-    record_property("p99_ms", ages)
-    assert min(ages) < 0.5
+        return ages[-1] < 0.5
+
+    assert most_are_good(attempt), ages
 
 
 @pytest.mark.parametrize("stage", [8], indirect=True)
 def test_a_long_round_trip_freezes_nothing(stage: Stage, record_property: Callable[[str, object], None]) -> None:
     stage.lab.shape(delay_s=0.25)
-    frozen = []
-    for _ in range(TRIES):
+    frozen: list[float] = []
+    record_property("frozen_s", frozen)
+
+    def attempt() -> bool:
         stage.open()  # anew: the first round trip is the hardest
         stage.tablets.watch("t")
         start = stage.play(4, 60)
@@ -226,10 +240,9 @@ def test_a_long_round_trip_freezes_nothing(stage: Stage, record_property: Callab
         stage.tablets.do("close", name="t")
         frozen.append(max(frozen_s(seen, path, start + 0.35, start + 4) for path in stage.paths))
         print(f"frozen {frozen[-1] * 1000:.0f} ms, p99 {p99([one.age for one in seen]) * 1000:.0f} ms")
-        if frozen[-1] <= 0.1:
-            break
-    record_property("frozen_ms", frozen)
-    assert min(frozen) <= 0.1
+        return frozen[-1] <= 0.1
+
+    assert most_are_good(attempt), frozen
 
 
 @pytest.mark.parametrize("stage", [1], indirect=True)
@@ -238,8 +251,10 @@ def test_a_drag_over_a_long_round_trip_freezes_for_nobody(
 ) -> None:
     stage.lab.shape(delay_s=0.25)
     stage.open()
-    frozen = []
-    for _ in range(TRIES + 2):  # on the first TCP itself has still to open its window
+    frozen: list[float] = []
+    record_property("frozen_s", frozen)
+
+    def attempt() -> bool:
         while select.select([stage.ear], [], [], 1.0)[0]:  # what is left of the try before
             stage.ear.recv(2048)
         start = time.monotonic()
@@ -252,7 +267,7 @@ def test_a_drag_over_a_long_round_trip_freezes_for_nobody(
         stage.tablets.do("lift", name="t")
         frozen.append(max(after - before for before, after in pairwise(times)))
         print(f"frozen {frozen[-1] * 1000:.0f} ms, {len(times)} moves")
-        if frozen[-1] <= 0.1:
-            break
-    record_property("frozen_ms", frozen)
-    assert min(frozen) <= 0.1
+        return frozen[-1] <= 0.1
+
+    attempt()  # TCP itself has still to open its window
+    assert most_are_good(attempt), frozen
