@@ -116,7 +116,8 @@ class OscPort:
             sock = await open_socket(self._listen)
         except PortError as exc:
             for peer in self._peers:
-                self._publish(peer.name, str(exc))
+                peer.closed = str(exc)
+            self._publish_states()
             raise
         closed = loop.create_future()
         try:
@@ -144,6 +145,7 @@ class OscPort:
         self._sock = sock
         self.udp_port = sock.getsockname()[1]
         for peer in self._peers:
+            peer.closed = ""
             for target, endpoint in peer.endpoints.items():
                 target.address = literal(endpoint, self._listen)
             for entry in self._store:

@@ -81,6 +81,8 @@ class OscPeer:
             Target(str(endpoint), Origin("osc", peer.name, str(endpoint))) for endpoint in settings.targets
         ]
         self.endpoints: dict[Target, Endpoint] = dict(zip(self.targets, settings.targets, strict=True))
+        self.closed = ""
+        """Why our socket could not be opened, in words; "" where it was."""
         self.heard_at: float | None = None
         self.received = 0
         """Packets that came in, sound or not."""
@@ -158,6 +160,8 @@ class OscPeer:
         return self._words("never heard" if self.heard_at is None else "heard", udp_port)
 
     def _words(self, heard: str, udp_port: int | None) -> str:
+        if udp_port is None and self.closed:
+            return f"{self.closed}, trying again"
         parts = [heard]
         troubled = [target for target in self.targets if target.trouble]
         parts += [f"{target.shown}: {target.trouble}" for target in troubled]

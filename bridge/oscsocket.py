@@ -50,11 +50,11 @@ async def open_socket(listen: Endpoint) -> socket.socket:
         sock.bind(("127.0.0.1" if listen.host == "localhost" else listen.host, listen.udp_port))
     except OSError as exc:
         sock.close()
-        why = exc.strerror or str(exc)
         if exc.errno == errno.EADDRINUSE:
             holder = await asyncio.to_thread(net.holder_of, listen.udp_port, "udp")
-            why = f"it is taken by {holder}" if holder else "it is taken"
-        raise PortError(f"cannot listen on UDP {listen}: {why}") from exc
+            by = f" by {holder}" if holder else ""
+            raise PortError(f"UDP {listen.udp_port} is taken{by}") from exc
+        raise PortError(f"cannot listen on UDP {listen}: {exc.strerror or exc}") from exc
     return sock
 
 

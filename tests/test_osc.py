@@ -15,6 +15,7 @@ import uvloop
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
+from bridge import net
 from bridge.control import Control
 from bridge.osc import OscPort, open_ports
 from bridge.osccodec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
@@ -595,16 +596,21 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
         try:
             while "max" not in bridge.states:
                 await asyncio.sleep(0.005)
-            assert bridge.states["max"].startswith(f"cannot listen on UDP 127.0.0.1:{udp_port}: it is taken")
+            taken = f"UDP {udp_port} is taken by {await asyncio.to_thread(net.holder_of, udp_port, 'udp')}"
+            assert f"(pid {os.getpid()})" in taken
+            assert bridge.states["max"] == f"{taken}, trying again"
+            assert port.peer_lines() == [f"max is sent nothing: {taken}, trying again"]
             assert port.health()[0]["state"] == "closed"
             squatter.close()
             leave = await asyncio.wait_for(start, WAIT_S)
         except BaseException:
             start.cancel()
+            await asyncio.wait([start])
             raise
         assert port.udp_port == udp_port
+        assert bridge.states["max"] == f"never heard; we listen on UDP {udp_port}"
         await leave.aclose()
-    assert sum("it is taken" in record.getMessage() for record in caplog.records) == 1
+    assert [message for message in caplog.messages if "is taken" in message] == [f"osc max: {taken}; trying again"]
 
 
 async def _enter(port: OscPort) -> AsyncExitStack:
