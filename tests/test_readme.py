@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_its_commands_exist() -> None:
         assert f"\n    {command} " in answer.stdout, command
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert f"\n{target}:" in makefile, target
+
+
+def test_it_names_the_ports_that_a_firewall_must_let_through() -> None:
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
+    tcp = tomllib.loads(text).get("http", {}).get("port", config.HttpSettings().port)
+    assert f"`sudo ufw allow {tcp}/tcp`" in README
+    udp = re.findall(r"`sudo ufw allow (\d+)/udp`", README)
+    assert [f'listen = "0.0.0.0:{port}"' in README for port in udp] == [True]
 
 
 def test_it_fits_a_screen_or_two() -> None:
