@@ -19,12 +19,14 @@ A peer that answers whatever it is told with something else is told after ever l
 MAX_TOLD times no more. Two that answer each other's answers with something else (two coarse grids) are
 cut: after MAX_ANSWERS reports without a hand, each is remembered, not applied. The rules need a window
 longer than the peer's delay.
+
+Who speaks from an address that is none of its targets' may be one of them all the same (``Unlisted``).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, Literal, TypeVar
@@ -36,13 +38,27 @@ MAX_TOLD = 4
 """Times that a peer is told the truth for what it answers to it, each after twice the quiet of the last."""
 MAX_ANSWERS = 4
 """Reports that follow from each other, one peer's from another's, before they count as echoes."""
+KNOWN_ECHOES = 8
+MOST_ECHOES = 32
+"""Of one that speaks from an address that no target has: see ``Unlisted``."""
+MAX_BOUNCES = 256
+MAX_RINGS = 8
+MAX_HEARD = 256
+"""Controls of which its last report is known."""
 FORGIVEN_WINDOWS = 16
 """After so many windows without a word from us a report is no answer: the count of MAX_TOLD starts anew."""
+
+EXACT = 1e-3
+"""Part of the tolerance within which a report is the very same."""
+_ANSWERED = object()  # stands for a value that was sent, and whose echo was heard
+_NOBODY = object()
 
 Wire = tuple[Any, ...]
 """A value as the peer has it: numbers in its own range, or texts."""
 Verdict = Literal["apply", "confirmed", "remembered"]
 Why = Literal["near", "insists", "answer"]
+Match = Literal["none", "near its own", "its own", "ours"]
+Distrust = Literal["", "echoes", "cut"]
 K = TypeVar("K", bound=Hashable)
 
 
@@ -80,7 +96,7 @@ class EchoGuard:
     rules: EchoRules
     is_calm: bool = True
     """True while nothing was heard or owed since the last move that was sent."""
-    _sent: deque[tuple[float, Any]] = field(default_factory=lambda: deque(maxlen=MAX_SENT))
+    _sent: deque[tuple[float, Any, Any]] = field(default_factory=lambda: deque(maxlen=MAX_SENT))
     _settled_at: float = -inf  # when the last value was sent that is no more in _sent
     _heard: Wire | None = None
     _remembered: Wire | None = None
@@ -92,13 +108,13 @@ class EchoGuard:
     due_at: float | None = None
     """When to call ``settle``; None while there is nothing to settle."""
 
-    def sent(self, value: Any, now: float, *, is_settling: bool = False, answers: int = 0) -> None:
+    def sent(self, value: Any, now: float, *, is_settling: bool = False, answers: int = 0, mover: Any = None) -> None:
         """We have sent this value: whatever was owed is paid, and earlier reports are about an older one.
 
         ``is_settling``: because of a Settlement, of this guard or another, not because something moved.
-        ``answers``: how many reports led to it; 0 is a hand.
+        ``answers``: how many reports led to it; 0 is a hand. ``mover``: whose move it is, for ``overhear``.
         """
-        self._sent.append((now, value))  # turned into wire units when a report comes: most never meet one
+        self._sent.append((now, value, mover))  # turned into wire units when a report comes: most never meet one
         self._is_confirmed = False
         self.due_at = self._remembered = None
         self.answers = answers
@@ -141,6 +157,52 @@ class EchoGuard:
         self._settle_at(now)
         return "apply"
 
+    def overhear(
+        self, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust, insists: bool
+    ) -> tuple[Verdict, Match]:
+        """``hear`` for one who may be this target, or somebody else: also whose sent value the report is like.
+
+        "ours": somebody else than ``speaker`` had moved it; "its own": we have passed on what it said itself.
+        ``insists``: this speaker said so just before. ``distrust``: see ``Unlisted``.
+        """
+        self.is_calm = False
+        since, sent_at = now - self.rules.window_s, self.sent_at
+        match: Match = "none"
+        if sent_at >= since:
+            if self._was_sent(report, since, speaker):
+                match = "ours"
+            elif self._was_sent(report, since, tolerance=self.rules.tolerance * EXACT):
+                match = "its own"
+            elif not self.rules.is_counted and self._was_sent(report, since):
+                match = "near its own"
+        if is_current:
+            self._is_confirmed = True
+            return "confirmed", match
+        why: Why | None = None
+        if distrust == "cut":
+            why = "answer"
+        elif sent_at >= since and self.rules.echoes and not is_rest:
+            if insists:
+                why = "insists"
+            elif match == "ours" or (distrust and match != "none"):
+                why = "near"
+            elif distrust and self.answers >= MAX_ANSWERS and not self._is_last_of(speaker):
+                why = "answer"
+        if why is not None:
+            self._remembered, self._why = report, why
+            self._settle_at(max(sent_at, since))
+            return "remembered", match
+        self._remembered = None
+        if sent_at >= since:
+            self._settle_at(now)
+        elif not insists:
+            self._told = 0
+        return "apply", match
+
+    def _is_last_of(self, speaker: Any) -> bool:
+        """True if what was sent last is this speaker's move."""
+        return bool(self._sent) and self._sent[-1][2] is speaker
+
     def refused(self, now: float) -> None:
         """The store did not become what was reported (limit, step, a hold): the peer is told after quiet."""
         self.is_calm = False
@@ -177,29 +239,31 @@ class EchoGuard:
                 return "near"
         return "answer" if self.answers >= MAX_ANSWERS else None
 
-    def _was_sent(self, report: Wire, since: float) -> bool:
-        """True if the report is near something sent since then. The latest first: most echoes are of it."""
-        to_wire, tolerance = self.rules.to_wire, self.rules.tolerance
+    def _was_sent(self, report: Wire, since: float, besides: Any = _NOBODY, tolerance: float | None = None) -> bool:
+        """True if the report is near something sent since then, but for one mover's. The latest first: most echoes
+        are of it."""
+        to_wire = self.rules.to_wire
+        if tolerance is None:
+            tolerance = self.rules.tolerance
         if self.rules.is_counted:
-            for index, (at, value) in enumerate(self._sent):
-                if at >= since and to_wire(value) == report:
-                    self._sent[index] = (at, _ANSWERED)
+            for index, (at, value, mover) in enumerate(self._sent):
+                if at >= since and mover is not besides and to_wire(value) == report:
+                    self._sent[index] = (at, _ANSWERED, mover)
                     return True
             return False
         if len(report) == 1 and isinstance(number := report[0], (int, float)):  # by far the most frequent
             low, high = number - tolerance, number + tolerance
-            for at, value in reversed(self._sent):
+            for at, value, mover in reversed(self._sent):
                 if at < since:
                     return False
                 wire = to_wire(value)
-                if low <= wire[0] <= high and len(wire) == 1:
+                if low <= wire[0] <= high and len(wire) == 1 and mover is not besides:
                     return True
             return False
-        return any(at >= since and _are_near(report, to_wire(value), tolerance) for at, value in self._sent)
-
-
-_ANSWERED = object()
-"""Stands for a value that was sent, and whose echo was heard."""
+        return any(
+            at >= since and mover is not besides and _are_near(report, to_wire(value), tolerance)
+            for at, value, mover in self._sent
+        )
 
 
 def _are_near(report: Wire, wire: Wire, tolerance: float) -> bool:
@@ -219,16 +283,23 @@ class EchoBook(Generic[K]):
         self._waiting: dict[K, None] = {}  # in the order in which they began to wait
 
     def sent(
-        self, key: K, rules: EchoRules, value: Any, now: float, is_settling: bool = False, answers: int = 0
+        self,
+        key: K,
+        rules: EchoRules,
+        value: Any,
+        now: float,
+        is_settling: bool = False,
+        answers: int = 0,
+        mover: Any = None,
     ) -> None:
         """See ``EchoGuard.sent``. A guard is made when its binding first sends."""
         guard = self.guards.get(key)
         if guard is None:
             guard = self.guards[key] = EchoGuard(rules)
         if guard.is_calm and not is_settling and not answers:
-            guard._sent.append((now, value))  # nearly every one; the same, three times as fast
+            guard._sent.append((now, value, mover))  # nearly every one; the same, three times as fast
         else:
-            guard.sent(value, now, is_settling=is_settling, answers=answers)
+            guard.sent(value, now, is_settling=is_settling, answers=answers, mover=mover)
 
     def hear(self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool = False) -> Verdict:
         """See ``EchoGuard.hear``. ``next_due`` may have become earlier."""
@@ -239,6 +310,17 @@ class EchoBook(Generic[K]):
         if guard.due_at is not None:
             self._waiting[key] = None
         return verdict
+
+    def overhear(
+        self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust,
+        insists: bool,
+    ) -> tuple[Verdict, Match]:  # fmt: skip
+        """See ``EchoGuard.overhear``, of a key that has a guard."""
+        guard = self.guards[key]
+        found = guard.overhear(report, is_current, now, is_rest, speaker, distrust, insists)
+        if guard.due_at is not None:
+            self._waiting[key] = None
+        return found
 
     def answers(self, key: K, now: float) -> int:
         """How many reports have led to one of now, if it is an answer: what ``store.set`` is told."""
@@ -282,6 +364,92 @@ class EchoBook(Generic[K]):
         self._waiting.clear()
 
 
+class Unlisted(Generic[K]):
+    """One who speaks from an address that no target has: one of the targets (several programs on one host that speak
+    from other ports, a host with two addresses), or somebody else whom the targets must hear.
+
+    So what it says goes to all targets, and what it repeats of others' moves is an echo of any of them. Values that
+    are its own move, passed on, may come back too: from somebody else's hand, a slow drag, they look like that. It is
+    distrusted once it has repeated KNOWN_ECHOES more values than it moved, until it has moved as many more.
+
+    Last, a loop: after MAX_BOUNCES reports in a row that are near its own, with no hand in between, what it says of
+    that control is not applied for some windows. ``loops`` counts.
+    """
+
+    def __init__(self) -> None:
+        self.loops = 0
+        self._score = 0
+        self._is_known = False
+        self._heard: dict[K, tuple[Wire, float, int]] = {}  # its last report, when, and bounces in a row
+        self._cut: dict[K, float] = {}
+        self._rings = False
+        self._rung = 0
+
+    def hear(
+        self, key: K, speaker: Any, books: Iterable[EchoBook[K]], report: Wire, is_current: bool, now: float,
+        is_rest: bool,
+    ) -> Verdict:  # fmt: skip
+        """Judge by the guards of all targets. ``speaker`` is the ``mover`` of what it says itself."""
+        before, heard_at, bounces = self._heard.get(key, (None, 0.0, 0))
+        distrust: Distrust = "echoes" if self._is_known else ""
+        if self._cut and self._cut.get(key, 0.0) > now and not is_rest:
+            distrust = "cut"
+        verdict: Verdict = "confirmed" if is_current else "apply"
+        matches = set()
+        window_s = WINDOW_S
+        for book in books:
+            guard = book.guards.get(key)
+            if guard is not None:
+                window_s = guard.rules.window_s
+                judged, match = book.overhear(
+                    key, report, is_current, now, is_rest, speaker, distrust, report == before
+                )
+                matches.add(match)
+                if judged == "remembered":
+                    verdict = judged
+        if "ours" in matches or "its own" in matches:
+            self._score = min(self._score + 1, MOST_ECHOES)
+        elif verdict == "apply":
+            self._score = max(self._score - 1, 0)
+        self._is_known = self._score >= KNOWN_ECHOES or (self._is_known and self._score > 0)
+        is_bounce = verdict == "apply" and bool(matches & {"its own", "near its own"}) and now - heard_at < window_s
+        bounces = bounces + 1 if is_bounce else bounces if verdict == "confirmed" else 0
+        if bounces >= MAX_BOUNCES:
+            bounces = 0
+            self.loops += 1
+            self._cut = {**{at: until for at, until in self._cut.items() if until > now}, key: now + 2 * window_s}
+        if len(self._heard) >= MAX_HEARD and key not in self._heard:
+            self._heard.clear()
+        self._heard[key] = (report, now, bounces)
+        return verdict
+
+    def answers(self, key: K, speaker: Any, books: Iterable[EchoBook[K]], now: float) -> int:
+        """See ``EchoBook.answers``; 0 while it is not known to echo."""
+        found = 0
+        for book in books if self._is_known else ():
+            guard = book.guards.get(key)
+            if guard is not None and now - guard.sent_at <= guard.rules.window_s:
+                found = max(found, guard.answers + (not guard._is_last_of(speaker)))
+        return found
+
+    def is_ring(self, fired: Iterable[TriggerEchoes], args: Wire, speaker: Any, now: float) -> bool:
+        """True if a trigger is an echo: of what others fired; and, once it was heard to do that, of its own. Of who was
+        not, one in MAX_RINGS that may be: what comes round and round has then ended."""
+        fired = list(fired)
+        if any(echoes.is_echo(args, now, speaker) for echoes in fired):
+            self._rings = True
+            return True
+        if not any(echoes.is_echo(args, now) for echoes in fired):
+            self._rung = 0
+            return False
+        self._rung += 1
+        if self._rung > MAX_RINGS:
+            self._rung = 0
+            self.loops += 1
+            return True
+        return self._rings or self._is_known
+
+
 class TriggerEchoes:
     """Triggers sent to one target that it may send back: cancelled by count, never compared with a value (rule 5).
 
@@ -290,18 +458,19 @@ class TriggerEchoes:
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
-        self._sent: deque[tuple[float, Wire]] = deque(maxlen=MAX_SENT)
+        self._sent: deque[tuple[float, Wire, Any]] = deque(maxlen=MAX_SENT)
 
-    def sent(self, args: Wire, now: float) -> None:
-        self._sent.append((now, _rounded(args)))
+    def sent(self, args: Wire, now: float, mover: Any = None) -> None:
+        """``mover``: who fired it."""
+        self._sent.append((now, _rounded(args), mover))
 
-    def is_echo(self, args: Wire, now: float) -> bool:
-        """True if this trigger answers one of ours; each of ours is answered once."""
+    def is_echo(self, args: Wire, now: float, besides: Any = _NOBODY) -> bool:
+        """True if this trigger answers one of ours, but for one mover's; each of ours is answered once."""
         args = _rounded(args)
         while self._sent and now - self._sent[0][0] > self._window_s:
             self._sent.popleft()
-        for index, (_, sent) in enumerate(self._sent):
-            if sent == args:
+        for index, (_, sent, mover) in enumerate(self._sent):
+            if sent == args and mover is not besides:
                 del self._sent[index]
                 return True
         return False

@@ -252,9 +252,13 @@ class OscPort:
                 if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
                     continue
                 if is_value:
-                    target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling, change.answers)
+                    target.echoes.sent(
+                        ear, ear.rules, change.value, now, change.is_settling, change.answers, change.origin
+                    )
                 elif ear.rules.echoes:
-                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(change.args, now)
+                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
+                        change.args, now, change.origin
+                    )
 
     def _hold_changed(self, change: Change) -> None:
         """A finger has left a peer's own fader: now it is sent where the control stands."""

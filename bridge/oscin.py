@@ -133,7 +133,10 @@ class Receiver:
             raw = route.raw(values)
             target = source.target
             answers = 0
-            if target is None or route not in target.echoes.guards:
+            if target is None and source.peer.targets:
+                is_news = self._is_unlisted_news(source, route, values, raw, entry.value, now)
+                answers = self._unlisted_answers(source, route, now) if is_news else 0
+            elif target is None or route not in target.echoes.guards:
                 is_news = not route.confirms(entry.value, values)  # rule 1 is all that is needed
             else:
                 is_news = self.is_news(source, route, values, raw, entry.value, now)
@@ -179,6 +182,8 @@ class Receiver:
     def is_news(self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float) -> bool:
         """False for a report that is not to be applied: it is what we have, or an echo. Raises BadValue."""
         target = source.target
+        if target is None and source.peer.targets:
+            return self._is_unlisted_news(source, route, values, raw, current, now)
         if target is None or route not in target.echoes.guards:
             return not route.confirms(current, values)
         report = route.report(values, raw)
@@ -190,23 +195,69 @@ class Receiver:
             self._sender.settle_soon(target)
         return verdict == "apply"
 
+    def _is_unlisted_news(
+        self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float
+    ) -> bool:
+        """``is_news`` from an address that no target has, though it may be one's. Raises BadValue."""
+        targets = source.peer.targets
+        if not any(route in target.echoes.guards for target in targets):
+            return not route.confirms(current, values)
+        report = route.report(values, raw)
+        is_current = report == (current,) if route.is_exact else route.confirms(current, values)
+        control = route.entry.control
+        is_rest = control.momentary and control.coerce(raw) == control.rest
+        unlisted = source.unlisted
+        loops = unlisted.loops
+        books = [target.echoes for target in targets]
+        verdict = unlisted.hear(route, source.origin, books, report, is_current, now, is_rest)
+        if verdict != "confirmed":
+            for target in targets:
+                self._sender.settle_soon(target)
+        if unlisted.loops != loops:
+            self._cut_loop(source, route.entry)
+        return verdict == "apply"
+
+    def _unlisted_answers(self, source: Source, route: Route, now: float) -> int:
+        books = [target.echoes for target in source.peer.targets]
+        return source.unlisted.answers(route, source.origin, books, now)
+
+    def _cut_loop(self, source: Source, entry: Entry) -> None:
+        source.peer.loops += 1
+        self._once.warning(
+            (source.peer.name, "loop", entry.id), "osc %s: %s went round and round with %s and was cut",
+            source.peer.name, entry.path, shown(source.address),
+        )  # fmt: skip
+
     def refused(self, source: Source, route: Route, now: float) -> None:
-        """The store has not become what a report says: the target it came from is to be told."""
-        if source.target is not None and route.entry.id in source.peer.routes.speakers:
-            source.target.echoes.refused(route, route.rules, now)
-            self._sender.settle_soon(source.target)
+        """The store has not become what a report says: the target it came from, or may have come from, is to be
+        told."""
+        if route.entry.id in source.peer.routes.speakers:
+            for target in source.peer.targets if source.target is None else (source.target,):
+                target.echoes.refused(route, route.rules, now)
+                self._sender.settle_soon(target)
 
     def apply(self, items: Sequence[tuple[Entry, Any]], routes: Iterable[Route], source: Source, now: float) -> None:
         """``routes``: by which the items came."""
         target = source.target
-        answers = 0 if target is None else max((target.echoes.answers(route, now) for route in routes), default=0)
+        if target is None:
+            answers = max((self._unlisted_answers(source, route, now) for route in routes), default=0)
+        else:
+            answers = max((target.echoes.answers(route, now) for route in routes), default=0)
         self._store.apply(items, source.origin, now, answers)
 
     def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
         """Fire a trigger, unless it is one of ours that comes back."""
-        fired = None if source.target is None else source.target.fired.get(route)
-        if fired is not None and fired.is_echo(args, now):
+        target, unlisted = source.target, source.unlisted
+        loops = unlisted.loops
+        if target is None:
+            fired = [found for each in source.peer.targets if (found := each.fired.get(route)) is not None]
+            is_echo = bool(fired) and unlisted.is_ring(fired, args, source.origin, now)
+        else:
+            is_echo = route in target.fired and target.fired[route].is_echo(args, now)
+        if is_echo:
             source.peer.echoed += 1
+            if unlisted.loops != loops:
+                self._cut_loop(source, route.entry)
         else:
             self._store.trigger(route.entry, args, source.origin, now)
 

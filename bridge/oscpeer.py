@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .echo import EchoBook, TriggerEchoes
+from .echo import EchoBook, TriggerEchoes, Unlisted
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
 from .oscroutes import RouteTable
@@ -65,7 +65,9 @@ class Source:
     answers: tuple[Target, ...]
     """Where answers to it go: where it spoke from, and where the peer listens if that is known."""
     target: Target | None
-    """Which of the peer's targets it is; None if none."""
+    """Which of the peer's targets it is; None if none, as far as we know."""
+    unlisted: Unlisted[Route] = field(default_factory=Unlisted)
+    """Of what is no target: how it echoes what they are sent."""
 
 
 class OscPeer:
@@ -95,6 +97,8 @@ class OscPeer:
         """Triggers that were taken for echoes of ours."""
         self.lost = 0
         """Triggers, answers and oversized messages that could not be sent; values are sent again."""
+        self.loops = 0
+        """Times that what came in and went out without end was cut."""
         self.early = 0
         """Bundles for too far ahead, or too many: applied at once."""
         self._peer = peer
@@ -190,6 +194,7 @@ class OscPeer:
             "bad": self.bad,
             "unknown": self.unknown,
             "echoed_triggers": self.echoed,
+            "loops_cut": self.loops,
             "lost": self.lost,
             "early_bundles": self.early,
             "waiting": sum(len(target.pending) for target in self.targets),

@@ -4,18 +4,20 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
 import uvloop
 
 from bridge.control import PANIC, Control
+from bridge.osc import OscPort
 from bridge.osccodec import Message
 from bridge.store import Change, Origin
 
-from .fakes.echoing import EchoingDevice, echoing_device, seven_bits
+from .fakes.echoing import STEPS, EchoingDevice, echoing_device, seven_bits
 from .port_contract import BROWSER, until
-from .test_osc import Bridge, Voice, level
+from .test_osc import Bridge, Voice, level, voice
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -225,6 +227,104 @@ async def test_panic_without_its_control_is_ignored(bridge: Bridge) -> None:
         max_.send(PANIC)
         max_.send("/mark", 1.0)
         await bridge.reaches("/mark", 1.0)
+
+
+# Echoes from an address that no target has
+
+
+@asynccontextmanager
+async def with_devices(bridge: Bridge, *devices: EchoingDevice) -> AsyncIterator[OscPort]:
+    """All are targets of one peer."""
+    peer = bridge.peer(send=["{}:{}".format(*device.address) for device in devices])
+    async with bridge.running(peer) as (port,):
+        for device in devices:
+            device.goal = ("127.0.0.1", port.udp_port or 0)
+        yield port
+
+
+async def is_quiet(bridge: Bridge, port: OscPort, within_s: float = 2.5) -> None:
+    """Nothing is sent or changed any more."""
+    with pytest.raises(TimeoutError):
+        await until(bridge.store, lambda: False, within_s)
+    before = port.health()[0]["sent"], port.health()[0]["received"], bridge.store.revision
+    with pytest.raises(TimeoutError):
+        await until(bridge.store, lambda: False, 0.5)
+    assert (port.health()[0]["sent"], port.health()[0]["received"], bridge.store.revision) == before
+
+
+async def test_echoes_from_another_address_never_move_the_fader_back() -> None:
+    bridge = Bridge(level())
+    async with echoing_device(mouth="127.0.0.2") as device, with_devices(bridge, device) as port:
+        changes = await drag(bridge, 0.0, 0.9011, 40)
+        assert {str(change.origin) for change in changes} == {"browser:c1"}
+        await bridge.reaches("/level", pytest.approx(seven_bits(0.9011)))
+        await is_quiet(bridge, port, 0.6)
+        assert device.values["/level"] == pytest.approx(bridge.value("/level"))
+
+
+async def test_a_hand_on_what_speaks_from_another_address_is_followed() -> None:
+    bridge = Bridge(level())
+    async with echoing_device(mouth="127.0.0.2") as device, with_devices(bridge, device) as port:
+        for number in range(40):
+            device.move("/level", 0.1 + number / 50)
+            await asyncio.sleep(FRAME_S)
+        await is_quiet(bridge, port)
+        assert device.values["/level"] == pytest.approx(bridge.value("/level"))
+
+
+@pytest.mark.parametrize("steps", [STEPS, 10])
+async def test_two_targets_on_one_host_that_both_echo_come_to_rest(steps: int) -> None:
+    bridge = Bridge(level())
+    async with (
+        echoing_device(mouth="127.0.0.1") as one,
+        echoing_device(0.05, steps, mouth="127.0.0.1") as two,
+        with_devices(bridge, one, two) as port,
+    ):
+        changes = await drag(bridge, 0.0, 0.931, 60)
+        if steps == STEPS:  # the first report of a coarse grid's next step is a move: nobody can tell
+            assert [change.value for change in changes] == sorted(change.value for change in changes)
+        await is_quiet(bridge, port)
+        assert two.values["/level"] == pytest.approx(two.made(bridge.value("/level")))
+        assert one.values["/level"] == pytest.approx(one.made(bridge.value("/level")))
+        one.move("/level", 0.3)  # and they hear each other
+        await bridge.reaches("/level", pytest.approx(one.made(0.3)))
+        await is_quiet(bridge, port)
+        assert bridge.value("/level") == pytest.approx(0.3, abs=0.004)
+        assert two.values["/level"] == pytest.approx(two.made(bridge.value("/level")))
+
+
+async def test_somebody_elses_hand_is_passed_on_at_once_and_whole(bridge: Bridge) -> None:
+    async with voice("127.0.0.2") as guest, bridge.with_max() as (port, max_):
+        guest.goal = ("127.0.0.1", port.udp_port or 0)
+        sent = [0.25 + number / 1024 for number in range(60)]  # slow: each is near the one before
+        for value in sent:
+            guest.send("/level", value)
+            await asyncio.sleep(0.002)
+        await bridge.reaches("/level", sent[-1])
+        assert [message.args[0] for message in await max_.hears_nothing_before(bridge, "/mark")] == sent
+
+
+async def test_an_echoed_trigger_from_another_address_does_not_ring_for_ever() -> None:
+    bridge = Bridge(Control(path="/go", kind="trigger"))
+    async with echoing_device(0.01, mouth="127.0.0.2") as device, with_devices(bridge, device) as port:
+        bridge.store.trigger(bridge.store.get("/go"), (), BROWSER, time.monotonic())
+        await is_quiet(bridge, port, 0.3)
+        assert len(bridge.changes) == 1
+        device.report("/go")  # its own, which comes back
+        await is_quiet(bridge, port, 0.3)
+        assert len(bridge.changes) == 2
+        assert port.health()[0]["echoed_triggers"] == 2
+
+
+async def test_what_goes_round_in_spite_of_all_is_cut_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    bridge = Bridge(level())
+    async with echoing_device(0.001, mouth="127.0.0.2") as device, with_devices(bridge, device) as port:
+        rng = Random(1)
+        device.made = lambda value: min(1.0, max(0.0, value + rng.uniform(-0.002, 0.002)))  # type: ignore[method-assign]
+        device.move("/level", 0.5)
+        await is_quiet(bridge, port)
+        assert port.health()[0]["loops_cut"] >= 1
+    assert sum("/level went round and round with" in message for message in caplog.messages) == 1
 
 
 # Motor faders under a finger

@@ -16,10 +16,13 @@ def seven_bits(value: float) -> float:
 
 
 class EchoingDevice(asyncio.DatagramProtocol):
-    """Has one number 0…1 for each address."""
+    """Has one number 0…1 for each address. ``steps``: how many it can show."""
 
-    def __init__(self, delay_s: float = DELAY_S) -> None:
+    def __init__(self, delay_s: float = DELAY_S, steps: int = STEPS) -> None:
         self.delay_s = delay_s
+        self.steps = steps
+        self.mouth: Any = None
+        """Another socket, from which it speaks."""
         self.values: dict[str, float] = {}
         self.heard: list[Message] = []
         self.goal: tuple[str, int] = ("", 0)
@@ -34,7 +37,7 @@ class EchoingDevice(asyncio.DatagramProtocol):
         assert isinstance(message, Message)
         self.heard.append(message)
         if message.args:
-            self.values[message.address] = seven_bits(float(message.args[0]))
+            self.values[message.address] = self.made(float(message.args[0]))
         timer = asyncio.get_running_loop().call_later(self.delay_s, lambda: self._say(message.address, timer))
         self._timers.add(timer)
 
@@ -42,25 +45,37 @@ class EchoingDevice(asyncio.DatagramProtocol):
         self._timers.discard(timer)
         self.report(address)
 
+    def made(self, value: float) -> float:
+        """What it can show of it."""
+        return round(value * self.steps) / self.steps
+
     def report(self, address: str) -> None:
         """Say where it is now."""
-        self._transport.sendto(encode_message(address, (self.values[address],)), self.goal)
+        args = (self.values[address],) if address in self.values else ()
+        (self.mouth or self._transport).sendto(encode_message(address, args), self.goal)
 
     def move(self, address: str, value: float) -> None:
         """Its own hand."""
-        self.values[address] = seven_bits(value)
+        self.values[address] = self.made(value)
         self.report(address)
 
     def close(self) -> None:
         for timer in self._timers:
             timer.cancel()
         self._transport.close()
+        if self.mouth is not None:
+            self.mouth.close()
 
 
 @asynccontextmanager
-async def echoing_device(delay_s: float = DELAY_S) -> AsyncIterator[EchoingDevice]:
+async def echoing_device(
+    delay_s: float = DELAY_S, steps: int = STEPS, mouth: str | None = None
+) -> AsyncIterator[EchoingDevice]:
+    """``mouth``: the address from which it speaks, at another port than it listens on."""
     loop = asyncio.get_running_loop()
-    _, device = await loop.create_datagram_endpoint(lambda: EchoingDevice(delay_s), local_addr=("127.0.0.1", 0))
+    _, device = await loop.create_datagram_endpoint(lambda: EchoingDevice(delay_s, steps), local_addr=("127.0.0.1", 0))
+    if mouth is not None:
+        device.mouth, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(mouth, 0))
     try:
         yield device
     finally:
