@@ -43,13 +43,12 @@ MOST_ECHOES = 32
 """Of one that speaks from an address that no target has: see ``Unlisted``."""
 MAX_BOUNCES = 256
 MAX_RINGS = 8
-MAX_HEARD = 256
-"""Controls of which its last report is known."""
+MAX_HEARD = 64
+"""Controls of which its last MAX_REPEATED reports are known."""
+MAX_REPEATED = 16
 FORGIVEN_WINDOWS = 16
 """After so many windows without a word from us a report is no answer: the count of MAX_TOLD starts anew."""
 
-EXACT = 1e-3
-"""Part of the tolerance within which a report is the very same."""
 _ANSWERED = object()  # stands for a value that was sent, and whose echo was heard
 _NOBODY = object()
 
@@ -57,7 +56,8 @@ Wire = tuple[Any, ...]
 """A value as the peer has it: numbers in its own range, or texts."""
 Verdict = Literal["apply", "confirmed", "remembered"]
 Why = Literal["near", "insists", "answer"]
-Match = Literal["none", "near its own", "its own", "ours"]
+Match = Literal["none", "its own", "ours"]
+_MATCHES: tuple[Match, ...] = ("none", "its own", "ours")
 Distrust = Literal["", "echoes", "cut"]
 K = TypeVar("K", bound=Hashable)
 
@@ -158,23 +158,22 @@ class EchoGuard:
         return "apply"
 
     def overhear(
-        self, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust, insists: bool
-    ) -> tuple[Verdict, Match]:
+        self, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust,
+        insists: bool, match: Match = "none",
+    ) -> tuple[Verdict, Match]:  # fmt: skip
         """``hear`` for one who may be this target, or somebody else: also whose sent value the report is like.
 
         "ours": somebody else than ``speaker`` had moved it; "its own": we have passed on what it said itself.
-        ``insists``: this speaker said so just before. ``distrust``: see ``Unlisted``.
+        ``insists``: this speaker said so just before. ``distrust``: see ``Unlisted``. ``match``: found already, in
+        another target's guard.
         """
         self.is_calm = False
         since, sent_at = now - self.rules.window_s, self.sent_at
-        match: Match = "none"
-        if sent_at >= since:
+        if sent_at >= since and (match == "none" or not self.rules.is_counted):
             if self._was_sent(report, since, speaker):
                 match = "ours"
-            elif self._was_sent(report, since, tolerance=self.rules.tolerance * EXACT):
+            elif self._was_sent(report, since):
                 match = "its own"
-            elif not self.rules.is_counted and self._was_sent(report, since):
-                match = "near its own"
         if is_current:
             self._is_confirmed = True
             return "confirmed", match
@@ -239,12 +238,10 @@ class EchoGuard:
                 return "near"
         return "answer" if self.answers >= MAX_ANSWERS else None
 
-    def _was_sent(self, report: Wire, since: float, besides: Any = _NOBODY, tolerance: float | None = None) -> bool:
+    def _was_sent(self, report: Wire, since: float, besides: Any = _NOBODY) -> bool:
         """True if the report is near something sent since then, but for one mover's. The latest first: most echoes
         are of it."""
-        to_wire = self.rules.to_wire
-        if tolerance is None:
-            tolerance = self.rules.tolerance
+        to_wire, tolerance = self.rules.to_wire, self.rules.tolerance
         if self.rules.is_counted:
             for index, (at, value, mover) in enumerate(self._sent):
                 if at >= since and mover is not besides and to_wire(value) == report:
@@ -313,11 +310,11 @@ class EchoBook(Generic[K]):
 
     def overhear(
         self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust,
-        insists: bool,
+        insists: bool, match: Match,
     ) -> tuple[Verdict, Match]:  # fmt: skip
         """See ``EchoGuard.overhear``, of a key that has a guard."""
         guard = self.guards[key]
-        found = guard.overhear(report, is_current, now, is_rest, speaker, distrust, insists)
+        found = guard.overhear(report, is_current, now, is_rest, speaker, distrust, insists, match)
         if guard.due_at is not None:
             self._waiting[key] = None
         return found
@@ -370,7 +367,8 @@ class Unlisted(Generic[K]):
 
     So what it says goes to all targets, and what it repeats of others' moves is an echo of any of them. Values that
     are its own move, passed on, may come back too: from somebody else's hand, a slow drag, they look like that. It is
-    distrusted once it has repeated KNOWN_ECHOES more values than it moved, until it has moved as many more.
+    distrusted once it has repeated (others' values, or itself) KNOWN_ECHOES times more than it moved, until it has
+    moved as often.
 
     Last, a loop: after MAX_BOUNCES reports in a row that are near its own, with no hand in between, what it says of
     that control is not applied for some windows. ``loops`` counts.
@@ -380,7 +378,8 @@ class Unlisted(Generic[K]):
         self.loops = 0
         self._score = 0
         self._is_known = False
-        self._heard: dict[K, tuple[Wire, float, int]] = {}  # its last report, when, and bounces in a row
+        self._heard: dict[K, deque[tuple[float, Wire]]] = {}  # its last reports
+        self._bounces: dict[K, int] = {}  # in a row
         self._cut: dict[K, float] = {}
         self._rings = False
         self._rung = 0
@@ -390,37 +389,42 @@ class Unlisted(Generic[K]):
         is_rest: bool,
     ) -> Verdict:  # fmt: skip
         """Judge by the guards of all targets. ``speaker`` is the ``mover`` of what it says itself."""
-        before, heard_at, bounces = self._heard.get(key, (None, 0.0, 0))
+        heard = self._heard.get(key)
+        if heard is None:
+            if len(self._heard) >= MAX_HEARD:
+                self._heard.clear()
+                self._bounces.clear()
+            heard = self._heard[key] = deque(maxlen=MAX_REPEATED)
         distrust: Distrust = "echoes" if self._is_known else ""
         if self._cut and self._cut.get(key, 0.0) > now and not is_rest:
             distrust = "cut"
         verdict: Verdict = "confirmed" if is_current else "apply"
-        matches = set()
-        window_s = WINDOW_S
-        for book in books:
-            guard = book.guards.get(key)
-            if guard is not None:
-                window_s = guard.rules.window_s
-                judged, match = book.overhear(
-                    key, report, is_current, now, is_rest, speaker, distrust, report == before
-                )
-                matches.add(match)
-                if judged == "remembered":
-                    verdict = judged
-        if "ours" in matches or "its own" in matches:
+        match: Match = "none"
+        guarded = [book for book in books if key in book.guards]
+        window_s = guarded[0].guards[key].rules.window_s if guarded else WINDOW_S
+        is_answer = any(now - book.guards[key].sent_at <= window_s for book in guarded)
+        is_repeated = is_answer and any(now - at <= window_s and said == report for at, said in heard)
+        insists = bool(heard) and (heard[-1][1] == report or (distrust != "" and is_repeated))
+        for book in guarded:
+            judged, found = book.overhear(key, report, is_current, now, is_rest, speaker, distrust, insists, match)
+            match = max(match, found, key=_MATCHES.index)
+            if judged == "remembered":
+                verdict = judged
+        if match == "ours" or is_repeated:
             self._score = min(self._score + 1, MOST_ECHOES)
         elif verdict == "apply":
             self._score = max(self._score - 1, 0)
         self._is_known = self._score >= KNOWN_ECHOES or (self._is_known and self._score > 0)
-        is_bounce = verdict == "apply" and bool(matches & {"its own", "near its own"}) and now - heard_at < window_s
-        bounces = bounces + 1 if is_bounce else bounces if verdict == "confirmed" else 0
+        bounces = self._bounces.get(key, 0)
+        if verdict != "confirmed":
+            is_bounce = verdict == "apply" and match == "its own" and bool(heard) and now - heard[-1][0] < window_s
+            bounces = bounces + 1 if is_bounce else 0
         if bounces >= MAX_BOUNCES:
             bounces = 0
             self.loops += 1
             self._cut = {**{at: until for at, until in self._cut.items() if until > now}, key: now + 2 * window_s}
-        if len(self._heard) >= MAX_HEARD and key not in self._heard:
-            self._heard.clear()
-        self._heard[key] = (report, now, bounces)
+        self._bounces[key] = bounces
+        heard.append((now, report))
         return verdict
 
     def answers(self, key: K, speaker: Any, books: Iterable[EchoBook[K]], now: float) -> int:

@@ -14,6 +14,7 @@ from itertools import groupby, islice
 from typing import Any, Protocol
 
 from .control import PANIC, RESERVED
+from .echo import TriggerEchoes
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, Values, is_button_up
@@ -206,7 +207,7 @@ class Receiver:
         is_current = report == (current,) if route.is_exact else route.confirms(current, values)
         control = route.entry.control
         is_rest = control.momentary and control.coerce(raw) == control.rest
-        unlisted = source.unlisted
+        unlisted = source.peer.unlisted(source.address)
         loops = unlisted.loops
         books = [target.echoes for target in targets]
         verdict = unlisted.hear(route, source.origin, books, report, is_current, now, is_rest)
@@ -219,7 +220,17 @@ class Receiver:
 
     def _unlisted_answers(self, source: Source, route: Route, now: float) -> int:
         books = [target.echoes for target in source.peer.targets]
-        return source.unlisted.answers(route, source.origin, books, now)
+        return source.peer.unlisted(source.address).answers(route, source.origin, books, now)
+
+    def _is_unlisted_ring(
+        self, fired: Sequence[TriggerEchoes], route: Route, args: tuple[Any, ...], source: Source, now: float
+    ) -> bool:
+        unlisted = source.peer.unlisted(source.address)
+        loops = unlisted.loops
+        is_echo = unlisted.is_ring(fired, args, source.origin, now)
+        if unlisted.loops != loops:
+            self._cut_loop(source, route.entry)
+        return is_echo
 
     def _cut_loop(self, source: Source, entry: Entry) -> None:
         source.peer.loops += 1
@@ -247,17 +258,14 @@ class Receiver:
 
     def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
         """Fire a trigger, unless it is one of ours that comes back."""
-        target, unlisted = source.target, source.unlisted
-        loops = unlisted.loops
+        target = source.target
         if target is None:
             fired = [found for each in source.peer.targets if (found := each.fired.get(route)) is not None]
-            is_echo = bool(fired) and unlisted.is_ring(fired, args, source.origin, now)
+            is_echo = bool(fired) and self._is_unlisted_ring(fired, route, args, source, now)
         else:
             is_echo = route in target.fired and target.fired[route].is_echo(args, now)
         if is_echo:
             source.peer.echoed += 1
-            if unlisted.loops != loops:
-                self._cut_loop(source, route.entry)
         else:
             self._store.trigger(route.entry, args, source.origin, now)
 

@@ -19,6 +19,7 @@ from .oscsocket import Address
 from .port import Peer
 from .store import Entry, Origin
 
+MAX_UNLISTED = 64
 REFUSED_S = 5.0
 """How long after its last "port unreachable" a target counts as refusing: the answer comes only when we send."""
 
@@ -66,8 +67,6 @@ class Source:
     """Where answers to it go: where it spoke from, and where the peer listens if that is known."""
     target: Target | None
     """Which of the peer's targets it is; None if none, as far as we know."""
-    unlisted: Unlisted[Route] = field(default_factory=Unlisted)
-    """Of what is no target: how it echoes what they are sent."""
 
 
 class OscPeer:
@@ -101,6 +100,7 @@ class OscPeer:
         """Times that what came in and went out without end was cut."""
         self.early = 0
         """Bundles for too far ahead, or too many: applied at once."""
+        self._unlisted: dict[Address, Unlisted[Route]] = {}
         self._peer = peer
         self._networks = settings.networks
         self._warn = warn
@@ -119,6 +119,15 @@ class OscPeer:
         """True if this origin is the peer's only target."""
         targets = self.targets
         return len(targets) == 1 and targets[0].origin is origin
+
+    def unlisted(self, address: Address) -> Unlisted[Route]:
+        """Of an address that no target has: how it echoes what they are sent. All are forgotten when there are many."""
+        found = self._unlisted.get(address)
+        if found is None:
+            if len(self._unlisted) >= MAX_UNLISTED:
+                self._unlisted.clear()
+            found = self._unlisted[address] = Unlisted()
+        return found
 
     def put(self, entry: Entry) -> None:
         """Make the routes of a control that is new or described anew."""
@@ -145,6 +154,7 @@ class OscPeer:
     def clear(self) -> None:
         """Forget all controls and everything that was still to be sent."""
         self.routes = RouteTable()
+        self._unlisted.clear()
         for target in self.targets:
             target.clear()
 
