@@ -26,9 +26,6 @@ def come_first() -> bool:
     """Ask to be served before others, for us and the servers that we start; False where that is not allowed."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, FIRST)
-        group = Path("/proc/self/autogroup")  # where it is there, nice values count within one session only
-        if group.exists():
-            group.write_text(str(FIRST), encoding="ascii")
     except OSError:
         return False
     return True
