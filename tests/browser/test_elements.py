@@ -175,8 +175,8 @@ async def test_ten_fingers_move_ten_faders_by_an_eighth(
     open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
 ) -> None:
     page = await opened(open_page, daemon, "ten")
-    travel = await page.evaluate("document.querySelector('sb-fader').travel")
-    assert travel == 400
+    await page.wait_for_function("document.querySelector('sb-fader').travel > 0")  # laid out
+    assert await page.evaluate("document.querySelector('sb-fader').travel") == 400
     fingers = await fingers_on(page)
     points = [await middle(page, f"/f/{n}", ".body") for n in range(1, 11)]
     for finger, (x, y) in enumerate(points):
