@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from .simulation.device import Habits
 from .simulation.schedule import cast_of, run, steps_of
-from .simulation.show import CONTROLS, Cast, Show, Step
+from .simulation.show import CONTROLS, Cast, Mouths, Show, Step
 
 COUNT = int(os.environ.get("SIMULATE", "800"))
 FIRST = int(os.environ.get("SIMULATE_FROM", "1000000"))
@@ -55,6 +55,12 @@ def test_after_quiet_all_agree(part: int) -> None:
     print(*crossed, sep="\n")
     # All agree there too; but on a toggle that two hands fought over, the last press was taken for an echo of ours.
     assert len(crossed) <= max(2, each // 100)
+
+
+@pytest.mark.parametrize("mouths", ["elsewhere", "together"])
+def test_those_who_speak_from_another_address_end_well_too(mouths: Mouths) -> None:
+    for seed in range(FIRST, FIRST + max(40, COUNT // 10)):
+        run(seed, mouths)
 
 
 habits = st.builds(
