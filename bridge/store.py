@@ -320,12 +320,14 @@ class Store:
                 self._imply_hold(entry, value, origin, now)
         return made
 
-    def set(self, entry: Entry, raw: Any, origin: Origin, now: float, answers: int = 0) -> Change | None:
-        """``apply`` for one control. Returns None when nothing changed. ``answers``: see Change."""
+    def set(
+        self, entry: Entry, raw: Any, origin: Origin, now: float, answers: int = 0, is_settling: bool = False
+    ) -> Change | None:
+        """``apply`` for one control. Returns None when nothing changed. ``answers``, ``is_settling``: see Change."""
         value = entry.control.coerce(raw, entry.value)
         change = self._commit(entry, value, origin, now)
         if change is not None:
-            change.answers = answers
+            change.answers, change.is_settling = answers, is_settling
             self._tell([change])
         if entry.control.momentary:
             self._imply_hold(entry, value, origin, now)
@@ -333,14 +335,7 @@ class Store:
 
     def settle(self, entry: Entry, raw: Any, origin: Origin, now: float) -> Change | None:
         """``set`` for what an echo guard adopts: ports must not take the change for a new move of a hand."""
-        value = entry.control.coerce(raw, entry.value)
-        change = self._commit(entry, value, origin, now)
-        if change is not None:
-            change.is_settling = True
-            self._tell([change])
-        if entry.control.momentary:
-            self._imply_hold(entry, value, origin, now)
-        return change
+        return self.set(entry, raw, origin, now, is_settling=True)
 
     def trigger(self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float) -> Change | None:
         """Fire a trigger: every one is told, in order, never merged.
