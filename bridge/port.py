@@ -106,17 +106,16 @@ async def supervise(
         ready()
 
     while True:
+        defect: Exception | None = None
         try:
             await port.serve(is_ready)
             cause = "it ended by itself"
         except (BridgeError, OSError) as exc:
             cause = str(exc)
-        except Exception as exc:  # a defect in one port stops no other
-            if f"{exc!r}" != said:
-                log.exception("%s failed and is tried again", port.name)
-            cause = f"{exc!r}"
+        except Exception as exc:  # noqa: BLE001 - stops no other port; told below, with its traceback
+            cause, defect = repr(exc), exc
         if cause != said:
-            log.warning("%s: %s; trying again", port.name, cause)
+            log.warning("%s: %s; trying again", port.name, cause, exc_info=defect)
             said = cause
         await sleep(delay_s)
         delay_s = min(delay_s * 2, LAST_RETRY_S)
