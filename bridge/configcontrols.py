@@ -225,7 +225,8 @@ class ControlReader:
         kind = self._kinds[port]
         model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
-        hints = {**dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
+        of_peer = dict.fromkeys(key_names(kind.settings), f"it belongs to the peer: write it below [[{port}]]")
+        hints = {**of_peer, **dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
         made = []
         for keys, table in written:
             is_from_peer = isinstance(table.get("label"), str) and table["label"].startswith("/")

@@ -20,9 +20,7 @@ from .errors import ConfigError, Problem
 
 MAX_SHOWN = 60  # characters of a value in a message
 NO_HINTS: Mapping[str, str] = MappingProxyType({})
-LATER: Mapping[str, str] = dict.fromkeys(
-    ("on_connect", "echoes", "echo_window_ms", "echo_tolerance", "takeover"), "it is not built yet"
-)
+LATER: Mapping[str, str] = {"takeover": "it is not built yet"}
 """Keys of ports that later versions have."""
 _ABSENT: Any = object()
 

@@ -120,7 +120,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         wire=wire,
         is_exact=is_exact,
         rules=EchoRules(
-            sent, tolerance, window_s, echoes=settings is None or settings.echoes == "yes", is_counted=is_counted
+            sent, tolerance, window_s, echoes=settings is None or settings.echoes != "no", is_counted=is_counted
         ),
         touched_at=binding.touch,
     )

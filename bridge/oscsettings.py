@@ -7,185 +7,60 @@ Whether a binding suits its control is decided where it is compiled, in ``oscbin
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence, Set
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
 from .law import Curve
-from .oscpattern import is_pattern
+from .oscfields import (
+    MAX_ARGS,
+    MAX_CALLS,
+    MAX_COLORS,
+    MAX_SOURCES,
+    MAX_TARGETS,
+    VALUE,
+    Arguments,
+    Call,
+    Endpoint,
+    Network,
+    parse_endpoint,
+    read_address,
+    read_args,
+    read_call,
+    read_calls,
+    read_colors,
+    read_host,
+    read_listen,
+    read_name,
+    read_prefix,
+    read_range,
+    read_send,
+    read_sources,
+    read_touch,
+)
 
-MAX_TARGETS = 16
-MAX_SOURCES = 64
-MAX_ARGS = 16
+__all__ = [
+    "MAX_SOURCES", "MAX_TARGETS", "VALUE", "Arguments", "Binding", "Call", "Endpoint", "Network", "Settings", "Types",
+    "check_peers", "parse_endpoint",
+]  # fmt: skip
+
 SUPERCOLLIDER_PORT = 57120  # sclang's default
+MAX_LEARNT = 4096
+LEAST_DATAGRAM = 128  # bytes
+MOST_DATAGRAM = 9216  # bytes; macOS sends no more
 
-VALUE = "{value}"
-"""Marks the value's place in ``args``."""
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
-
-
-class Endpoint(NamedTuple):
-    """A host (name or address, without brackets) and a UDP port."""
-
-    host: str
-    udp_port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.udp_port}" if ":" in self.host else f"{self.host}:{self.udp_port}"
-
-
-def parse_endpoint(text: str) -> Endpoint:
-    """``192.168.1.20:9001``, ``max.local:9001`` or ``[fe80::1]:9001``. Raises ValueError."""
-    host, colon, number = text.rpartition(":")
-    if not colon or not host:
-        raise ValueError('must be "host:port"')
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-        if not _is_address(host):
-            raise ValueError(f"[{host}] is no IPv6 address")
-    elif ":" in host:
-        raise ValueError("an IPv6 address stands in brackets: [::1]:9000")
-    elif re.fullmatch(r"[0-9.]+", host):
-        if not _is_address(host):
-            raise ValueError(f"{host} is no IP address")
-    elif not _HOST.fullmatch(host):
-        raise ValueError(f"{host!r} is no host")
-    if not number.isascii() or not number.isdecimal() or int(number) > 65535:
-        raise ValueError("port must be 1–65535")
-    return Endpoint(host, int(number))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _listen(text: str) -> str:
-    endpoint = parse_endpoint(text)
-    if not _is_address(endpoint.host) and endpoint.host != "localhost":
-        raise ValueError('must be an address of this computer: "0.0.0.0:9000" is every network')
-    return str(endpoint)
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses and in [control.osc.NAME]")
-    return text
-
-
-def _send(raw: Any) -> Any:
-    """``"last"``, or a list of ``host:port``, each once."""
-    if raw == "last":
-        return raw
-    if isinstance(raw, str):
-        raise ValueError(f'must be "last" or a list: ["{raw}"]')
-    if not isinstance(raw, (list, tuple)) or not all(isinstance(each, str) for each in raw):
-        raise ValueError('must be "last" or a list of "host:port"')
-    if len(raw) > MAX_TARGETS:
-        raise ValueError(f"must be at most {MAX_TARGETS} targets")
-    targets = []
-    for text in raw:
-        try:
-            endpoint = parse_endpoint(text)
-        except ValueError as exc:
-            raise ValueError(f'"{text}": {exc}') from None
-        if endpoint.udp_port == 0:
-            raise ValueError(f'"{text}": port must be 1–65535')
-        if str(endpoint) in targets:
-            raise ValueError(f'"{text}" stands there twice')
-        targets.append(str(endpoint))
-    return tuple(targets)
-
-
-def _sources(raw: Any) -> Any:
-    if isinstance(raw, str):
-        raise ValueError(f'must be a list: ["{raw}"]')
-    if not isinstance(raw, (list, tuple)) or not raw or len(raw) > MAX_SOURCES:
-        raise ValueError(f"must be a list of 1–{MAX_SOURCES} addresses")
-    for text in raw:
-        try:
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError(f'"{text}" is no address: write "192.168.1.20", or "192.168.1.0/24"') from None
-    return tuple(raw)
+_CALL = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1, "maxItems": 1 + MAX_ARGS}
+_CALLS = {"anyOf": [{"type": "array", "items": _CALL, "maxItems": MAX_CALLS}, _CALL]}
 
 
 def _profile(raw: Any) -> Any:
     if raw in ("abletonosc", "x32", "xair", "touchosc", "qlab", "reaper", "ardour", "eos"):
         raise ValueError("this profile is not built yet: generic, max, pd and supercollider are")
     return raw
-
-
-def _address(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError('must start with "/"')
-    if is_pattern(text) or re.search(r"[\s#,\]}\x00-\x1f]", text):
-        raise ValueError("must be one address, without spaces and the signs # * , ? [ ] { } and //")
-    if len(text.encode("utf-8", "replace")) > 255:
-        raise ValueError("must be at most 255 bytes")
-    if text.startswith("/stagebridge/"):
-        raise ValueError("/stagebridge is reserved")
-    return text
-
-
-def _range(raw: Any) -> tuple[float, float]:
-    if not isinstance(raw, (list, tuple)) or len(raw) != 2:
-        raise ValueError("must be two numbers, [low, high]")
-    for item in raw:
-        if isinstance(item, bool) or not isinstance(item, (int, float)) or item - item != 0:
-            raise ValueError("must be two numbers, [low, high]")
-    if raw[0] == raw[1]:
-        raise ValueError("both ends are the same")
-    return raw[0], raw[1]
-
-
-def _args(raw: Any) -> Any:
-    """``{s = "7"}`` and the like become what they mean; ``"7"`` becomes 7."""
-    if not isinstance(raw, (list, tuple)):
-        raise ValueError('must be a list, such as ["{n0}", "{value}"]')
-    if len(raw) > MAX_ARGS:
-        raise ValueError(f"must be at most {MAX_ARGS} arguments")
-    args = [_argument(item) for item in raw]
-    if sum(item is _PLACE for item in args) > 1:
-        raise ValueError(f'"{VALUE}" may stand there once')
-    place = next((index for index, item in enumerate(args) if item is _PLACE), len(args))
-    return Arguments(tuple(args[:place]), tuple(args[place + 1 :]), is_placed=place < len(args))
-
-
-def _argument(item: Any) -> Any:
-    if item == VALUE:
-        return _PLACE
-    if isinstance(item, str):
-        # Placeholders make texts, and most fixed arguments are indices.
-        return int(item) if re.fullmatch(r"-?[0-9]{1,10}", item) and abs(int(item)) < 2**31 else item
-    if isinstance(item, dict) and item.keys() == {"s"} and isinstance(item["s"], str):
-        return item["s"]
-    if isinstance(item, (int, float)) and item - item == 0:
-        return item
-    raise ValueError('each must be a number, a text, {s = "7"} or "{value}"')
-
-
-_PLACE = object()
-
-
-class Arguments(NamedTuple):
-    """Fixed arguments before and after the value. ``is_placed`` is False where ``{value}`` was left out."""
-
-    before: tuple[int | float | str | bool, ...] = ()
-    after: tuple[int | float | str | bool, ...] = ()
-    is_placed: bool = False
 
 
 class Table(BaseModel):
@@ -196,44 +71,153 @@ class Table(BaseModel):
     )
 
 
-class Settings(Table):
-    """One program or desk that speaks OSC over UDP: an ``[[osc]]`` table."""
+class Types(Table):
+    """What values are sent as: ``types`` of an ``[[osc]]`` table. The first of each is what every receiver takes."""
 
-    name: Annotated[str, AfterValidator(_name)] = Field(
+    bool: Literal["i", "T"] = Field("i", description="On and off as `i` 1 and 0, or as `T` and `F`.")
+    int: Literal["i", "f", "h"] = Field("i", description="Whole numbers in 32 bits, as floats, or in 64 bits.")
+    float: Literal["f", "d"] = Field("f", description="Numbers in 32 bits, or in 64.")
+    string: Literal["s", "S"] = Field("s", description="Texts as strings, or as symbols.")
+    color: Literal["ffff", "fff", "r", "s"] = Field(
+        "ffff", description='Four floats 0…1, three without alpha, the colour type, or text `"#rrggbb"`.'
+    )
+    vector: Literal["flat", "array"] = Field("flat", description="One argument for each component, or one array.")
+    trigger: Literal["1", "none", "I", "N", "T"] = Field(
+        "1", description="What a trigger without arguments is sent with: `i` 1, nothing, impulse, nil, or true."
+    )
+    nil: Literal["drop", "N", "0"] = Field("drop", description="An argument that is no value: left out, nil, or `i` 0.")
+
+
+class Settings(Table):
+    """One program or desk that speaks OSC: an ``[[osc]]`` table."""
+
+    name: Annotated[str, AfterValidator(read_name)] = Field(
         description="What it is called in `[control.osc.NAME]` and on the page."
-    )
-    listen: Annotated[str, AfterValidator(_listen)] = Field(
-        "0.0.0.0:0",
-        description="Where we hear it, and send from. Without it any free UDP port is taken: "
-        "enough for a peer that answers to where a message came from.",
-        json_schema_extra={"x-default": "any free port"},
-    )
-    send: Annotated[
-        Literal["last"] | tuple[str, ...],
-        PlainValidator(_send),
-        WithJsonSchema({"anyOf": [{"const": "last"}, {**_TEXTS, "maxItems": MAX_TARGETS}]}),
-    ] = Field((), description='Where it hears us: `["host:port", …]`, or `"last"`: whoever spoke to us last.')
-    sources: Annotated[tuple[str, ...], PlainValidator(_sources), WithJsonSchema({**_TEXTS, "minItems": 1})] = Field(
-        (),
-        alias="from",
-        description="Addresses or networks that are heard; others are ignored. "
-        "Needed where two tables have the same `listen`.",
-        json_schema_extra={"x-default": "everybody"},
-    )
-    host: str | None = Field(
-        None, description=f'For `profile = "supercollider"`: where sclang runs; sends to its port {SUPERCOLLIDER_PORT}.'
     )
     profile: Annotated[Literal["generic", "max", "pd", "supercollider"], BeforeValidator(_profile)] = Field(
         "generic", description="What kind of program it is."
     )
+    host: Annotated[str, AfterValidator(read_host)] | None = Field(
+        None, description="Where it runs: enough for a profile that knows the port. Instead of `send`."
+    )
+    port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Where it hears us at `host`.",
+        json_schema_extra={"x-default": "the profile's"},
+    )
+    send: Annotated[
+        Literal["last"] | tuple[str, ...],
+        PlainValidator(read_send),
+        WithJsonSchema({"anyOf": [{"const": "last"}, {**_TEXTS, "maxItems": MAX_TARGETS}]}),
+    ] = Field((), description='Where it hears us: `["host:port", …]`, or `"last"`: whoever spoke to us last.')
+    reply_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description='UDP port of whoever speaks to us at which it hears answers, and everything with `send = "last"`.',
+        json_schema_extra={"x-default": "where it spoke from"},
+    )
+    listen: Annotated[str, AfterValidator(read_listen)] = Field(
+        "0.0.0.0:0",
+        description="Where we hear it, and send from. Without it any free UDP port is taken: "
+        "enough for a peer that answers to where a message came from. Over TCP: where it may connect to us.",
+        json_schema_extra={"x-default": "any free port"},
+    )
+    sources: Annotated[tuple[str, ...], PlainValidator(read_sources), WithJsonSchema({**_TEXTS, "minItems": 1})] = (
+        Field(
+            (),
+            alias="from",
+            description="Addresses or networks that are heard; others are ignored. "
+            "Needed where two tables have the same `listen`.",
+            json_schema_extra={"x-default": "everybody"},
+        )
+    )
+    transport: Literal["udp", "tcp-slip", "tcp-length"] = Field(
+        "udp", description="UDP, or TCP with packets framed by SLIP (OSC 1.1) or by their length (OSC 1.0)."
+    )
+
     mirror: bool = Field(
         True, description="Every control goes to it at its own path, unless it has a binding or is left out."
     )
+    prefix: Annotated[str, AfterValidator(read_prefix)] = Field(
+        "", description='Put before every address that is sent, and taken off those that are heard: `"/gma3"`.'
+    )
+    bare_addresses: bool = Field(False, description="Addresses without a leading `/` are heard, as if they had one.")
+    touch: Annotated[str, AfterValidator(read_touch)] | None = Field(
+        None,
+        description='Where it says that a finger is on a control (1) or gone (0): `"{path}/z"`. '
+        "`touch` of a binding beats it.",
+    )
+    types: Types = Field(
+        Types(), description="What values are sent as, see below.", json_schema_extra={"x-default": "see below"}
+    )
+    colors: Annotated[
+        tuple[str, ...], PlainValidator(read_colors), WithJsonSchema({**_TEXTS, "maxItems": MAX_COLORS})
+    ] = Field(
+        (),
+        description="The colours that its numbers mean, from 0: for bindings with `color`.",
+        json_schema_extra={"x-default": "none"},
+    )
 
-    echoes: Literal["yes", "no"] = Field(
+    rate: float | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Most messages a second to it.",
+        json_schema_extra={"x-default": "no limit"},
+    )
+    control_rate: float | None = Field(
+        None,
+        ge=0.1,
+        le=10_000,
+        description="Most messages a second for one control; the last value always follows.",
+        json_schema_extra={"x-default": "no limit"},
+    )
+    bundles: bool = Field(False, description="What changes together is sent as one bundle.")
+    datagram_bytes: int = Field(
+        1400, ge=LEAST_DATAGRAM, le=MOST_DATAGRAM, description="Longest bundle that is sent, in bytes."
+    )
+    time_tags: Literal["honour", "ignore"] = Field(
+        "honour",
+        description="A bundle for later (up to 1 s) waits for its time, or is applied at once.",
+    )
+    answers: bool = Field(
+        True, description="An address without arguments is a question, and is answered with the value."
+    )
+
+    query: Literal["none", "address"] = Field(
+        "none", description="How we ask it for a value: not at all, or by its address without arguments."
+    )
+    on_connect: Literal["pull", "push", "none"] = Field(
+        "none",
+        description="When it is there, or back: ask it for its values, send it ours, or nothing.",
+        json_schema_extra={"x-default": '`"pull"` with `query`, else `"none"`'},
+    )
+    hello: Annotated[tuple[Call, ...], PlainValidator(read_calls), WithJsonSchema(_CALLS)] = Field(
+        (),
+        description='Messages that are sent first, whenever it is there, or back: `[["/eos/user", 1]]`.',
+        json_schema_extra={"x-default": "none"},
+    )
+    keepalive: Annotated[tuple[Call, ...], PlainValidator(read_calls), WithJsonSchema(_CALLS)] = Field(
+        (),
+        description='What must be sent again and again, or it forgets us: `["/xremote"]`.',
+        json_schema_extra={"x-default": "none"},
+    )
+    keepalive_s: float = Field(9.0, ge=0.1, le=3600, description="Seconds between two of them.")
+    probe: Annotated[Call, PlainValidator(read_call), WithJsonSchema(_CALL)] | None = Field(
+        None, description='A question that it always answers, to know whether it is there: `["/info"]`.'
+    )
+    probe_s: float = Field(5.0, ge=0.1, le=3600, description="Seconds between two of them.")
+    timeout_s: float = Field(
+        12.0, ge=0.2, le=3600, description="Seconds without any message after which it counts as silent."
+    )
+
+    echoes: Literal["yes", "changes", "no"] = Field(
         "yes",
-        description='It may send back what it is sent. `"no"`: whatever it reports is a move of its own, '
-        "and a trigger from it never an echo of ours.",
+        description='It may send back what it is sent; `"changes"`: only what was new to it. '
+        '`"no"`: whatever it reports is a move of its own, and a trigger from it never an echo of ours.',
     )
     echo_window_ms: float = Field(
         250.0, ge=10, le=5000, description="How late its echo of a value may be. Longer than its delay."
@@ -246,25 +230,42 @@ class Settings(Table):
         json_schema_extra={"x-default": "0.01"},
     )
 
+    auto: bool = Field(False, description="A message to an unknown address makes a control of it.")
+    auto_max: int = Field(256, ge=1, le=MAX_LEARNT, description="At most so many.")
+
+    @check_together(mode="before")
+    @classmethod
+    def _infer(cls, raw: Any) -> Any:
+        """What hangs on other keys is filled in, so that readers need not know how."""
+        if not isinstance(raw, dict):
+            return raw
+        inferred: dict[str, Any] = {}
+        if "on_connect" not in raw and raw.get("query") == "address":
+            inferred["on_connect"] = "pull"
+        if raw.get("profile") == "supercollider" and "port" not in raw and "host" in raw:
+            inferred["port"] = SUPERCOLLIDER_PORT
+        return {**raw, **inferred}
+
     @check_together(mode="after")
     def _check(self) -> Settings:
-        if self.host is not None:
-            if self.profile != "supercollider":
-                raise ValueError(f'host is for profile = "supercollider": write send = ["{self.host}:PORT"]')
-            if self.send:
-                raise ValueError("host stands beside send: write one of them")
-            _send([f"{self.host}:{SUPERCOLLIDER_PORT}"])
-        is_v6 = ":" in parse_endpoint(self.listen).host
-        for target in self.targets:
-            if target.host.count(":") > 1 and not is_v6:
-                raise ValueError(f'send has the IPv6 address {target}: listen on "[::]:PORT" to reach it')
+        for problem in _contradictions(self):
+            raise ValueError(problem)
         return self
+
+    @property
+    def is_tcp(self) -> bool:
+        return self.transport != "udp"
+
+    @property
+    def is_server(self) -> bool:
+        """True if it may connect to us over TCP."""
+        return self.is_tcp and "listen" in self.model_fields_set
 
     @property
     def targets(self) -> tuple[Endpoint, ...]:
         """Fixed send targets."""
-        if self.host is not None:
-            return (Endpoint(self.host, SUPERCOLLIDER_PORT),)
+        if self.host is not None and self.port is not None:
+            return (Endpoint(self.host, self.port),)
         return () if self.send == "last" else tuple(parse_endpoint(text) for text in self.send)
 
     @property
@@ -273,25 +274,53 @@ class Settings(Table):
         return tuple(ipaddress.ip_network(text, strict=False) for text in self.sources)
 
 
+def _contradictions(one: Settings) -> Iterator[str]:
+    """What cannot be together in one table."""
+    if one.host is not None and one.send:
+        yield "host stands beside send: write one of them"
+    if one.host is not None and one.port is None:
+        yield f"host needs a port, which the profile {one.profile} does not know: write port = …"
+    if one.port is not None and one.host is None:
+        yield "port needs host"
+    if one.on_connect == "pull" and one.query == "none":
+        yield 'on_connect = "pull" needs to know how to ask: write query = "address"'
+    if one.probe is not None and one.timeout_s <= one.probe_s:
+        yield f"timeout_s = {one.timeout_s:g} must be longer than probe_s = {one.probe_s:g}: it would always be silent"
+    speaks_first = next((key for key in ("hello", "keepalive", "probe") if getattr(one, key)), None)
+    if one.is_tcp:
+        if one.send == "last":
+            yield 'send = "last" is for UDP: over TCP, whoever is connected hears us'
+        if one.reply_port is not None:
+            yield "reply_port is for UDP: over TCP, answers go back by the connection"
+        if not one.targets and not one.is_server:
+            yield "a TCP peer needs send or host (we connect to it), or listen (it connects to us)"
+    elif speaks_first and not one.targets and one.send != "last":
+        yield f"{speaks_first} needs somebody to send it to: write host or send"
+    elif ":" not in parse_endpoint(one.listen).host:
+        for target in one.targets:
+            if ":" in target.host:
+                yield f'send has the IPv6 address {target}: listen on "[::]:PORT" to reach it'
+
+
 class Binding(Table):
     """How one control is reached on one OSC peer: ``[control.osc.NAME]``."""
 
-    address: Annotated[str, AfterValidator(_address)] | None = Field(
+    address: Annotated[str, AfterValidator(read_address)] | None = Field(
         None, description="Where the peer takes the value.", json_schema_extra={"x-default": "the control's path"}
     )
-    reply: Annotated[str, AfterValidator(_address)] | None = Field(
+    reply: Annotated[str, AfterValidator(read_address)] | None = Field(
         None, description="Where the peer reports the value.", json_schema_extra={"x-default": "`address`"}
     )
     args: Annotated[
         Arguments | None,
-        PlainValidator(_args),
+        PlainValidator(read_args),
         WithJsonSchema({"type": "array", "items": {"type": ["number", "string", "object"]}, "maxItems": MAX_ARGS}),
     ] = Field(
         None,
         description='Fixed arguments; `"{value}"` is the value\'s place, else it is last. `"7"` is an int, '
         '`{s = "7"}` a text. What the peer reports must have them too.',
     )
-    range: Annotated[tuple[float, float] | None, PlainValidator(_range), WithJsonSchema(_NUMBERS)] = Field(
+    range: Annotated[tuple[float, float] | None, PlainValidator(read_range), WithJsonSchema(_NUMBERS)] = Field(
         None,
         description="The peer's range, `[low, high]`; `[1, 0]` turns it round.",
         json_schema_extra={"x-default": "the control's"},
@@ -313,7 +342,7 @@ class Binding(Table):
         None, ge=0, description="Which component of a vector this is, from 0.", json_schema_extra={"x-default": "all"}
     )
     form: Literal["index", "text"] = Field("index", alias="as", description="How a choice is sent.")
-    touch: Annotated[str, AfterValidator(_address)] | None = Field(
+    touch: Annotated[str, AfterValidator(read_address)] | None = Field(
         None,
         description="Where the peer says that a finger is on it (1) or gone (0), such as TouchOSC's `/fader1/z`; "
         "while it is, the peer is sent nothing for it, and then where it stands.",
@@ -328,10 +357,16 @@ class Binding(Table):
 
 def check_peers(settings: Sequence[Settings]) -> Iterator[tuple[int, str, str]]:
     """(index, key, message) of each mistake that needs several ``[[osc]]`` tables to be seen."""
+    yield from _check_listens(settings, {index for index, one in enumerate(settings) if not one.is_tcp})
+    yield from _check_listens(settings, {index for index, one in enumerate(settings) if one.is_tcp})
+
+
+def _check_listens(settings: Sequence[Settings], among: Set[int]) -> Iterator[tuple[int, str, str]]:
+    """UDP and TCP ports are not the same ones. A UDP port may be shared, with ``from``; a TCP port is one table's."""
     by_listen: dict[str, list[int]] = {}
-    for index, one in enumerate(settings):
-        if not one.listen.endswith(":0"):
-            by_listen.setdefault(one.listen, []).append(index)
+    for index in sorted(among):
+        if not settings[index].listen.endswith(":0"):
+            by_listen.setdefault(settings[index].listen, []).append(index)
     everywhere = {
         endpoint.udp_port: listen
         for listen in by_listen
@@ -348,6 +383,9 @@ def check_peers(settings: Sequence[Settings]) -> Iterator[tuple[int, str, str]]:
             one = settings[index]
             others = [settings[other] for other in indices if other != index]
             names = ", ".join(other.name for other in others)
+            if one.is_tcp:
+                yield index, "listen", f"is the TCP port of {names} too: each needs its own"
+                continue
             if not one.sources:
                 yield index, "from", f"is required: {names} listens on {listen} too"
                 continue

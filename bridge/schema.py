@@ -87,6 +87,9 @@ def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY}
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
+        for key, field in kind.settings.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                models[f"{table}.{key}"] = field.annotation
     return _MARK.sub(lambda match: match[1] + "\n" + _key_table(models[match[2]]) + "\n" + match[3], old)
 
 
@@ -155,7 +158,9 @@ def _type_text(one: Mapping[str, Any]) -> str:
 
 
 def _type_parts(one: Mapping[str, Any]) -> Iterator[str]:
-    if "anyOf" in one:
+    if "$ref" in one:
+        yield "table"
+    elif "anyOf" in one:
         for branch in one["anyOf"]:
             yield from _type_parts(branch)
     elif "enum" in one:
@@ -176,6 +181,10 @@ def _type_parts(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _plural(name: str) -> str:
+    if name.startswith("list of "):
+        return f"lists of {name.removeprefix('list of ')}"
+    if name == "any value":
+        return "any values"
     if name.startswith("two "):
         return f"pairs of {name.removeprefix('two ')}"
     return name.replace("number", "numbers").replace("text", "texts")

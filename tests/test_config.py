@@ -321,7 +321,7 @@ kind = "flaot"
         ("[[page]]\nname = 'A'\nlayout = 'rows'\ncolumns = 3", ['4: page[0].columns = 3: is for layout = "grid"']),
         ("[[page]]\nname = 'A'\ncolumns = 99", ["3: page[0].columns = 99: must be 1–24"]),
         ("[[osc]]\nlisten = 3", ["1: osc[0].name: is required", "2: osc[0].listen = 3: must be text in quotes"]),
-        (MAX + "on_connect = 'push'", ['3: osc[0].on_connect = "push": unknown key (it is not built yet)']),
+        (MAX + "takeover = 'pickup'", ['3: osc[0].takeover = "pickup": unknown key (it is not built yet)']),
         (MAX + "fro = 'x'", ['3: osc[0].fro = "x": unknown key (did you mean "from"?)']),
         (MAX + MAX, ['4: osc[1].name = "max": is the name of osc[0] already']),
         (
@@ -440,9 +440,9 @@ def test_a_mistake_in_a_control_is_told(text: str, said: list[str]) -> None:
             ('6: control[0].osc.max.unit = "dB": unknown key '
             "(it belongs to the control: move it above [control.osc.max])")
         ]),
-        ("[control.osc.max]\nlabel = '/name'\nechoes = 'no'", [
+        ("[control.osc.max]\nlabel = '/name'\ntakeover = 'no'", [
             '6: control[0].osc.max.label = "/name": unknown key (labels that come from a peer are not built yet)',
-            '7: control[0].osc.max.echoes = "no": unknown key (it is not built yet)',
+            '7: control[0].osc.max.takeover = "no": unknown key (it is not built yet)',
         ]),
         ("[control.osc]\nunit = 'dB'", [
             '6: control[0].osc.unit = "dB": unknown key (it belongs to the control: move it above [control.osc])'

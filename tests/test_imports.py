@@ -17,8 +17,8 @@ ROWS = [
     {"law", "echo", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
-    {"control", "oscsettings", "websocket"},
-    {"store"},
+    {"control", "oscfields", "websocket"},
+    {"store", "oscsettings"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
     {"configfile", "frames", "remote", "oscroutes"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
@@ -40,6 +40,7 @@ PURE |= {
     "echo",
     "suggestion",
     "osccodec",
+    "oscfields",
     "oscpattern",
     "oscsettings",
     "oscbind",

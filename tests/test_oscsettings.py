@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.config import parse
+from bridge.errors import ConfigError
 from bridge.osc import KIND
-from bridge.oscsettings import Arguments, Binding, Endpoint, Settings, check_peers, parse_endpoint
+from bridge.oscsettings import Arguments, Binding, Call, Endpoint, Settings, check_peers, parse_endpoint
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,39 @@ def test_an_endpoint_is_host_and_port(text: str, endpoint: tuple[str, int]) -> N
         ({"from": "1.2.3.4"}, 'must be a list: ["1.2.3.4"]'),
         ({"from": ["max.local"]}, '"max.local" is no address'),
         ({"from": []}, "must be a list of"),
-        ({"host": "1.2.3.4"}, 'send = ["1.2.3.4:PORT"]'),
+        ({"host": "1.2.3.4"}, "host needs a port, which the profile generic does not know"),
+        ({"host": "1.2.3.4:9000"}, "without port"),
+        ({"host": "1.2.3.400", "port": 9000}, "without port"),
+        ({"port": 9000}, "port needs host"),
+        ({"host": "1.2.3.4", "port": 0}, "greater than or equal to 1"),
         ({"host": "1.2.3.4", "profile": "supercollider", "send": ["1.2.3.4:1"]}, "write one of them"),
+        ({"host": "::1", "port": 9000}, "has the IPv6 address [::1]:9000"),
         ({"profile": "x32"}, "not built yet"),
+        ({"transport": "tcp"}, "'udp', 'tcp-slip' or 'tcp-length'"),
+        ({"transport": "tcp-slip"}, "a TCP peer needs send or host"),
+        ({"transport": "tcp-slip", "send": "last"}, "is for UDP"),
+        ({"transport": "tcp-slip", "send": ["1.2.3.4:5"], "reply_port": 9}, "reply_port is for UDP"),
+        ({"prefix": "gma3"}, 'must start with "/"'),
+        ({"prefix": "/gma3/"}, 'must not end with "/"'),
+        ({"touch": "/z"}, 'once: "{path}/z"'),
+        ({"touch": "{path}/{path}"}, 'once: "{path}/z"'),
+        ({"touch": "{path} z"}, "must be one address"),
+        ({"types": {"bool": "f"}}, "'i' or 'T'"),
+        ({"types": {"colour": "r"}}, "Extra inputs are not permitted"),
+        ({"colors": ["red"]}, "must be a list of colours"),
+        ({"colors": ["#000000"] * 257}, "at most 256 colours"),
+        ({"rate": 0}, "greater than or equal to 1"),
+        ({"datagram_bytes": 64}, "greater than or equal to 128"),
+        ({"on_connect": "pull"}, "needs to know how to ask"),
+        ({"hello": "/eos/reset"}, "must be messages"),
+        ({"hello": [["eos"]]}, '"eos": must start with "/"'),
+        ({"hello": [["/eos", [1]]]}, "arguments must be"),
+        ({"hello": [["/x"]] * 65}, "at most 64 messages"),
+        ({"keepalive": ["/xremote"]}, "keepalive needs somebody to send it to"),
+        ({"probe": []}, "must be a message"),
+        ({"probe": ["/info", *range(17)]}, "at most 16 arguments"),
+        ({"probe": ["/info"], "probe_s": 12, "host": "1.2.3.4", "port": 1}, "it would always be silent"),
+        ({"auto_max": 0}, "greater than or equal to 1"),
         ({"profile": "maxx"}, "'generic', 'max', 'pd' or 'supercollider'"),
         ({"name": "my max"}, "must be 1–60 letters"),
         ({"sned": []}, "Extra inputs are not permitted"),
@@ -67,6 +98,36 @@ def test_settings_have_targets_and_networks() -> None:
     sclang = Settings.model_validate({"name": "sc", "profile": "supercollider", "host": "1.2.3.4"})
     assert sclang.targets == (Endpoint("1.2.3.4", 57120),)
     assert Settings.model_validate({"name": "a", "listen": "[::]:9000", "send": ["[::1]:1", "1.2.3.4:1"]}).mirror
+
+
+def test_a_peer_that_can_be_asked_is_asked_when_it_comes() -> None:
+    def policy(**keys: Any) -> str:
+        return Settings.model_validate({"name": "desk", **keys}).on_connect
+
+    assert policy() == "none"
+    assert policy(query="address") == "pull"
+    assert policy(query="address", on_connect="push") == "push"
+
+
+def test_messages_are_written_with_the_types_that_toml_has() -> None:
+    desk = Settings.model_validate(
+        {
+            "name": "desk", "host": "desk.local", "port": 10023, "keepalive": ["/xremote"], "probe": ["/info"],
+            "hello": [["/eos/reset"], ["/eos/user", 1], ["/x", 0.5, "7", True]],
+        }
+    )  # fmt: skip
+    assert desk.targets == (Endpoint("desk.local", 10023),)
+    assert desk.hello == (Call("/eos/reset"), Call("/eos/user", (1,)), Call("/x", (0.5, "7", True)))
+    assert desk.keepalive == (Call("/xremote"),)
+    assert desk.probe == Call("/info")
+
+
+def test_a_tcp_peer_connects_or_is_connected_to() -> None:
+    client = Settings.model_validate({"name": "qlab", "transport": "tcp-slip", "send": ["[::1]:53000"]})
+    assert (client.is_tcp, client.is_server, client.targets) == (True, False, (Endpoint("::1", 53000),))
+    server = Settings.model_validate({"name": "tablet", "transport": "tcp-length", "listen": "127.0.0.1:0"})
+    assert (server.is_tcp, server.is_server, server.targets) == (True, True, ())
+    assert not Settings.model_validate({"name": "max", "listen": "127.0.0.1:0"}).is_server
 
 
 @pytest.mark.parametrize(
@@ -110,6 +171,15 @@ def test_a_wrong_binding_is_told(binding: dict[str, Any], said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_a_peers_key_below_a_binding_is_sent_to_where_it_belongs() -> None:
+    text = '[[osc]]\nname = "max"\n[[control]]\npath = "/x"\n[control.osc.max]\nrate = 5\n'
+    with pytest.raises(ConfigError) as caught:
+        parse(text, {"osc": KIND})
+    assert [str(problem.hint) for problem in caught.value.problems] == [
+        "it belongs to the peer: write it below [[osc]]"
+    ]
+
+
 def peers(*tables: dict[str, Any]) -> list[Settings]:
     return [Settings.model_validate({"name": f"p{index}", **table}) for index, table in enumerate(tables)]
 
@@ -128,6 +198,15 @@ def test_tables_that_share_a_port_need_from() -> None:
         (1, "listen", "has the port of 0.0.0.0:9000, which is every network: write the same in both")
     ]
     assert list(check_peers(peers({}, {}))) == []  # any free port: each its own
+
+
+def test_a_tcp_port_is_no_udp_port_and_is_one_tables() -> None:
+    tcp = {"listen": "0.0.0.0:9000", "transport": "tcp-slip"}
+    assert list(check_peers(peers(tcp, {"listen": "0.0.0.0:9000"}))) == []
+    assert list(check_peers(peers(tcp, tcp | {"transport": "tcp-length"}))) == [
+        (0, "listen", "is the TCP port of p1 too: each needs its own"),
+        (1, "listen", "is the TCP port of p0 too: each needs its own"),
+    ]
 
 
 def test_both_tables_have_a_schema() -> None:
