@@ -1,7 +1,7 @@
 """What an OSC datagram does: who sent it, which controls it means, and the store's part of it.
 
 Nothing raises out of ``Receiver.receive``: what cannot be used is counted and logged once per cause.
-Answers (queries, refresh) go out through the ``Sender``; sockets and timers of sending are in ``osc``.
+Answers (queries, refresh) go out through the ``Sender``; what a target is owed is in ``oscout``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
 from .oscroutes import values_of
 from .oscsocket import Address, host_of, shown
-from .store import Entry, Origin, Store
+from .store import Entry, Store
 from .suggestion import nearest_path
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,9 @@ class Sender(Protocol):
 
     def heard(self, peer: OscPeer, address: Address) -> None:
         """A peer has spoken for the first time."""
+
+    def target_at(self, peer: OscPeer, address: Address) -> Target:
+        """What a peer is sent at an address that somebody has spoken from. It is none of its ``targets`` yet."""
 
     def settle_soon(self, target: Target) -> None:
         """Something may have to be settled with a target: see that it is, in time."""
@@ -290,7 +293,7 @@ class Receiver:
         if not peer.learns or (peer.targets and peer.targets[0].address == source.address):
             return
         name = shown(source.address)
-        target = Target(name, Origin("osc", peer.name, name), source.address)
+        target = self._sender.target_at(peer, source.address)
         peer.targets[:] = [target]
         source.origin, source.answers, source.target = target.origin, (target,), target
         self._sources = {source.address: source}
@@ -345,23 +348,22 @@ class Receiver:
         peer = next((peer for peer in self._peers if peer.hears(host)), None)
         if peer is None:
             self._once.warning(("stranger", host), "heard %s, for which no [[osc]] table is", host)
-        source = None if peer is None else _source(peer, address, host)
+        source = None if peer is None else self._source(peer, address, host)
         if len(self._sources) >= MAX_SOURCES:
             self._sources.clear()
         self._sources[address] = source
         return source
 
-
-def _source(peer: OscPeer, address: Address, host: str) -> Source:
-    for target in peer.targets:
-        if target.address is not None and target.address[:2] == address[:2]:
-            return Source(peer, address, host, target.origin, (target,), target)
-    # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
-    there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
-    asker = Target(shown(address), Origin("osc", peer.name, shown(address)), address)
-    if len(there) == 1:
-        return Source(peer, address, host, there[0].origin, (there[0], asker), there[0])
-    return Source(peer, address, host, asker.origin, (asker,), None)
+    def _source(self, peer: OscPeer, address: Address, host: str) -> Source:
+        for target in peer.targets:
+            if target.address is not None and target.address[:2] == address[:2]:
+                return Source(peer, address, host, target.origin, (target,), target)
+        # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
+        there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
+        asker = self._sender.target_at(peer, address)
+        if len(there) == 1:
+            return Source(peer, address, host, there[0].origin, (there[0], asker), there[0])
+        return Source(peer, address, host, asker.origin, (asker,), None)
 
 
 class Batch:

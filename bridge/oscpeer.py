@@ -13,8 +13,9 @@ from typing import Any
 from .echo import EchoBook, TriggerEchoes, Unlisted
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
+from .osclink import Link
 from .oscroutes import RouteTable
-from .oscsettings import Endpoint, Settings
+from .oscsettings import Settings
 from .oscsocket import Address
 from .port import Peer
 from .store import Entry, Origin
@@ -28,20 +29,24 @@ REFUSED_S = 5.0
 class Target:
     """One place where a peer hears us. ``pending`` are ids of controls whose latest value it has still to be sent."""
 
-    shown: str
     origin: Origin
-    address: Address | None = None
-    """None while its name is not resolved."""
+    link: Link
+    """The way there."""
     pending: dict[int, None] = field(default_factory=dict)
-    trouble: str = ""
-    """Why it cannot be sent anything, in words; "" while it can."""
-    trouble_at: float = 0.0
-    retry_at: float = 0.0
-    """Not before this is a pending value tried again."""
     echoes: EchoBook[Route] = field(default_factory=EchoBook)
     """What it was sent of each control, by the routes that it may come back by."""
     fired: dict[Route, TriggerEchoes] = field(default_factory=dict)
     """The same for triggers."""
+
+    @property
+    def shown(self) -> str:
+        """``192.168.1.20:9001``."""
+        return self.link.shown
+
+    @property
+    def address(self) -> Address | None:
+        """None while its name is not resolved, or it is not connected."""
+        return self.link.address
 
     def forget(self, route: Route) -> None:
         """The route is gone."""
@@ -78,10 +83,11 @@ class OscPeer:
         self.settings = settings
         self.routes = RouteTable()
         self.learns = settings.send == "last"
-        self.targets: list[Target] = [
-            Target(str(endpoint), Origin("osc", peer.name, str(endpoint))) for endpoint in settings.targets
-        ]
-        self.endpoints: dict[Target, Endpoint] = dict(zip(self.targets, settings.targets, strict=True))
+        self.targets: list[Target] = []
+        """Where it hears us: the places in its settings, or whom it has learnt."""
+        self.listening = ""
+        """Where we hear it: ``UDP 9000``; "" while that is not open."""
+        self.udp_port: int | None = None
         self.closed = ""
         """Why our socket could not be opened, in words; "" where it was."""
         self.heard_at: float | None = None
@@ -104,6 +110,10 @@ class OscPeer:
         self._peer = peer
         self._networks = settings.networks
         self._warn = warn
+
+    def target(self, link: Link) -> Target:
+        """A target at the end of a link. It is none of ``targets`` yet."""
+        return Target(Origin("osc", self.name, link.shown), link)
 
     def hears(self, host: str) -> bool:
         """True if the table is for messages from this address."""
@@ -160,33 +170,33 @@ class OscPeer:
 
     # How it is, in words
 
-    def line(self, udp_port: int | None, now: float) -> str:
+    def line(self, now: float) -> str:
         """``max 192.168.1.20:9001: never heard; we listen on UDP 9000``."""
         if self.learns:
             where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
         else:
             where = ", ".join(target.shown for target in self.targets) or "is sent nothing"
         heard = "never heard" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
-        return f"{self.name} {where}: {self._words(heard, udp_port)}"
+        return f"{self.name} {where}: {self._words(heard)}"
 
-    def state(self, udp_port: int | None) -> str:
+    @property
+    def state(self) -> str:
         """The same without what changes by itself."""
-        return self._words("never heard" if self.heard_at is None else "heard", udp_port)
+        return self._words("never heard" if self.heard_at is None else "heard")
 
-    def _words(self, heard: str, udp_port: int | None) -> str:
-        if udp_port is None and self.closed:
+    def _words(self, heard: str) -> str:
+        if not self.listening and self.closed:
             return f"{self.closed}, trying again"
         parts = [heard]
-        troubled = [target for target in self.targets if target.trouble]
-        parts += [f"{target.shown}: {target.trouble}" for target in troubled]
-        parts.append(f"we listen on UDP {udp_port}" if udp_port is not None else "our UDP port is not open")
+        parts += [f"{target.shown}: {target.link.trouble}" for target in self.targets if target.link.trouble]
+        parts.append(f"we listen on {self.listening}" if self.listening else "our UDP port is not open")
         return "; ".join(parts)
 
-    def health(self, udp_port: int | None, now: float) -> dict[str, Any]:
+    def health(self, now: float) -> dict[str, Any]:
         """For ``/healthz``: state is closed, never heard, trouble or heard."""
-        troubled = any(target.trouble for target in self.targets)
+        troubled = any(target.link.trouble for target in self.targets)
         state = (
-            "closed" if udp_port is None
+            "closed" if not self.listening
             else "trouble" if troubled
             else "never heard" if self.heard_at is None
             else "heard"
@@ -195,8 +205,8 @@ class OscPeer:
             "port": "osc",
             "name": self.name,
             "state": state,
-            "text": self.state(udp_port),
-            "udp_port": udp_port,
+            "text": self.state,
+            "udp_port": self.udp_port,
             "targets": [target.shown for target in self.targets],
             "heard_s_ago": None if self.heard_at is None else round(now - self.heard_at, 1),
             "received": self.received,

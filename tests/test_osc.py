@@ -471,7 +471,7 @@ async def test_a_flood_of_questions_from_everywhere_is_bounded(bridge: Bridge) -
         for number in range(3000):
             port._receiver.receive(encode_message("/stagebridge/refresh"), (f"10.0.{number // 250}.{number % 250}", 9))
         assert len(port._receiver._sources) <= MAX_SOURCES
-        assert len(port._askers) <= 64
+        assert len(port._out._askers) <= 64
         max_.send("/mark", 1.0)
         await bridge.reaches("/mark", 1.0)
 
@@ -551,7 +551,7 @@ async def test_a_port_where_nobody_listens_is_a_state_and_stops_nothing(bridge: 
 async def test_a_full_send_buffer_keeps_marks_and_not_a_queue() -> None:
     bridge = Bridge(*(level(f"/c/{n}") for n in range(100)), Control(path="/go", kind="trigger"))
     async with bridge.with_max() as (port, max_):
-        real = port._sock
+        real = port._carrier.sock
         assert real is not None
 
         class Full:
@@ -563,14 +563,14 @@ async def test_a_full_send_buffer_keeps_marks_and_not_a_queue() -> None:
             def sendto(self, data: bytes, address: Any) -> int:
                 raise BlockingIOError
 
-        port._sock = Full()  # type: ignore[assignment]
+        port._carrier.sock = Full()  # type: ignore[assignment]
         for step in range(50):
             for n in range(100):
                 bridge.set(f"/c/{n}", (step + 1) / 50)
         bridge.store.trigger(bridge.store.get("/go"), (), BROWSER, 0.0)
         assert port.health()[0]["waiting"] == 100
         assert port.health()[0]["lost"] == 1
-        port._sock = real
+        port._carrier.sock = real
         heard = await max_.hear_all(100)
         assert {message.args for message in heard} == {(1.0,)}
         assert [message.address for message in heard] == [f"/c/{n}" for n in range(100)]

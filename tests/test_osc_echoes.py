@@ -367,7 +367,7 @@ async def test_a_touched_fader_that_asks_is_answered_when_the_finger_is_gone(bri
 async def test_what_waits_for_room_is_not_sent_to_a_touched_fader(bridge: Bridge) -> None:
     async with bridge.with_max({"/level": {"touch": "/level/z"}}) as (port, max_):
         target = port._peers[0].targets[0]
-        target.retry_at = time.monotonic() + 0.1
+        target.link.retry_at = time.monotonic() + 0.1
         max_.send("/stagebridge/refresh")
         await asyncio.wait_for(_waits(target.pending), 1)
         max_.send("/level/z", 1)

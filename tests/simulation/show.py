@@ -140,8 +140,9 @@ class Show:
             Device(self.clock, Random(rng.random()), habits, self._spans(n), self._hearing(n))
             for n, habits in enumerate(self.cast.habits)
         ]
-        self.store.subscribe(self.port._on_changes)
-        self.port._start(self)  # type: ignore[arg-type]
+        self.store.subscribe(self.port._out.tell)
+        self.port._carrier.use(self)  # type: ignore[arg-type]
+        self.port._start()
 
     def _spans(self, n: int) -> dict[str, tuple[float, float]]:
         """Address → range, of what this device takes as numbers."""

@@ -1,0 +1,194 @@
+"""OSC over UDP: one socket for all peers with the same ``listen``, and links that send through it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable, Sequence
+
+from .log import OncePer
+from .osclink import Link
+from .oscpeer import REFUSED_S, OscPeer
+from .oscsettings import Endpoint, parse_endpoint
+from .oscsocket import Address, Reader, literal, open_socket, read_errors, resolve, shown, trouble_text
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+"""Pause after a target could not be reached at all (no route, network down)."""
+RESOLVE_AGAIN_S = 5.0
+
+
+class UdpLink(Link):
+    """One address that is sent datagrams."""
+
+    __slots__ = ("_carrier", "endpoint", "peer")
+
+    def __init__(self, carrier: UdpCarrier, peer: OscPeer, shown: str, address: Address | None = None) -> None:
+        super().__init__(shown, address)
+        self.endpoint: Endpoint | None = None
+        """What its address is found by, where that is a setting."""
+        self.peer = peer
+        self._carrier = carrier
+
+    def send(self, packet: bytes) -> bool:
+        sock = self._carrier.sock
+        if sock is None or self.address is None:
+            return True
+        for _ in range(2):
+            try:
+                # Through the socket: the transport would keep what the kernel does not take, without end.
+                sock.sendto(packet, self.address)
+            except BlockingIOError:
+                return False
+            except OSError as exc:
+                is_done = self._carrier.not_sent(self, packet, exc)
+                if is_done is not None:
+                    return is_done
+            else:
+                self.peer.sent += 1
+                return True
+        return False
+
+
+class UdpCarrier:
+    """The UDP side of a port. ``changed(peer)`` is called when what can be said of a peer has changed."""
+
+    def __init__(
+        self,
+        peers: Sequence[OscPeer],
+        once: OncePer,
+        clock: Callable[[], float],
+        changed: Callable[[OscPeer], None],
+        moved: Callable[[], None],
+    ) -> None:
+        self.sock: socket.socket | None = None
+        """While it is open."""
+        self.port: int | None = None
+        """Where we listen, while it is open."""
+        self._listen = parse_endpoint(peers[0].settings.listen)
+        self._peers = peers
+        self._once = once
+        self._clock = clock
+        self._changed = changed
+        self._moved = moved
+        self._transport: asyncio.DatagramTransport | None = None
+        self._closed: asyncio.Future[None] | None = None
+
+    @property
+    def listening(self) -> str:
+        """``UDP 9000``; "" while it is closed."""
+        return "" if self.port is None else f"UDP {self.port}"
+
+    def link(self, peer: OscPeer, endpoint: Endpoint) -> UdpLink:
+        """The way to a place that the peer's settings name."""
+        link = UdpLink(self, peer, str(endpoint))
+        link.endpoint = endpoint
+        return link
+
+    def link_to(self, peer: OscPeer, address: Address) -> UdpLink:
+        """The way to where somebody has spoken from."""
+        return UdpLink(self, peer, shown(address), address)
+
+    # Life
+
+    async def open(self, receive: Callable[[bytes, Address], None]) -> None:
+        """Raises PortError where the socket cannot be had."""
+        loop = asyncio.get_running_loop()
+        sock = await open_socket(self._listen)
+        closed = loop.create_future()
+        try:
+            self._transport, _ = await loop.create_datagram_endpoint(
+                lambda: Reader(receive, self._failed, closed), sock=sock
+            )
+        except BaseException:
+            sock.close()
+            raise
+        self._closed = closed
+        self.use(sock)
+
+    def use(self, sock: socket.socket) -> None:
+        """Send through this socket; the addresses that are no names are known now."""
+        self.sock = sock
+        self.port = sock.getsockname()[1]
+        for link in self._links():
+            if link.endpoint is not None:
+                link.address = literal(link.endpoint, self._listen)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self.sock = self.port = None
+
+    async def close(self) -> None:
+        """Returns when the socket is free again."""
+        self.stop()
+        if self._transport is not None and self._closed is not None:
+            self._transport.abort()
+            await self._closed
+        self._transport = self._closed = None
+
+    async def keep_house(self, now: float) -> None:
+        """Find addresses of names, and forget troubles that are over. Once a second."""
+        self._read_errors()
+        for link in self._links():
+            if link.address is None and now >= link.retry_at:
+                await self._resolve(link)
+            elif link.trouble and link.address is not None and now - link.trouble_at > REFUSED_S:
+                link.trouble = ""
+                self._once.forget((link.peer.name, link.shown))
+
+    def _links(self) -> list[UdpLink]:
+        return [target.link for peer in self._peers for target in peer.targets if isinstance(target.link, UdpLink)]
+
+    async def _resolve(self, link: UdpLink) -> None:
+        """Find the address of a target that is a name; one that cannot be found is tried again later."""
+        assert self.sock is not None
+        assert link.endpoint is not None
+        try:
+            link.address = await resolve(link.endpoint, self.sock)
+        except OSError:
+            self._troubled(link, "no such host")
+            link.retry_at = self._clock() + RESOLVE_AGAIN_S
+        else:
+            link.trouble = ""
+            self._moved()
+
+    # Trouble
+
+    def not_sent(self, link: UdpLink, packet: bytes, why: OSError) -> bool | None:
+        """What ``UdpLink.send`` returns; None where the same datagram may well go now."""
+        if why.errno == errno.EMSGSIZE:
+            link.peer.lost += 1
+            text = "osc %s: a message of %d bytes is too long for UDP"
+            self._once.warning((link.peer.name, "size"), text, link.peer.name, len(packet))
+            return True
+        if self._read_errors():
+            return None  # it was about an earlier datagram, perhaps to somebody else; this one was not sent
+        assert link.address is not None
+        self._troubled(link, trouble_text(link.address, why.errno or 0))
+        link.retry_at = self._clock() + RETRY_S
+        return False
+
+    def _read_errors(self) -> bool:
+        """Take in what the network says about datagrams that were sent. True if it said something."""
+        errors = [] if self.sock is None else read_errors(self.sock)
+        for address, code in errors:
+            for link in self._links():
+                if link.address is not None and link.address[:2] == address[:2]:
+                    self._troubled(link, trouble_text(address, code))
+        return bool(errors)
+
+    def _troubled(self, link: UdpLink, text: str) -> None:
+        is_new = link.trouble != text
+        link.trouble, link.trouble_at = text, self._clock()
+        if is_new:
+            self._once.warning((link.peer.name, link.shown), "osc %s %s: %s", link.peer.name, link.shown, text)
+            self._changed(link.peer)
+
+    def _failed(self, exc: Exception) -> None:
+        """The loop reports an error of the socket."""
+        if not self._read_errors():
+            names = "+".join(peer.name for peer in self._peers)
+            self._once.warning(("socket", str(exc)), "osc %s: %s", names, exc)
