@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "echo", "coercion", "suggestion", "osccodec", "oscpattern", "midicodec"}
+    {"law", "echo", "coercion", "suggestion", "osctypes", "oscpattern", "midicodec"}
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
-    {"control", "oscfields", "websocket"},
-    {"store", "oscsettings"},
+    {"control", "oscfields", "oscdecoding", "oscencoding", "websocket"},
+    {"store", "oscsettings", "osccodec"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
     {"configfile", "frames", "remote", "oscroutes", "osclink"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
@@ -41,6 +41,9 @@ PURE |= {
     "suggestion",
     "osccodec",
     "oscfields",
+    "osctypes",
+    "oscdecoding",
+    "oscencoding",
     "oscpattern",
     "oscsettings",
     "oscbind",
