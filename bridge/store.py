@@ -434,20 +434,30 @@ class Store:
 
         Nothing happens to a control that is gone. Raises BadValue for what is no text, number or bool.
         """
+        self.mark_all((entry,), name, value, now=now, origin=origin)
+
+    def mark_all(
+        self, entries: Iterable[Entry], name: str, value: Any, *, now: float, origin: Origin | None = None
+    ) -> None:
+        """``mark`` for several controls, told at once: a peer that has gone may be all of them."""
         if value is not None:
             (value,) = plain_args((value,))
-        known = entry.marks.get(name)
-        if (known == value and type(known) is type(value)) or entry.id not in self._by_id:
-            return
-        if self._is_cut(entry, origin or _SELF):
-            return
-        if value is None:
-            entry.marks.pop(name, None)
-        else:
-            entry.marks[name] = value
-        revision = self._advance()
-        self._marks.note(entry.id, revision, entry)
-        self._tell([Change("mark", entry, revision, now, origin or _SELF)])
+        changes = []
+        for entry in entries:
+            known = entry.marks.get(name)
+            if (known == value and type(known) is type(value)) or entry.id not in self._by_id:
+                continue
+            if self._is_cut(entry, origin or _SELF):
+                continue
+            if value is None:
+                entry.marks.pop(name, None)
+            else:
+                entry.marks[name] = value
+            revision = self._advance()
+            self._marks.note(entry.id, revision, entry)
+            changes.append(Change("mark", entry, revision, now, origin or _SELF))
+        if changes:
+            self._tell(changes)
 
     # What changed since
 

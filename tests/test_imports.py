@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "echo", "coercion", "suggestion", "osctypes", "oscpattern", "midicodec"}
+    {"law", "echo", "coercion", "suggestion", "osctypes", "oscpattern", "oscliveness", "oscquestions", "midicodec"}
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket"},
     {"store", "oscsettings", "osccodec"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"},
     {"configfile", "frames", "remote", "oscroutes", "osclink"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
     {"configtables", "oscin", "oscout", "oscudp"},
@@ -48,6 +48,9 @@ PURE |= {
     "oscsettings",
     "oscbind",
     "oscroutes",
+    "oscliveness",
+    "oscquestions",
+    "presence",
     "midicodec",
     "wsframes",
 }

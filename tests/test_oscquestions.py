@@ -1,0 +1,78 @@
+"""What a peer is asked, and whose value wins."""
+
+from bridge.oscquestions import ANSWER_S, MAX_ASKED, MAX_TRIES, Questions
+
+
+def asked(*keys: str) -> Questions[str]:
+    questions: Questions[str] = Questions()
+    questions.ask(keys)
+    questions.take(0.0)
+    return questions
+
+
+def test_few_are_out_at_a_time_and_answers_let_more_go() -> None:
+    questions: Questions[str] = Questions()
+    keys = [f"/{number}" for number in range(MAX_ASKED + 10)]
+    questions.ask(keys)
+    assert questions.take(0.0) == keys[:MAX_ASKED]
+    assert questions.take(0.0) == []
+    for key in keys[:5]:
+        assert questions.answered(key)
+    assert questions.take(0.1) == keys[MAX_ASKED : MAX_ASKED + 5]
+    for key in keys:
+        questions.answered(key)
+    assert not questions.is_busy
+
+
+def test_a_hands_move_wins_over_the_answer_that_is_under_way() -> None:
+    questions = asked("/a", "/b")
+    questions.moved(["/a"])
+    assert not questions.answered("/a")
+    assert questions.answered("/b")
+    assert questions.answered("/a")  # later it moves as it likes
+
+
+def test_what_a_hand_has_moved_is_not_asked_for_any_more() -> None:
+    questions: Questions[str] = Questions()
+    questions.ask(["/a", "/b"])
+    questions.moved(["/a"])
+    assert questions.take(0.0) == ["/b"]
+
+
+def test_what_is_not_answered_is_asked_again_and_then_given_up() -> None:
+    questions = asked("/a")
+    now = 0.0
+    for _ in range(MAX_TRIES - 1):
+        assert questions.expire(now + ANSWER_S / 2) == []
+        now += ANSWER_S
+        assert questions.expire(now) == []
+        assert questions.take(now) == ["/a"]
+    assert questions.expire(now + ANSWER_S) == ["/a"]
+    assert (list(questions.unanswered), questions.is_busy) == (["/a"], False)
+    questions.ask(["/a"])
+    assert not questions.unanswered
+
+
+def test_an_old_answer_that_never_comes_is_not_waited_for() -> None:
+    questions = asked("/a")
+    questions.moved(["/a"])
+    questions.expire(ANSWER_S)
+    assert not questions.is_busy
+    assert questions.answered("/a")
+
+
+def test_what_is_being_asked_is_not_asked_twice() -> None:
+    questions = asked("/a")
+    questions.ask(["/a"])
+    assert questions.take(0.0) == []
+    assert questions.waiting == 1
+    questions.forget("/a")
+    assert not questions.is_busy
+
+
+def test_nothing_is_left_when_the_peer_is_gone() -> None:
+    questions = asked("/a")
+    questions.ask(["/b"])
+    questions.clear()
+    assert not questions.is_busy
+    assert questions.take(1.0) == []
