@@ -245,10 +245,11 @@ class _Reader:
             name = raw.get("name")
             if isinstance(name, str) and seen.setdefault(name, index) != index:
                 self.mistakes.add((*keys, "name"), f"is the name of {kind.table}[{seen[name]}] already")
+            table = raw if kind.complete is None else self.completed(kind, keys, raw)
             try:
-                settings = kind.settings.model_validate(raw)
+                settings = kind.settings.model_validate(table)
             except ValidationError as exc:
-                self.mistakes.add_all(keys, explain(kind.settings, raw, exc, LATER))
+                self.mistakes.add_all(keys, explain(kind.settings, table, exc, LATER))
             else:
                 if str(name) not in peers:
                     places.append(keys)
@@ -257,6 +258,15 @@ class _Reader:
             for position, key, message in kind.check_peers(list(peers.values())):
                 self.mistakes.add((*places[position], key), message)
         return peers
+
+    def completed(self, kind: PortKind, keys: Keys, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A peer's table with what its profile says."""
+        assert kind.complete is not None
+        completion = kind.complete(raw, self.base)
+        self.mistakes.add_all(keys, completion.said)
+        for problem in completion.problems:
+            self.mistakes.add_problem(problem)
+        return completion.table
 
     def panic(self, controls: ControlReader) -> dict[str, Value]:
         """``[panic]``: values by path, each checked by its control."""

@@ -32,6 +32,7 @@ class Problem:
 
     ``where`` is a path such as ``control[3].range``, counted from 0 as TOML readers do; ``value`` is
     what is written there, as TOML; ``line`` counts from 1. Each is empty or None where it cannot be had.
+    ``file`` is None for the configuration itself, else a file that it names.
     """
 
     where: str
@@ -39,9 +40,11 @@ class Problem:
     line: int | None = None
     hint: str | None = None
     value: str | None = None
+    file: str | None = None
 
     def render(self, file: str) -> str:
         """``config.toml:41: control[3].range = [1, 0]: low must be below high (hint)``."""
+        file = self.file or file
         place = f"{file}:{self.line}" if self.line is not None else file
         what = self.where if self.value is None else f"{self.where} = {self.value}"
         text = f"{place}: {what}: {self.message}" if what else f"{place}: {self.message}"

@@ -94,6 +94,11 @@ class Mistakes:
         self.add(keys, message)
         self._broken.append(keys)
 
+    def add_problem(self, problem: Problem) -> None:
+        """Note a mistake in another file, once."""
+        if problem not in self._problems:
+            self._problems.append(problem)
+
     def add_all(self, keys: Keys, said: Iterable[Said]) -> None:
         """Note what ``explain`` found in the table at ``keys``."""
         for relative, message, hint in said:
@@ -103,9 +108,9 @@ class Mistakes:
         return bool(self._problems)
 
     def raise_any(self) -> None:
-        """Raise ConfigError with all mistakes in file order, if there are any."""
+        """Raise ConfigError with all mistakes in the order of lines, other files last, if there are any."""
         if self._problems:
-            in_order = sorted(self._problems, key=lambda problem: problem.line or 0)
+            in_order = sorted(self._problems, key=lambda problem: (problem.file or "", problem.line or 0))
             raise ConfigError(in_order, self._document.name)
 
 

@@ -19,6 +19,7 @@ from .oscbind import check_binding
 from .oscin import Receiver
 from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
+from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
 from .oscudp import UdpCarrier
@@ -165,4 +166,4 @@ class OscPort:
         self._out.settle_soon(target)
 
 
-KIND = PortKind("osc", Settings, Binding, open_ports, check_peers, check_binding)
+KIND = PortKind("osc", Settings, Binding, open_ports, check_peers, check_binding, complete)

@@ -89,9 +89,21 @@ def read_listen(text: str) -> str:
     return str(endpoint)
 
 
+def is_name(text: str) -> bool:
+    """True for what may stand in addresses, in headers and in names of files."""
+    return bool(_NAME.fullmatch(text))
+
+
+def read_profile(text: str) -> str:
+    """A profile's name."""
+    if not is_name(text):
+        raise ValueError("must be a profile's name: 1–60 letters, digits, - or _")
+    return text
+
+
 def read_name(text: str) -> str:
     """A peer's name, as addresses and headers can have it."""
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses and in [control.osc.NAME]")
     return text
 

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence, Set
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
 from .law import Curve
@@ -35,6 +35,7 @@ from .oscfields import (
     read_listen,
     read_name,
     read_prefix,
+    read_profile,
     read_range,
     read_send,
     read_sources,
@@ -42,11 +43,25 @@ from .oscfields import (
 )
 
 __all__ = [
-    "MAX_SOURCES", "MAX_TARGETS", "VALUE", "Arguments", "Binding", "Call", "Endpoint", "Network", "Settings", "Types",
-    "check_peers", "parse_endpoint",
+    "MAX_SOURCES",
+    "MAX_TARGETS",
+    "SHIPPED",
+    "VALUE",
+    "Arguments",
+    "Binding",
+    "Call",
+    "Endpoint",
+    "Network",
+    "Settings",
+    "Types",
+    "check_peers",
+    "parse_endpoint",
 ]  # fmt: skip
 
-SUPERCOLLIDER_PORT = 57120  # sclang's default
+SHIPPED = (
+    "generic", "max", "pd", "supercollider", "x32", "xair", "touchosc", "qlab", "reaper", "ardour", "eos",
+)  # fmt: skip
+"""Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles``."""
 MAX_LEARNT = 4096
 LEAST_DATAGRAM = 128  # bytes
 MOST_DATAGRAM = 9216  # bytes; macOS sends no more
@@ -55,12 +70,6 @@ _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxIte
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CALL = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1, "maxItems": 1 + MAX_ARGS}
 _CALLS = {"anyOf": [{"type": "array", "items": _CALL, "maxItems": MAX_CALLS}, _CALL]}
-
-
-def _profile(raw: Any) -> Any:
-    if raw in ("abletonosc", "x32", "xair", "touchosc", "qlab", "reaper", "ardour", "eos"):
-        raise ValueError("this profile is not built yet: generic, max, pd and supercollider are")
-    return raw
 
 
 class Table(BaseModel):
@@ -74,7 +83,7 @@ class Table(BaseModel):
 class Types(Table):
     """What values are sent as: ``types`` of an ``[[osc]]`` table. The first of each is what every receiver takes."""
 
-    bool: Literal["i", "T"] = Field("i", description="On and off as `i` 1 and 0, or as `T` and `F`.")
+    bool: Literal["i", "f", "T"] = Field("i", description="On and off as `i` 1 and 0, as `f`, or as `T` and `F`.")
     int: Literal["i", "f", "h"] = Field("i", description="Whole numbers in 32 bits, as floats, or in 64 bits.")
     float: Literal["f", "d"] = Field("f", description="Numbers in 32 bits, or in 64.")
     string: Literal["s", "S"] = Field("s", description="Texts as strings, or as symbols.")
@@ -94,8 +103,12 @@ class Settings(Table):
     name: Annotated[str, AfterValidator(read_name)] = Field(
         description="What it is called in `[control.osc.NAME]` and on the page."
     )
-    profile: Annotated[Literal["generic", "max", "pd", "supercollider"], BeforeValidator(_profile)] = Field(
-        "generic", description="What kind of program it is."
+    profile: Annotated[
+        str, AfterValidator(read_profile), WithJsonSchema({"anyOf": [{"enum": list(SHIPPED)}, {"type": "string"}]})
+    ] = Field(
+        "generic",
+        description="What kind of program it is: it says what is not written here. `NAME` is yours, in "
+        "`profiles/NAME.toml` beside this file.",
     )
     host: Annotated[str, AfterValidator(read_host)] | None = Field(
         None, description="Where it runs: enough for a profile that knows the port. Instead of `send`."
@@ -242,8 +255,6 @@ class Settings(Table):
         inferred: dict[str, Any] = {}
         if "on_connect" not in raw and raw.get("query") == "address":
             inferred["on_connect"] = "pull"
-        if raw.get("profile") == "supercollider" and "port" not in raw and "host" in raw:
-            inferred["port"] = SUPERCOLLIDER_PORT
         return {**raw, **inferred}
 
     @check_together(mode="after")

@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
 from .control import Control
-from .errors import BridgeError
+from .errors import BridgeError, Problem
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,15 @@ class Port(Protocol):
         """One entry per peer for ``/healthz``: name, state, counters."""
 
 
+class Completion(NamedTuple):
+    """A peer's table with what is known of its kind. ``said`` is what is wrong in it: keys below it, message, hint;
+    ``problems`` are mistakes in other files."""
+
+    table: dict[str, Any]
+    said: Sequence[tuple[tuple[str | int, ...], str, str | None]] = ()
+    problems: Sequence[Problem] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class PortKind:
     """How the application knows one kind of port: its config table, models and constructor."""
@@ -84,6 +94,8 @@ class PortKind:
     """``check_binding(settings, binding, control)``: (key, message) of each way in which they do not fit.
 
     ``settings`` is None where the peer's table has mistakes."""
+    complete: Callable[[Mapping[str, Any], Path], Completion] | None = None
+    """``complete(table, folder)``: fills in a peer's table before it is checked; ``folder`` is the configuration's."""
 
 
 async def supervise(

@@ -20,6 +20,11 @@ def pages_dir() -> Path:
     return _find("pages")
 
 
+def profiles_dir() -> Path:
+    """The profiles that come with stagebridge; they are always inside the package."""
+    return _PACKAGE / "profiles"
+
+
 def default_config() -> Path:
     """The commented demo configuration: what `run` uses without a file, and what `init` writes."""
     return _find("config.toml")

@@ -22,7 +22,7 @@ ROWS = [
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"},
     {"configfile", "frames", "remote", "oscroutes", "osclink"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
-    {"configtables", "oscin", "oscout", "oscudp"},
+    {"configtables", "oscin", "oscout", "oscudp", "oscprofile"},
     {"configreading"},
     {"configcontrols"},
     {"config", "session", "history", "learn"},

@@ -28,6 +28,7 @@ NEEDED = [
     "bridge/web/stagebridge.css",
     "bridge/web/elements/index.js",
     "bridge/pages/sliders.html",
+    "bridge/profiles/x32.toml",
 ]
 
 
