@@ -1,0 +1,186 @@
+"""Real programs at the other end, and a page that watches the daemon between them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from .peers import require_tool
+from .server import Client
+
+HERE = Path(__file__).parent
+FAKES = HERE / "fakes"
+WAIT_S = 10.0  # two cores may be running a browser as well
+
+
+@dataclass
+class Program:
+    """A program that takes `/cutoff`, and answers with half of it at `/answer/cutoff`.
+
+    In the daemon that is `/NAME/cutoff` and `/NAME/answer`, so that many can be there at once.
+    """
+
+    name: str
+    settings: str
+    """The rest of its `[[osc]]` table."""
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> str:
+        return f"""
+            [[osc]]
+            name = "{self.name}"
+            mirror = false
+            {self.settings}
+            [[control]]
+            path = "/{self.name}/cutoff"
+            default = 0.5
+            osc.{self.name} = {{ address = "/cutoff" }}
+            [[control]]
+            path = "/{self.name}/answer"
+            osc.{self.name} = {{ address = "/answer/cutoff", direction = "in" }}
+            """
+
+    @contextmanager
+    def running(self, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """It runs until the block ends, or until it is killed; its output is in ``NAME.txt``."""
+        with (cwd / f"{self.name}.txt").open("ab") as output:
+            process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd,
+                env={**os.environ, **self.env},
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """It is gone at once, and so is what it has started itself."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Page:
+    """A browser page at the daemon: sees every value by its path, and sets some."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._n = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, ws_url: str) -> AsyncIterator[Self]:
+        async with Client.connect(ws_url, keys="path") as client:
+            page = cls(client)
+            page.values.update(client.welcome["values"])
+            yield page
+
+    @property
+    def values(self) -> dict[Any, Any]:
+        return self._client.values
+
+    async def set(self, path: str, value: Any) -> None:
+        """Move a control; returns when the daemon has."""
+        self._n += 1
+        await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=[[path, value]])
+        async with asyncio.timeout(WAIT_S):
+            while self._client.applied < self._n:
+                await self._client.hear()
+        assert self.values[path] == value
+
+    async def sees(self, path: str, value: Any) -> None:
+        """Return when the control has this value."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while self.values.get(path) != value:
+                    await self._client.hear()
+        except TimeoutError:
+            raise AssertionError(f"{path} is {self.values.get(path)!r}, not {value!r}") from None
+
+
+class Oscdump:
+    """liblo's listener: prints what it hears."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._line: asyncio.Task[bytes] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, where: str) -> AsyncIterator[Self]:
+        """``where`` is a UDP port or ``osc.tcp://:PORT``. It says nothing when it is ready."""
+        oscdump = require_tool("oscdump", package="liblo-tools")
+        process = await asyncio.create_subprocess_exec(
+            oscdump, "-L", where, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        dump = cls(process)
+        try:
+            yield dump
+        finally:
+            if dump._line is not None:
+                dump._line.cancel()
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    async def hears(self, line: str, timeout_s: float = WAIT_S) -> bool:
+        """True when it has printed this line; what it prints before is skipped. False when time is up."""
+        assert self.process.stdout is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    if self._line is None:
+                        self._line = asyncio.create_task(self.process.stdout.readline())
+                    said = await asyncio.shield(self._line)
+                    self._line = None
+                    if said.decode().split(maxsplit=1)[-1].rstrip() == line:  # first comes the time
+                        return True
+                    assert said, f"oscdump ended without {line!r}"
+        except TimeoutError:
+            return False
+
+
+async def oscsend(where: str, *message: str) -> None:
+    """liblo's speaker: one message to ``osc.udp://127.0.0.1:PORT`` or ``osc.tcp://…``."""
+    program = require_tool("oscsend", package="liblo-tools")
+    process = await asyncio.create_subprocess_exec(program, where, *message)
+    assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
+
+
+def pure_data(udp_port: int, our_port: int, cwd: Path) -> Program:
+    """A patch, as users write it. It asks for all values when it is opened."""
+    pd = require_tool("pd", package="puredata-core")
+    patch = cwd / "answer.pd"
+    text = (FAKES / "answer.pd").read_text()
+    patch.write_text(text.replace("IN_PORT;", f"{udp_port};").replace("OUT_PORT;", f"{our_port};"))
+    flags = ["-nogui", "-noaudio", "-nomidi", "-nrt", "-noprefs", "-stderr", "-sleepgrain", "1", "-open", str(patch)]
+    settings = f'listen = "127.0.0.1:{our_port}"\nsend = ["127.0.0.1:{udp_port}"]\nprofile = "pd"'
+    return Program("pd", settings, [pd, *flags])
+
+
+def supercollider(udp_port: int, our_port: int, cwd: Path) -> Program:
+    """sclang. It asks for all values when its script runs."""
+    sclang = require_tool("sclang", package="supercollider-language")
+    home = cwd / "sclang"
+    home.mkdir(mode=0o700)
+    env = {
+        "QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1",
+        "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home),
+    }  # fmt: skip
+    settings = f'listen = "127.0.0.1:{our_port}"\nhost = "127.0.0.1"\nport = {udp_port}\nprofile = "supercollider"'
+    command = [sclang, "-u", str(udp_port), str(FAKES / "answer.scd"), str(our_port)]
+    return Program("supercollider", settings, command, env)
