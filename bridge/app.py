@@ -28,6 +28,7 @@ from .errors import ControlError, PortError
 from .frames import Frames
 from .history import History
 from .http import Site
+from .monitor import Monitor
 from .pages import declared_controls, read_pages
 from .port import Port, PortContext, PortKind, supervise
 from .session import Shared
@@ -73,13 +74,15 @@ class Bridge:
         """The TCP port that browsers use; known once the bridge runs."""
         self._started = clock()
         self._frames = Frames(self.store)
-        self._shared = Shared(self.store, self._frames, config.title, __version__)
+        self.monitor = Monitor()
+        """Who looks at what goes in and out."""
+        self._shared = Shared(self.store, self._frames, config.title, __version__, monitor=self.monitor)
         self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
-        context = PortContext(self.store, clock, self._publish_state)
+        context = PortContext(self.store, clock, self._publish_state, self.monitor)
         self.ports: list[Port] = []
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]

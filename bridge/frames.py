@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from .messages import MAX_MESSAGE_BYTES
+from .monitor import Watch
 from .store import Change, Delta, Entry, Origin, Store
 
 MAX_FRAME_BYTES = MAX_MESSAGE_BYTES
@@ -23,6 +24,7 @@ _CACHE_BYTES = 4 * MAX_FRAME_BYTES
 _MAX_ERROR_TEXT = 500  # characters
 _WHOLE = 1024  # controls whose snapshot is encoded at one go before its size is known
 _SHORT = 256  # values that are encoded at one go before their size is known
+_MONITOR_BYTES = 32 * 1024  # of lines in one frame: what is droppable should not be in the way of what is not
 
 Keys = Literal["id", "path"]
 Pair = tuple[int | str, Any]
@@ -46,6 +48,20 @@ def error(code: str, message: str, n: int | None = None, path: str | None = None
     if path is not None:
         out["path"] = path[:_MAX_ERROR_TEXT]
     return _encode(out)
+
+
+def monitor(watch: Watch) -> bytes:
+    """The oldest lines that wait for a watcher, as many as one frame takes; the others wait on."""
+    lines: list[msgspec.Raw] = []
+    room = _MONITOR_BYTES
+    while room > 0 and (line := watch.take()) is not None:
+        encoded = _encode(line)
+        room -= len(encoded)
+        lines.append(msgspec.Raw(encoded))
+    message: dict[str, Any] = {"type": "monitor", "lines": lines}
+    if lost := watch.take_lost():
+        message["lost"] = lost
+    return _encode(message)
 
 
 def holder(origin: Origin | None) -> dict[str, str] | None:

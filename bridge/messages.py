@@ -118,7 +118,18 @@ class Show(msgspec.Struct, tag="show", tag_field="type"):
     ids: Keys
 
 
-Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show
+class Subscribe(msgspec.Struct, tag="subscribe", tag_field="type"):
+    """What is told beside the controls, and droppable; replaces what was asked for before.
+
+    ``peer`` and ``address`` (a pattern; what is below it too) narrow the monitor.
+    """
+
+    what: Annotated[list[Literal["monitor"]], msgspec.Meta(max_length=8)]
+    peer: str | None = None
+    address: str | None = None
+
+
+Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show | Subscribe
 TYPES = tuple(cls.__struct_config__.tag for cls in get_args(Message))
 
 _decode: Callable[[str | bytes], Message] = msgspec.json.Decoder(Message).decode

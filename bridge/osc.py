@@ -22,6 +22,7 @@ from .oscpeer import OscPeer, Source, Target
 from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
+from .osctap import OscTap
 from .oscudp import UdpCarrier
 from .port import Peer, PortContext, PortKind
 
@@ -61,9 +62,10 @@ class OscPort:
         self._clock = context.clock
         self._publish = context.publish_state
         self._once = OncePer(log)
-        self._peers = [OscPeer(peer, self._warn_binding) for peer in peers]
+        tap = OscTap(context.monitor, wall_clock)
+        self._peers = [OscPeer(peer, self._warn_binding, tap) for peer in peers]
         self._out = Outbox(self._peers, self._store, self._once, self._clock, call_later)
-        self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock)
+        self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock, tap)
         self._carrier = UdpCarrier(
             self._peers, self._once, self._clock, self._publish_state, self._receiver.forget_sources
         )

@@ -23,6 +23,7 @@ from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
 from .oscroutes import values_of
 from .oscsocket import Address, host_of, shown
+from .osctap import OscTap
 from .store import Entry, Store
 from .suggestion import nearest_path
 
@@ -41,6 +42,9 @@ NEW_PATTERNS = 128
 NEW_PATTERNS_PER_S = 32
 MAX_SUGGESTED_FROM = 2048
 """Addresses among which "did you mean" looks: it is 2.5 µs for each and the asker may be hostile."""
+
+
+NO_NEWS = "nothing new: what we have, or an echo"
 
 
 class Sender(Protocol):
@@ -70,6 +74,7 @@ class Receiver:
         once: OncePer,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        tap: OscTap,
     ) -> None:
         self.strangers = 0
         """Packets from addresses that no table is for."""
@@ -79,6 +84,7 @@ class Receiver:
         self._once = once
         self._clock = clock
         self._wall_clock = wall_clock
+        self._tap = tap
         self._decode = Decoder().decode
         self._sources: dict[Address, Source | None] = {}
         self._scheduled: set[asyncio.TimerHandle] = set()
@@ -90,6 +96,8 @@ class Receiver:
         source = self._sources.get(address) or self._find_source(address)
         if source is None:
             self.strangers += 1
+            if self._tap.monitor.is_watched:
+                self._tap.stranger(shown(address), len(data))
             return
         peer = source.peer
         peer.received += 1
@@ -100,7 +108,11 @@ class Receiver:
             self._once.warning(
                 (peer.name, "garbage", source.host), "osc %s: not OSC, from %s: %s", peer.name, source.host, exc
             )
+            if self._tap.monitor.is_watched:
+                self._tap.garbage(peer.name, shown(address), data, exc)
             return
+        if self._tap.monitor.is_watched:
+            self._tap.came(peer.name, shown(address), packet, len(data))
         now = self._clock()
         is_first = peer.heard_at is None
         peer.heard_at = now
@@ -149,6 +161,8 @@ class Receiver:
                 self._store.set(entry, raw, source.origin, now, answers)
                 if entry.value != raw and not route.says(entry.value, values, raw):
                     self.refused(source, route, now)
+            elif self._tap.monitor.is_watched:
+                self._tap.remark(message, NO_NEWS)
         except BadValue as exc:
             self.complain(source, entry, message, exc)
 
@@ -302,10 +316,16 @@ class Receiver:
     def complain(self, source: Source, entry: Entry, message: Message, why: BadValue) -> None:
         """Count a value that its control cannot take, and say it once per control and peer."""
         source.peer.bad += 1
+        self.remark(message, str(why))
         self._once.warning(
             (source.peer.name, "value", entry.id), "osc %s: %s from %s cannot be used: %s",
             source.peer.name, message.address, source.host, why,
         )  # fmt: skip
+
+    def remark(self, message: Message, text: str) -> None:
+        """Say in the monitor, if somebody looks, what came of a message."""
+        if self._tap.monitor.is_watched:
+            self._tap.remark(message, text)
 
     def complain_of_pattern(self, source: Source, pattern: object, why: OscError) -> None:
         """Count a pattern that is none, and say it once per sender."""
@@ -318,6 +338,7 @@ class Receiver:
     def wonder(self, source: Source, message: Message) -> None:
         """Count a message for no control, and say once what it may have meant."""
         source.peer.unknown += 1
+        self.remark(message, "no such control")
         self._once.warning(
             (source.peer.name, "unknown", source.host, message.address), "heard %s from %s, %s",
             message.address, source.host, _Suggestion(source.peer, message),
@@ -424,6 +445,7 @@ class Batch:
             raw = route.raw(values)
             current = self._latest.get(entry, entry.value)
             if not self._receiver.is_news(self._source, route, values, raw, current, self._now):
+                self._receiver.remark(message, NO_NEWS)
                 return None
             value = control.coerce(raw, current)
         except BadValue as exc:

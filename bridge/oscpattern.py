@@ -15,6 +15,7 @@ from typing import TypeAlias
 from .errors import OscError
 
 MAX_PATTERN = 255  # characters, as long as an address can be
+MAX_PARTS = 8192  # whose answer one part of a pattern remembers
 MAX_CACHED = 256  # patterns whose addresses are remembered; the one that was used longest ago leaves
 
 _SPECIAL = re.compile(r"[?*\[{]|//")
@@ -86,9 +87,19 @@ class AddressTree:
 
 def matches(pattern: str, address: str) -> bool:
     """True if the pattern means the address. Raises OscError where it is no pattern."""
-    tree = AddressTree()
-    tree.add(address)
-    return bool(tree.find(pattern))
+    return matcher(pattern)(address)
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """``matches`` for many addresses: the pattern is read once. Raises OscError where it is none."""
+    parts = _compile(pattern)
+
+    def means(address: str) -> bool:
+        tree = AddressTree()
+        tree.add(address)
+        return next(_search(tree._root, parts), None) is not None
+
+    return means
 
 
 class _Node:
@@ -110,6 +121,8 @@ class _Part:
     def matches(self, part: str) -> bool:
         known = self._known.get(part)
         if known is None:
+            if len(self._known) >= MAX_PARTS:
+                self._known.clear()
             known = self._known[part] = self._matches(part)
         return known
 

@@ -17,6 +17,7 @@ from .osclink import Link
 from .oscroutes import RouteTable
 from .oscsettings import Settings
 from .oscsocket import Address
+from .osctap import OscTap
 from .port import Peer
 from .store import Entry, Origin
 
@@ -77,9 +78,11 @@ class Source:
 class OscPeer:
     """One ``[[osc]]`` table at run time."""
 
-    def __init__(self, peer: Peer, warn: Callable[[str, str], None]) -> None:
+    def __init__(self, peer: Peer, warn: Callable[[str, str], None], tap: OscTap) -> None:
         settings: Settings = peer.settings
         self.name = peer.name
+        self.tap = tap
+        """Where links show what they have sent, while somebody watches."""
         self.settings = settings
         self.routes = RouteTable()
         self.learns = settings.send == "last"

@@ -48,7 +48,10 @@ class UdpLink(Link):
                 if is_done is not None:
                     return is_done
             else:
-                self.peer.sent += 1
+                peer = self.peer
+                peer.sent += 1
+                if peer.tap.monitor.is_watched:
+                    peer.tap.went(peer.name, self.shown, packet)
                 return True
         return False
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from .control import Control
 from .errors import BridgeError, Problem
+from .monitor import Monitor
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class PortContext:
     """Monotonic seconds, the same clock for every ``now``."""
     publish_state: Callable[[str, str], None]
     """``publish_state(peer, text)``: how a peer is, in words that a performer understands."""
+    monitor: Monitor = field(default_factory=Monitor)
+    """Shown what goes in and out, while ``monitor.is_watched``."""
 
 
 class Port(Protocol):

@@ -15,8 +15,9 @@ from typing import Any
 from . import frames as out
 from . import messages as msg
 from .control import PANIC, Control
-from .errors import BadValue, ProtocolError
+from .errors import BadValue, OscError, ProtocolError
 from .frames import Frames, Keys
+from .monitor import MAX_WATCHERS, Monitor, Watch
 from .store import Entry, Origin, Store
 
 MAX_WINDOW = 64
@@ -84,6 +85,9 @@ class Shared:
     counters: Counters = field(default_factory=Counters)
     on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
     """Told what was refused to whom; the shell logs it."""
+    monitor: Monitor = field(default_factory=Monitor)
+    on_lines: Callable[[], None] = lambda: None
+    """Told when lines of the monitor begin to wait for some session; the shell fetches them."""
 
 
 class PageClock:
@@ -109,7 +113,8 @@ class Session:
     """Protocol state of one connection. ``client`` is its id ("c7"), unique in the epoch."""
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
-        "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "_shared",
+        "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
+        "_shared",
         "_store", "_keys", "_acks", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_window", "_under_way", "_highest_sent", "_lowest_trip_s",
         "_last_sent", "_acked_at", "_halved_at", "_is_back", "_is_back_used", "_clock", "_fingers", "_ack_s",
@@ -130,6 +135,8 @@ class Session:
         """It has pinged, as pages do every second while they are shown: such a one that falls silent is not there."""
         self.shown: tuple[Entry, ...] = ()
         """Meters that the page draws now."""
+        self.watch: Watch | None = None
+        """Its view of the monitor."""
         self._shared = shared
         self._store = shared.store
         self._keys: Keys = "id"
@@ -176,6 +183,12 @@ class Session:
         """The connection is gone, or whoever sat there: whatever the finger was on is released."""
         self._store.release_all(self.origin, now)
 
+    def unsubscribe(self) -> None:
+        """The connection is gone: nobody looks at the monitor there."""
+        if self.watch is not None:
+            self._shared.monitor.unwatch(self.watch)
+            self.watch = None
+
     def _execute(self, message: msg.Message, now: float) -> Close | None:
         if isinstance(message, msg.Hello):
             self._hello(message, now)
@@ -206,6 +219,8 @@ class Session:
         elif isinstance(message, msg.Show):
             meters = (entry for entry in self._known(message.ids[:MAX_SHOWN]) if entry.control.kind == "meter")
             self.shown = tuple(dict.fromkeys(meters))
+        elif isinstance(message, msg.Subscribe):
+            self._subscribe(message)
         return None
 
     def _hello(self, hello: msg.Hello, now: float) -> None:
@@ -265,6 +280,19 @@ class Session:
         if good:
             store.apply(good, origin, now)
         self._answer(message.n)
+
+    def _subscribe(self, message: msg.Subscribe) -> None:
+        if self.role == "view":
+            raise ProtocolError("not_allowed", "this device may only watch the controls")
+        self.unsubscribe()
+        if "monitor" not in message.what:
+            return
+        try:
+            self.watch = self._shared.monitor.watch(message.peer, message.address, self._shared.on_lines)
+        except OscError as exc:
+            raise ProtocolError("bad_value", f"{message.address} is no pattern: {exc.reason}") from exc
+        if self.watch is None:
+            raise ProtocolError("too_many", f"{MAX_WATCHERS} monitors are open already")
 
     def _let_go_late(self, values: Sequence[tuple[msg.Key, Any]], now: float) -> None:
         """An old gesture is refused, but that of letting a momentary go is never too late."""
@@ -516,6 +544,10 @@ class Session:
         """A droppable ``meters`` frame for what this page draws of ``changed``."""
         shown = [entry for entry in self.shown if entry in changed]
         return self._shared.frames.meters(shown, self._keys) if shown and self.welcomed else None
+
+    def poll_monitor(self) -> bytes | None:
+        """A droppable ``monitor`` frame with what waits, or some of it: ask again while ``watch`` is not empty."""
+        return None if self.watch is None or self.watch.is_empty else out.monitor(self.watch)
 
     def _take_errors(self) -> list[bytes]:
         errors, self._errors = self._errors, []

@@ -44,6 +44,7 @@ JOIN_GAP_S = 0.001
 """Newcomers are let in so far apart, a handshake and a welcome being half of that: when 200 come at once, those who are
 there do not notice."""
 METER_GAP_S = 1 / 30
+MONITOR_GAP_S = 1 / 20
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
 UNSENT_BYTES = 16 * 1024
@@ -142,6 +143,7 @@ class Hub:
         self._clock = clock
         self._once = OncePer(log)
         shared.on_refused = self._refused
+        shared.on_lines = self._wake_monitor
         self._connections: dict[str, Connection] = {}
         self._numbers = count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -159,6 +161,7 @@ class Hub:
         self._meters: set[Entry] = set()
         self._meter_timer: asyncio.TimerHandle | None = None
         self._meters_at = 0.0
+        self._monitor_timer: asyncio.TimerHandle | None = None
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._closing = False
 
@@ -177,7 +180,7 @@ class Hub:
             await self.close()
             unsubscribe()
             ticker.cancel()
-            for timer in (self._timer, self._meter_timer):
+            for timer in (self._timer, self._meter_timer, self._monitor_timer):
                 if timer is not None:
                     timer.cancel()
 
@@ -296,6 +299,7 @@ class Hub:
         self._connections.pop(connection.session.client, None)
         self._ghosts.discard(connection)
         connection.session.close(self._clock())
+        connection.session.unsubscribe()
 
     # Out
 
@@ -395,6 +399,24 @@ class Hub:
                 frame = connection.session.poll_meters(changed, now)
                 if frame is not None:
                     connection.write(text_frame(frame))
+
+    def _wake_monitor(self) -> None:
+        if self._monitor_timer is None and self._loop is not None and not self._closing:
+            self._monitor_timer = self._loop.call_later(MONITOR_GAP_S, self._pass_monitor)
+
+    def _pass_monitor(self) -> None:
+        """Tell those who watch the monitor, where everything before has left."""
+        self._monitor_timer = None
+        is_left = False
+        for connection in self._connections.values():
+            session = connection.session
+            if session.watch is None:
+                continue
+            if connection.unsent() == 0 and connection.is_open and (frame := session.poll_monitor()) is not None:
+                connection.write(text_frame(frame))
+            is_left |= not session.watch.is_empty
+        if is_left:
+            self._wake_monitor()
 
     # Time
 

@@ -17,9 +17,10 @@ ROWS = [
     {"law", "echo", "coercion", "suggestion", "osctypes", "oscpattern", "oscliveness", "oscquestions", "midicodec"}
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
-    {"control", "oscfields", "oscdecoding", "oscencoding", "websocket"},
+    {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords"},
     {"store", "oscsettings", "osccodec"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"}
+    | {"osctap"},
     {"configfile", "frames", "remote", "oscroutes", "osclink"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
     {"configtables", "oscin", "oscout", "oscudp", "oscprofile"},
@@ -45,6 +46,9 @@ PURE |= {
     "oscdecoding",
     "oscencoding",
     "oscpattern",
+    "monitor",
+    "oscwords",
+    "osctap",
     "oscsettings",
     "oscbind",
     "oscroutes",

@@ -9,6 +9,7 @@ import pytest
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
+from bridge.monitor import MAX_WATCHERS, Line
 from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
@@ -740,3 +741,61 @@ def test_idle_means_that_there_is_nothing_to_say(store: Store, browser: Browser,
     assert browser.session.is_idle
     store.set(volume, 0.5, OSC, 0.0)
     assert not browser.session.is_idle
+
+
+# The monitor
+
+
+def watched(shared: Shared, address: str, peer: str = "max") -> None:
+    for watch in shared.monitor.takers(peer, address, 1000.0):
+        watch.put(Line(1000.0, "in", "osc", peer, "127.0.0.1:9001", 16, address=address))
+
+
+def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared, browser: Browser) -> None:
+    browser.hello()
+    assert not shared.monitor.is_watched
+    browser.say("subscribe", what=["monitor"], peer="max", address="/mixer")
+    assert shared.monitor.is_watched
+    for peer, address in (("max", "/mixer/1"), ("pd", "/mixer/1"), ("max", "/cutoff")):
+        watched(shared, address, peer)
+    frame = browser.session.poll_monitor()
+    assert frame is not None
+    (line,) = json.loads(frame)["lines"]
+    assert (line["peer"], line["address"]) == ("max", "/mixer/1")
+    assert browser.session.poll_monitor() is None
+    assert browser.session.is_idle  # it is no news: no revision, no ack
+    browser.session.unsubscribe()
+    assert not shared.monitor.is_watched
+
+
+def test_a_subscription_replaces_the_one_before(shared: Shared, browser: Browser) -> None:
+    browser.hello()
+    browser.say("subscribe", what=["monitor"], address="/a")
+    browser.say("subscribe", what=["monitor"], address="/b")
+    assert len(shared.monitor) == 1
+    watched(shared, "/a")
+    assert browser.session.poll_monitor() is None
+    browser.say("subscribe", what=[])
+    assert not shared.monitor.is_watched
+
+
+def test_only_so_many_watch_the_monitor_and_no_bad_pattern(shared: Shared) -> None:
+    browsers = [Browser(shared, f"c{number}") for number in range(MAX_WATCHERS + 1)]
+    for browser in browsers:
+        browser.hello()
+        browser.say("subscribe", what=["monitor"])
+    (refusal,) = browsers[-1].hear()
+    assert refusal["code"] == "too_many"
+    browsers[0].say("subscribe", what=["monitor"], address="/a[")
+    (refusal,) = browsers[0].hear()
+    assert refusal["code"] == "bad_value"
+    assert len(shared.monitor) == MAX_WATCHERS - 1
+
+
+def test_who_may_only_watch_the_controls_sees_no_monitor(shared: Shared) -> None:
+    viewer = Browser(shared, role="view")
+    viewer.hello()
+    viewer.say("subscribe", what=["monitor"])
+    (refusal,) = viewer.hear()
+    assert refusal["code"] == "not_allowed"
+    assert not shared.monitor.is_watched

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bridge.control import Control
 from bridge.messages import MAX_MESSAGE_BYTES
+from bridge.monitor import MAX_WAITING, Line
 from bridge.store import Entry, Origin
 from bridge.ws import Limits
 from tests.server import Client, Server
@@ -344,3 +345,54 @@ def client_frame(payload: bytes) -> bytes:
     size = len(payload)
     head = bytes([0x81, 0x80 | size]) if size < 126 else b"\x81\xfe" + struct.pack(">H", size)
     return head + b"\0\0\0\0" + payload
+
+
+# The monitor
+
+
+def flood(server: Server, address: str, count: int) -> None:
+    monitor = server.hub.shared.monitor
+    for number in range(count):
+        for watch in monitor.takers("max", address, 1000.0 + number):
+            watch.put(Line(1000.0, "in", "osc", "max", "here", 16, address=address))
+
+
+async def test_lines_of_the_monitor_reach_who_watches_and_nobody_else(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as one, Client.connect(server.ws_url) as other:
+        await one.say("subscribe", what=["monitor"])
+        await until(lambda: server.hub.shared.monitor.is_watched)
+        flood(server, "/a", 3)
+        assert len((await one.hear_until("monitor"))["lines"]) == 3
+        change(server, fader, 0.5)
+        assert (await other.hear())["type"] == "update"
+    await until(lambda: not server.hub.shared.monitor.is_watched)
+
+
+async def test_more_lines_than_a_frame_takes_come_in_several(server: Server) -> None:
+    async with Client.connect(server.ws_url) as one:
+        await one.say("subscribe", what=["monitor"])
+        await until(lambda: server.hub.shared.monitor.is_watched)
+        flood(server, "/" + "a" * 200, MAX_WAITING + 7)
+        lines, lost = 0, 0
+        while lines + lost < MAX_WAITING + 7:
+            frame = await one.hear_until("monitor")
+            lines, lost = lines + len(frame["lines"]), lost + frame.get("lost", 0)
+        assert (lines, lost) == (MAX_WAITING, 7)
+
+
+async def test_a_watcher_that_reads_nothing_loses_lines_and_holds_nobody_up(server: Server) -> None:
+    fader = add(server, "/fader")
+    async with Client.connect(server.ws_url) as show, connect(server.ws_url, compression=None, proxy=None) as stuck:
+        await stuck.send(json.dumps({"type": "hello", "acks": False}))
+        await stuck.send(json.dumps({"type": "subscribe", "what": ["monitor"]}))
+        await until(lambda: server.hub.shared.monitor.is_watched)
+        connection = next(c for c in server.hub._connections.values() if c.session.watch is not None)
+        connection.unsent = lambda: 1  # its kernel takes nothing
+        watch = connection.session.watch
+        flood(server, "/a", MAX_WAITING * 3)
+        change(server, fader, 0.5)
+        assert (await show.hear_until("update"))["values"] == [[fader.id, 0.5]]
+        assert watch is not None
+        del connection.unsent
+        assert watch._lost == MAX_WAITING * 2
