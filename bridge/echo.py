@@ -102,7 +102,8 @@ class EchoGuard:
     _remembered: Wire | None = None
     _why: Why = "near"  # what was remembered was not applied
     _is_confirmed: bool = False
-    _told: int = 0
+    _is_told: bool = False  # the truth, and nothing else was heard since
+    _denied: int = 0  # times that it was told and said something else
     answers: int = 0
     """Of what was sent last (``store.Change``)."""
     due_at: float | None = None
@@ -119,9 +120,9 @@ class EchoGuard:
         self.due_at = self._remembered = None
         self.answers = answers
         if is_settling:
-            self._told += 1
+            self._is_told = True
         elif not answers:
-            self._told = 0
+            self._forgive()
         self.is_calm = not (is_settling or answers)
 
     @property
@@ -142,11 +143,12 @@ class EchoGuard:
             if self.rules.is_counted:
                 self._was_sent(report, now - self.rules.window_s)
             return "confirmed"
+        self._deny()
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at < since:
             self._remembered = None
             if not insists:
-                self._told = 0  # a move of its own: whatever we tell from now on is about this
+                self._forgive()  # a move of its own: whatever we tell from now on is about this
             return "apply"
         why = None if is_rest else self._why_echo(report, insists, since)
         if why is not None:
@@ -177,6 +179,7 @@ class EchoGuard:
         if is_current:
             self._is_confirmed = True
             return "confirmed", match
+        self._deny()
         why: Why | None = None
         if distrust == "cut":
             why = "answer"
@@ -195,7 +198,7 @@ class EchoGuard:
         if sent_at >= since:
             self._settle_at(now)
         elif not insists:
-            self._told = 0
+            self._forgive()
         return "apply", match
 
     def _is_last_of(self, speaker: Any) -> bool:
@@ -212,20 +215,30 @@ class EchoGuard:
         if self.due_at is None or now < self.due_at:
             return None
         remembered = self._remembered
-        adopt = None if self._is_confirmed or (self._told and self._why != "answer") else remembered
+        adopt = None if self._is_confirmed or (self._denied and self._why != "answer") else remembered
         # What says the same whatever it is told cannot have our value: to tell it once more is enough.
         is_stubborn = remembered is not None and self._why == "insists" and not self._is_confirmed
-        is_told = self._told < (2 if is_stubborn else MAX_TOLD)
+        is_told = self._denied < (2 if is_stubborn else MAX_TOLD)
         self.due_at = self._remembered = None
         self._settled_at = self.sent_at
         self._sent.clear()
         return Settlement(adopt) if is_told else None
 
+    def _deny(self) -> None:
+        """It has said something else than it was told. What it never denied is not held against it: neither what was
+        told for another's sake, nor what it took in silence."""
+        self._denied += self._is_told
+        self._is_told = False
+
+    def _forgive(self) -> None:
+        self._denied = 0
+        self._is_told = False
+
     def _settle_at(self, start: float) -> None:
-        """A window after ``start``; twice as long for each time that the peer was told already."""
-        if self._told and start - self.sent_at > FORGIVEN_WINDOWS * self.rules.window_s:
-            self._told = 0
-        due_at = start + self.rules.window_s * 2**self._told
+        """A window after ``start``; twice as long for each time that the peer denied what it was told."""
+        if self._denied and start - self.sent_at > FORGIVEN_WINDOWS * self.rules.window_s:
+            self._denied = 0
+        due_at = start + self.rules.window_s * 2**self._denied
         if self.due_at is None or due_at > self.due_at:
             self.due_at = due_at
 

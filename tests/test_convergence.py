@@ -37,6 +37,7 @@ FOUND = {
     1431: "two changes 4 ms apart were shuffled, and the peer was not told again",
     1616: "a late echo pressed a momentary that nobody then let go",
     22944: "the clamped echo of a press that had crossed the release pressed it again",
+    7000032: "truths that a peer had not denied were counted as denied, and it was told no more",
 }
 
 

@@ -210,6 +210,24 @@ def test_what_insists_after_it_was_told_is_told_once_more_and_left(guard: EchoGu
     assert told == [(0.25, (0.506,)), (0.75, None)]
 
 
+def test_what_was_told_and_not_denied_is_not_held_against_a_peer(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0)
+    guard.hear((0.9,), False, 0.1)  # its own move, applied
+    guard.hear((0.9,), True, 0.2)
+    assert guard.settle(0.35) == Settlement(None)
+    guard.sent(0.9, 0.35, is_settling=True)  # it may have crossed ours; and it has it
+    guard.sent(0.7, 0.4, is_settling=True)  # what another peer has made of it is adopted
+    assert guard.hear((0.9,), False, 0.41) == "remembered"  # a hand sets it to the same once more
+    assert guard.settle(0.9) == Settlement(None)  # else it shows 0.9 for ever, and the store has 0.7
+
+
+def test_a_truth_is_denied_once_however_often_the_peer_speaks(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0, is_settling=True)
+    for step in range(1, 6):
+        guard.hear((0.5 + step / 1000,), False, step / 100)
+    assert guard.due_at == 0.5
+
+
 def test_noise_is_adopted_once(guard: EchoGuard) -> None:
     guard.sent(0.5, 0.0)
     guard.hear((0.504,), False, 0.01)
