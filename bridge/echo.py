@@ -104,6 +104,7 @@ class EchoGuard:
     _is_confirmed: bool = False
     _is_told: bool = False  # the truth, and nothing else was heard since
     _denied: int = 0  # times that it was told and said something else
+    _is_overtaken: bool = False  # by a move of its own: what it was sent last is not what the store has
     answers: int = 0
     """Of what was sent last (``store.Change``)."""
     due_at: float | None = None
@@ -116,7 +117,7 @@ class EchoGuard:
         ``answers``: how many reports led to it; 0 is a hand. ``mover``: whose move it is, for ``overhear``.
         """
         self._sent.append((now, value, mover))  # turned into wire units when a report comes: most never meet one
-        self._is_confirmed = False
+        self._is_confirmed = self._is_overtaken = False
         self.due_at = self._remembered = None
         self.answers = answers
         if is_settling:
@@ -156,6 +157,7 @@ class EchoGuard:
             self._settle_at(sent_at)
             return "remembered"
         self._remembered = None  # the peer has moved by itself, later than what it said before
+        self._is_overtaken = True
         self._settle_at(now)
         return "apply"
 
@@ -196,6 +198,7 @@ class EchoGuard:
             return "remembered", match
         self._remembered = None
         if sent_at >= since:
+            self._is_overtaken = True
             self._settle_at(now)
         elif not insists:
             self._forgive()
@@ -216,8 +219,10 @@ class EchoGuard:
             return None
         remembered = self._remembered
         adopt = None if self._is_confirmed or (self._denied and self._why != "answer") else remembered
-        # What says the same whatever it is told cannot have our value: to tell it once more is enough.
+        # What says the same whatever it is told cannot have our value: to tell it once more is enough. But it may only
+        # have taken our last word, which was older than its own move.
         is_stubborn = remembered is not None and self._why == "insists" and not self._is_confirmed
+        is_stubborn = is_stubborn and not self._is_overtaken
         is_told = self._denied < (2 if is_stubborn else MAX_TOLD)
         self.due_at = self._remembered = None
         self._settled_at = self.sent_at

@@ -253,8 +253,9 @@ class Outbox:
             log.debug("%s: %s is not adopted: %s", target.shown, route.entry.path, exc)
 
     def _tell(self, peer: OscPeer, target: Target, entry: Entry, now: float) -> None:
-        """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone."""
-        if self._is_held_back(peer, target, entry.id):
+        """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone. Who
+        presses a momentary is not told that it is pressed: it would be echoed after the release, and press it again."""
+        if self._is_held_back(peer, target, entry.id) or (entry.control.momentary and target.origin in entry.holders):
             return
         for route in peer.routes.speakers.get(entry.id, ()):
             if not target.link.send(route.packet(entry.value)):

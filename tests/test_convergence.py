@@ -8,6 +8,7 @@ shuffled, or lost without being counted. `make simulate`, or SIMULATE=100000, pl
 """
 
 import os
+from math import sqrt
 from random import Random
 
 import pytest
@@ -21,6 +22,10 @@ from .simulation.show import CONTROLS, Cast, Mouths, Show, Step
 COUNT = int(os.environ.get("SIMULATE", "800"))
 FIRST = int(os.environ.get("SIMULATE_FROM", "1000000"))
 PARTS = 10
+MOST_CROSSED = 0.01
+"""Part of all shows: DESIGN.md's "1 % for a toggle whose press crosses our own on the wire"."""
+USUALLY_CROSSED = 0.0055
+"""In 26,000 fresh ones."""
 
 FOUND = {
     1: "a trigger of the peer's own used up the echo of another, which then rang again",
@@ -37,6 +42,8 @@ FOUND = {
     1431: "two changes 4 ms apart were shuffled, and the peer was not told again",
     1616: "a late echo pressed a momentary that nobody then let go",
     22944: "the clamped echo of a press that had crossed the release pressed it again",
+    7004392: "a peer that took our last word, older than its own move, was taken for one that cannot have ours",
+    7005220: "who pressed was told that it is pressed: the echo came after the release, and pressed again",
     7000032: "truths that a peer had not denied were counted as denied, and it was told no more",
 }
 
@@ -46,16 +53,31 @@ def test_what_was_found_once_stays_mended(seed: int) -> None:
     run(seed)
 
 
+@pytest.fixture(scope="module")
+def played() -> dict[int, list[str]]:
+    """Seed → presses that crossed ours, of the shows that were played."""
+    return {}
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.timeout(0 if COUNT > 10_000 else 60)
-def test_after_quiet_all_agree(part: int) -> None:
+def test_after_quiet_all_agree(part: int, played: dict[int, list[str]]) -> None:
     each = max(1, COUNT // PARTS)
-    crossed: list[str] = []
     for seed in range(FIRST + part * each, FIRST + min(COUNT, (part + 1) * each)):
-        crossed += [f"seed {seed}: {text}" for text in run(seed).crossed]
-    print(*crossed, sep="\n")
-    # All agree there too; but on a toggle that two hands fought over, the last press was taken for an echo of ours.
-    assert len(crossed) <= max(2, each // 100)
+        played[seed] = run(seed).crossed
+
+
+def test_in_one_show_of_a_hundred_at_most_a_press_crossed_ours(played: dict[int, list[str]]) -> None:
+    """All agree there too; but on a toggle that two hands fought over, the last press was taken for an echo of ours."""
+    crossed = [f"seed {seed}: {text}" for seed, texts in played.items() for text in texts]
+    print(f"{len(crossed)} of {len(played)} shows", *crossed, sep="\n")
+    assert len(crossed) <= max(MOST_CROSSED * len(played), most_by_chance(USUALLY_CROSSED * len(played)))
+
+
+def most_by_chance(mean: float) -> float:
+    """What a number of rare events with this mean exceeds once in 100,000 times (Poisson's, within 1). It is above 1 %
+    of fewer than 6,000 shows; of more it is the 1 % that decides."""
+    return mean + 4.3 * sqrt(mean) + 3
 
 
 @pytest.mark.parametrize("mouths", ["elsewhere", "together"])

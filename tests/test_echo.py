@@ -221,6 +221,20 @@ def test_what_was_told_and_not_denied_is_not_held_against_a_peer(guard: EchoGuar
     assert guard.settle(0.9) == Settlement(None)  # else it shows 0.9 for ever, and the store has 0.7
 
 
+def test_who_took_our_last_word_after_its_own_move_is_told_what_holds(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0)
+    for _ in range(2):  # told, and denied
+        guard.hear((0.506,), False, guard.sent_at + 0.01)
+        assert guard.due_at is not None
+        guard.settle(guard.due_at)
+        guard.sent(0.5, guard.sent_at + 1, is_settling=True)
+    assert guard.hear((0.9,), False, 2.001) == "apply"  # it has crossed our 0.5, which it takes now
+    assert guard.hear((0.5,), False, 2.05) == "remembered"
+    assert guard.hear((0.5,), False, 2.06) == "remembered"
+    assert guard.due_at is not None
+    assert guard.settle(guard.due_at) == Settlement(None)
+
+
 def test_a_truth_is_denied_once_however_often_the_peer_speaks(guard: EchoGuard) -> None:
     guard.sent(0.5, 0.0, is_settling=True)
     for step in range(1, 6):

@@ -199,6 +199,25 @@ async def test_a_release_of_a_momentary_is_never_taken_for_an_echo() -> None:
         assert (hit.value, hit.holders) == (False, {})
 
 
+async def test_who_presses_is_not_told_that_it_is_pressed() -> None:
+    bridge = Bridge(Control(path="/hit", kind="bool", momentary=True), level("/mark"))
+    hit = bridge.store.get("/hit")
+    async with bridge.with_max(**SHORT) as (_, max_):
+        bridge.store.touch(hit, BROWSER, time.monotonic())
+        bridge.set("/hit", True)
+        assert (await max_.hear()).args == (1,)
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: False, 0.1)  # longer than the window
+        bridge.store.release(hit, BROWSER, time.monotonic())
+        max_.send("/hit", 1)  # crosses the rest: the guard owes it the truth
+        await until(bridge.store, lambda: bool(hit.holders))
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: not hit.holders, 0.15)
+        max_.send("/hit", 0)
+        await until(bridge.store, lambda: not hit.holders)
+        assert [message.args[0] for message in await max_.hears_nothing_before(bridge, "/mark")] == [0]
+
+
 async def test_a_spring_that_does_not_quite_come_back_is_at_rest() -> None:
     bridge = Bridge(Control(path="/push", momentary=True))
     push = bridge.store.get("/push")

@@ -335,9 +335,16 @@ class Show:
         if self._last_toggle is not None:
             n, at, is_on = self._last_toggle
             self.report.toggles = 1
-            if self.store.get("/on").value is not is_on:
+            if self.store.get("/on").value is not is_on and not self._was_overruled(n, at, is_on):
                 self.report.crossed.append(f"the press of d{n} at {at:.3f} s crossed ours: /on is not {is_on}")
         return self.report
+
+    def _was_overruled(self, n: int, at: float, is_on: bool) -> bool:
+        """True if the press of a device counted, and a browser's move that was longer on its way came after it."""
+        since = [c for c in self.log if c.what == "value" and c.entry.path == "/on" and c.time >= at]
+        name = self.port._peers[0 if self.cast.mouths == "together" else n].name
+        took = [c.origin.kind == "osc" and c.origin.name == name and c.value is is_on for c in since]
+        return any(took) and since[-1].origin.kind == "browser"
 
     def _check_rest(self) -> None:
         for entry in self.entries:
