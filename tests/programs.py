@@ -4,14 +4,15 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from .peers import require_tool
+from .peers import missing, require_tool
 from .server import Client
 
 HERE = Path(__file__).parent
@@ -104,12 +105,16 @@ class Page:
 
     async def sees(self, path: str, value: Any) -> None:
         """Return when the control has this value."""
+        await self.comes_to(path, lambda one: bool(one == value), repr(value))
+
+    async def comes_to(self, path: str, is_so: Callable[[Any], bool], what: str = "so") -> None:
+        """Return when the control's value is so."""
         try:
             async with asyncio.timeout(WAIT_S):
-                while self.values.get(path) != value:
+                while not is_so(self.values[path]):
                     await self._client.hear()
         except TimeoutError:
-            raise AssertionError(f"{path} is {self.values.get(path)!r}, not {value!r}") from None
+            raise AssertionError(f"{path} is {self.values[path]!r}, not {what}") from None
 
 
 class Oscdump:
@@ -161,6 +166,12 @@ async def oscsend(where: str, *message: str) -> None:
     assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
 
 
+def require_node_module(name: str) -> None:
+    """npm's `osc` and the like, from tests/package.json; else skip, or in CI fail."""
+    if not (HERE / "node_modules" / name).is_dir():
+        missing(f"npm's {name} is not installed: cd tests && npm install --omit=optional")
+
+
 def pure_data(udp_port: int, our_port: int, cwd: Path) -> Program:
     """A patch, as users write it. It asks for all values when it is opened."""
     pd = require_tool("pd", package="puredata-core")
@@ -184,3 +195,34 @@ def supercollider(udp_port: int, our_port: int, cwd: Path) -> Program:
     settings = f'listen = "127.0.0.1:{our_port}"\nhost = "127.0.0.1"\nport = {udp_port}\nprofile = "supercollider"'
     command = [sclang, "-u", str(udp_port), str(FAKES / "answer.scd"), str(our_port)]
     return Program("supercollider", settings, command, env)
+
+
+def python_osc(name: str, mode: str, transport: str, tcp_port: int) -> Program:
+    """python-osc's TCP server."""
+    settings = f'transport = "{transport}"\nsend = ["127.0.0.1:{tcp_port}"]\non_connect = "push"'
+    return Program(name, settings, [sys.executable, str(FAKES / "answer_python_osc.py"), mode, str(tcp_port)])
+
+
+def osc_js(name: str, how: str, tcp_port: int) -> Program:
+    """npm's `osc` over TCP: it listens, or it connects to us and asks for all values."""
+    node = require_tool("node", package="nodejs")
+    require_node_module("osc")
+    where = f'send = ["127.0.0.1:{tcp_port}"]\non_connect = "push"'
+    settings = where if how == "listen" else f'listen = "127.0.0.1:{tcp_port}"'
+    command = [node, str(FAKES / "answer_osc_js.mjs"), how, str(tcp_port)]
+    return Program(name, f'transport = "tcp-slip"\n{settings}', command)
+
+
+@asynccontextmanager
+async def xair(kind: str, udp_port: int) -> AsyncIterator[Any]:
+    """xair-api, somebody else's remote control for an `X32` or `XR18`. Its properties block: `asyncio.to_thread`."""
+    import xair_api
+
+    remote = xair_api.connect(kind, ip="127.0.0.1", port=udp_port, delay=0.05)
+    try:
+        await asyncio.to_thread(remote.__enter__)
+        yield remote
+    finally:
+        await asyncio.to_thread(remote.__exit__, None, None, None)
+        remote.worker.join()
+        remote.server.server_close()
