@@ -1,8 +1,8 @@
 """The OSC port: peers behind one socket, and the store. This module puts the parts together and keeps them running.
 
-``oscin`` is what a packet does, ``oscout`` what a target is sent, ``oscpeer`` one peer's state; ``oscudp`` has the
-socket and the links (``osclink``) that bytes go through. Tables and bindings: ``oscsettings``, ``oscbind``,
-``oscroutes``. Packets: ``osccodec``, ``oscpattern``.
+``oscin`` is what a packet does, ``oscout`` what a target is sent, ``oscpeer`` one peer's state; ``oscudp`` and
+``osctcp`` have the sockets and the links (``osclink``) that bytes go through, ``oscframing`` packets in a stream.
+Tables and bindings: ``oscsettings``, ``oscbind``, ``oscroutes``. Packets: ``osccodec``, ``oscpattern``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from .errors import PortError
@@ -23,6 +23,7 @@ from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
 from .osctap import OscTap
+from .osctcp import TcpCarrier
 from .oscudp import UdpCarrier
 from .port import Peer, PortContext, PortKind
 
@@ -32,11 +33,11 @@ HOUSEKEEPING_S = 1.0
 
 
 def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
-    """One port per socket: peers with the same ``listen`` share one. Opens nothing yet."""
+    """One port per socket: UDP peers with the same ``listen`` share one. Opens nothing yet."""
     shared: dict[str, list[Peer]] = {}
     for index, peer in enumerate(peers):
-        listen = peer.settings.listen
-        shared.setdefault(f"{listen} {index}" if listen.endswith(":0") else listen, []).append(peer)
+        listen, is_alone = peer.settings.listen, peer.settings.is_tcp or peer.settings.listen.endswith(":0")
+        shared.setdefault(f"{listen} {index}" if is_alone else listen, []).append(peer)
     return [OscPort(group, context) for group in shared.values()]
 
 
@@ -45,7 +46,7 @@ def _call_later(delay_s: float, call: Callable[[], None]) -> Timer:
 
 
 class OscPort:
-    """All peers behind one listening UDP socket.
+    """All peers behind one UDP socket, or one peer over TCP.
 
     ``wall_clock`` is what time tags are compared with (seconds, UTC); ``call_later`` is the running loop's,
     and works on the context's clock.
@@ -66,9 +67,12 @@ class OscPort:
         self._peers = [OscPeer(peer, self._warn_binding, tap) for peer in peers]
         self._out = Outbox(self._peers, self._store, self._once, self._clock, call_later)
         self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock, tap)
-        self._carrier = UdpCarrier(
-            self._peers, self._once, self._clock, self._publish_state, self._receiver.forget_sources
-        )
+        self._carrier: UdpCarrier | TcpCarrier
+        if self._peers[0].settings.is_tcp:
+            (peer,) = self._peers
+            self._carrier = TcpCarrier(peer, self._once, self._clock, self)
+        else:
+            self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
         for peer in self._peers:
             peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
         self._was_open = False
@@ -79,8 +83,13 @@ class OscPort:
 
     @property
     def udp_port(self) -> int | None:
-        """The port that we listen on while the socket is open."""
-        return self._carrier.port
+        """The UDP port that we listen on while it is open."""
+        return self._carrier.port if isinstance(self._carrier, UdpCarrier) else None
+
+    @property
+    def tcp_port(self) -> int | None:
+        """The TCP port that others can connect to while it is open."""
+        return self._carrier.port if isinstance(self._carrier, TcpCarrier) else None
 
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""
@@ -95,7 +104,7 @@ class OscPort:
     async def serve(self, ready: Callable[[], None]) -> None:
         """Open the socket, call ``ready``, and run until cancelled. Raises PortError where it cannot be opened."""
         try:
-            await self._carrier.open(self._receiver.receive)
+            await self._carrier.open()
         except PortError as exc:
             for peer in self._peers:
                 peer.closed = str(exc)
@@ -118,7 +127,8 @@ class OscPort:
     def _start(self) -> None:
         self._out.start()
         for peer in self._peers:
-            peer.closed, peer.listening, peer.udp_port = "", self._carrier.listening, self._carrier.port
+            peer.is_open, peer.closed, peer.listening = True, "", self._carrier.listening
+            peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
             for entry in self._store:
                 peer.put(entry)
             if self._was_open and peer.heard_at is not None:
@@ -131,15 +141,12 @@ class OscPort:
         self._out.stop()
         self._receiver.forget()
         for peer in self._peers:
-            peer.listening, peer.udp_port = "", None
+            peer.is_open, peer.listening, peer.udp_port, peer.tcp_port = False, "", None, None
             peer.clear()
 
     def _publish_states(self) -> None:
         for peer in self._peers:
-            self._publish_state(peer)
-
-    def _publish_state(self, peer: OscPeer) -> None:
-        self._publish(peer.name, peer.state)
+            self.changed(peer)
 
     def _warn_binding(self, path: str, text: str) -> None:
         self._once.warning(("binding", path), "%s", text)
@@ -148,12 +155,46 @@ class OscPort:
         """Send a peer every value, in slices."""
         self._out.push(peer)
 
+    # What the carrier tells
+
+    @property
+    def reader(self) -> Callable[[bytes, Any], None]:
+        """Takes a packet and where it came from."""
+        return self._receiver.receive
+
+    def known(self, address: Hashable, source: Source | None) -> None:
+        """Who speaks from an address, until it is nobody."""
+        self._receiver.known(address, source)
+
+    def moved(self) -> None:
+        """A target's address is known now, or another."""
+        self._receiver.forget_sources()
+
+    def changed(self, peer: OscPeer) -> None:
+        """What can be said of the peer has changed."""
+        self._publish(peer.name, peer.state)
+
+    def connected(self, peer: OscPeer, target: Target, is_again: bool) -> None:
+        """A connection stands: who was there before is sent the truth."""
+        if is_again or peer.settings.on_connect == "push":
+            self._out.push(peer, target)
+        self.changed(peer)
+
+    def gone(self, peer: OscPeer, target: Target) -> None:
+        """A connection has ended: it owes nothing, is owed nothing and holds nothing any more."""
+        target.clear()
+        self._store.release_all(target.origin, self._clock())
+
+    def has_room(self) -> None:
+        """A target that was full can be sent more."""
+        self._out.flush_soon()
+
     # What the receiver needs
 
     def heard(self, peer: OscPeer, address: Address) -> None:
         """A peer has spoken for the first time."""
         log.info("osc %s: first message, from %s", peer.name, shown(address))
-        self._publish_state(peer)
+        self.changed(peer)
 
     def target_at(self, peer: OscPeer, address: Address) -> Target:
         """What a peer is sent at an address that somebody has spoken from."""

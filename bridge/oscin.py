@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
@@ -86,7 +86,8 @@ class Receiver:
         self._wall_clock = wall_clock
         self._tap = tap
         self._decode = Decoder().decode
-        self._sources: dict[Address, Source | None] = {}
+        self._sources: dict[Hashable, Source | None] = {}
+        self._known: dict[Hashable, Source] = {}
         self._scheduled: set[asyncio.TimerHandle] = set()
         self._new_patterns = float(NEW_PATTERNS)
         self._patterns_at = 0.0
@@ -128,6 +129,14 @@ class Receiver:
                 self._receive_value(source, route, packet, now)  # nearly every message
                 return
         Batch(self, source, now).run((packet,))
+
+    def known(self, address: Hashable, source: Source | None) -> None:
+        """Who speaks from an address, as long as it is somebody: the end of a connection."""
+        self._sources.pop(address, None)
+        if source is None:
+            self._known.pop(address, None)
+        else:
+            self._known[address] = source
 
     def forget(self) -> None:
         """Drop bundles that still wait, and who was where."""
@@ -363,6 +372,9 @@ class Receiver:
     # Who speaks
 
     def _find_source(self, address: Address) -> Source | None:
+        if (known := self._known.get(address)) is not None:
+            self._sources[address] = known
+            return known
         if address in self._sources:
             return None  # a stranger that is known
         host = host_of(address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from math import inf
 from typing import Protocol
 
 from .echo import TriggerEchoes, Wire
@@ -116,7 +117,7 @@ class Outbox:
                     peer.lost += not is_sent  # an event that cannot leave now is an old gesture later
                 elif not is_sent:
                     target.pending[entry_id] = None
-                    self._flush_soon()
+                    self.flush_soon()
                 elif target.pending and len(routes) == 1:
                     target.pending.pop(entry_id, None)
         for ear in peer.routes.ears[entry_id]:
@@ -145,7 +146,7 @@ class Outbox:
                     route.touched_at for route in peer.routes.speakers.get(entry.id, ())
                 ):
                     target.pending[entry.id] = None
-                    self._flush_soon()
+                    self.flush_soon()
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         """Send whoever asked these controls' values, in slices, each as it is when its turn comes. What its finger
@@ -169,9 +170,10 @@ class Outbox:
         """Send every value, in slices, to one target of the peer; to all of them if none is given."""
         for each in peer.targets if target is None else (target,):
             each.pending |= dict.fromkeys(peer.routes.spoken())
-        self._flush_soon()
+        self.flush_soon()
 
-    def _flush_soon(self) -> None:
+    def flush_soon(self) -> None:
+        """Some targets are owed something, or have room again."""
         if self._flush_timer is None and self._is_open:
             self._flush_timer = self._call_later(SLICE_PAUSE_S, self._flush)
 
@@ -189,12 +191,12 @@ class Outbox:
             else:
                 del self._askers[address]
         if is_left:
-            self._flush_soon()
+            self.flush_soon()
 
     def _flush_target(self, peer: OscPeer, target: Target, now: float) -> bool:
         """True if something is left."""
         if now < target.link.retry_at:
-            return bool(target.pending)
+            return bool(target.pending) and target.link.retry_at < inf  # else it says when it has room
         is_motor = target in peer.targets  # who only asks is not told when its finger has gone: it is answered now
         for entry_id in list(islice(target.pending, SLICE)):
             if is_motor and self._is_held_back(peer, target, entry_id):
@@ -260,7 +262,7 @@ class Outbox:
         for route in peer.routes.speakers.get(entry.id, ()):
             if not target.link.send(route.packet(entry.value)):
                 target.pending[entry.id] = None
-                self._flush_soon()
+                self.flush_soon()
                 return
         for ear in peer.routes.ears.get(entry.id, ()):
             target.echoes.sent(ear, ear.rules, entry.value, now, True)

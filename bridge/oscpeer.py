@@ -88,9 +88,12 @@ class OscPeer:
         self.learns = settings.send == "last"
         self.targets: list[Target] = []
         """Where it hears us: the places in its settings, or whom it has learnt."""
+        self.is_open = False
+        """True while its port runs."""
         self.listening = ""
-        """Where we hear it: ``UDP 9000``; "" while that is not open."""
+        """Where we hear it: ``UDP 9000``; "" while that is not open, and where we only connect to it."""
         self.udp_port: int | None = None
+        self.tcp_port: int | None = None
         self.closed = ""
         """Why our socket could not be opened, in words; "" where it was."""
         self.heard_at: float | None = None
@@ -188,18 +191,21 @@ class OscPeer:
         return self._words("never heard" if self.heard_at is None else "heard")
 
     def _words(self, heard: str) -> str:
-        if not self.listening and self.closed:
+        if not self.is_open and self.closed:
             return f"{self.closed}, trying again"
         parts = [heard]
         parts += [f"{target.shown}: {target.link.trouble}" for target in self.targets if target.link.trouble]
-        parts.append(f"we listen on {self.listening}" if self.listening else "our UDP port is not open")
+        if self.listening:
+            parts.append(f"we listen on {self.listening}")
+        elif not self.is_open:
+            parts.append(f"our {'TCP' if self.settings.is_tcp else 'UDP'} port is not open")
         return "; ".join(parts)
 
     def health(self, now: float) -> dict[str, Any]:
         """For ``/healthz``: state is closed, never heard, trouble or heard."""
         troubled = any(target.link.trouble for target in self.targets)
         state = (
-            "closed" if not self.listening
+            "closed" if not self.is_open
             else "trouble" if troubled
             else "never heard" if self.heard_at is None
             else "heard"
@@ -209,8 +215,11 @@ class OscPeer:
             "name": self.name,
             "state": state,
             "text": self.state,
+            "transport": self.settings.transport,
             "udp_port": self.udp_port,
+            "tcp_port": self.tcp_port,
             "targets": [target.shown for target in self.targets],
+            "connected": sum(target.link.is_connected for target in self.targets),
             "heard_s_ago": None if self.heard_at is None else round(now - self.heard_at, 1),
             "received": self.received,
             "sent": self.sent,

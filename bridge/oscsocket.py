@@ -1,4 +1,4 @@
-"""The UDP socket of the OSC port: opening it, its addresses, and what the network says about what was sent."""
+"""The sockets of the OSC port: opening them, their addresses, and what the network says about what was sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from . import net
 from .errors import PortError
@@ -47,15 +47,42 @@ async def open_socket(listen: Endpoint) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-        sock.bind(("127.0.0.1" if listen.host == "localhost" else listen.host, listen.udp_port))
+        _bind(sock, listen)
     except OSError as exc:
         sock.close()
-        if exc.errno == errno.EADDRINUSE:
-            holder = await asyncio.to_thread(net.holder_of, listen.udp_port, "udp")
-            by = f" by {holder}" if holder else ""
-            raise PortError(f"UDP {listen.udp_port} is taken{by}") from exc
-        raise PortError(f"cannot listen on UDP {listen}: {exc.strerror or exc}") from exc
+        raise await _why_not_opened(exc, listen, "udp") from exc
     return sock
+
+
+async def open_listener(listen: Endpoint, backlog: int) -> socket.socket:
+    """A listening, non-blocking TCP socket. Raises PortError, with who holds the port where that is why."""
+    family = socket.AF_INET6 if is_v6(listen) else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if os.name == "posix":  # elsewhere it would let two programs share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        _bind(sock, listen)
+        sock.listen(backlog)
+    except OSError as exc:
+        sock.close()
+        raise await _why_not_opened(exc, listen, "tcp") from exc
+    return sock
+
+
+def _bind(sock: socket.socket, listen: Endpoint) -> None:
+    sock.bind(("127.0.0.1" if listen.host == "localhost" else listen.host, listen.udp_port))
+
+
+async def _why_not_opened(exc: OSError, listen: Endpoint, transport: Literal["udp", "tcp"]) -> PortError:
+    what = transport.upper()
+    if exc.errno == errno.EADDRINUSE:
+        holder = await asyncio.to_thread(net.holder_of, listen.udp_port, transport)
+        by = f" by {holder}" if holder else ""
+        return PortError(f"{what} {listen.udp_port} is taken{by}")
+    return PortError(f"cannot listen on {what} {listen}: {exc.strerror or exc}")
 
 
 def read_errors(sock: socket.socket) -> list[tuple[Address, int]]:

@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from .log import OncePer
 from .osclink import Link
@@ -19,6 +20,20 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """Pause after a target could not be reached at all (no route, network down)."""
 RESOLVE_AGAIN_S = 5.0
+
+
+class Owner(Protocol):
+    """What a carrier tells its port."""
+
+    @property
+    def reader(self) -> Callable[[bytes, Address], None]:
+        """Takes a datagram and where it came from."""
+
+    def changed(self, peer: OscPeer) -> None:
+        """What can be said of the peer has changed."""
+
+    def moved(self) -> None:
+        """A target's address is known now, or another."""
 
 
 class UdpLink(Link):
@@ -57,16 +72,9 @@ class UdpLink(Link):
 
 
 class UdpCarrier:
-    """The UDP side of a port. ``changed(peer)`` is called when what can be said of a peer has changed."""
+    """The UDP side of a port."""
 
-    def __init__(
-        self,
-        peers: Sequence[OscPeer],
-        once: OncePer,
-        clock: Callable[[], float],
-        changed: Callable[[OscPeer], None],
-        moved: Callable[[], None],
-    ) -> None:
+    def __init__(self, peers: Sequence[OscPeer], once: OncePer, clock: Callable[[], float], owner: Owner) -> None:
         self.sock: socket.socket | None = None
         """While it is open."""
         self.port: int | None = None
@@ -75,8 +83,7 @@ class UdpCarrier:
         self._peers = peers
         self._once = once
         self._clock = clock
-        self._changed = changed
-        self._moved = moved
+        self._owner = owner
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
 
@@ -97,14 +104,14 @@ class UdpCarrier:
 
     # Life
 
-    async def open(self, receive: Callable[[bytes, Address], None]) -> None:
+    async def open(self) -> None:
         """Raises PortError where the socket cannot be had."""
         loop = asyncio.get_running_loop()
         sock = await open_socket(self._listen)
         closed = loop.create_future()
         try:
             self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: Reader(receive, self._failed, closed), sock=sock
+                lambda: Reader(self._owner.reader, self._failed, closed), sock=sock
             )
         except BaseException:
             sock.close()
@@ -156,7 +163,7 @@ class UdpCarrier:
             link.retry_at = self._clock() + RESOLVE_AGAIN_S
         else:
             link.trouble = ""
-            self._moved()
+            self._owner.moved()
 
     # Trouble
 
@@ -188,7 +195,7 @@ class UdpCarrier:
         link.trouble, link.trouble_at = text, self._clock()
         if is_new:
             self._once.warning((link.peer.name, link.shown), "osc %s %s: %s", link.peer.name, link.shown, text)
-            self._changed(link.peer)
+            self._owner.changed(link.peer)
 
     def _failed(self, exc: Exception) -> None:
         """The loop reports an error of the socket."""

@@ -21,9 +21,9 @@ ROWS = [
     {"store", "oscsettings", "osccodec"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"}
     | {"osctap"},
-    {"configfile", "frames", "remote", "oscroutes", "osclink"},
+    {"configfile", "frames", "remote", "oscroutes", "osclink", "oscframing"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
-    {"configtables", "oscin", "oscout", "oscudp", "oscprofile"},
+    {"configtables", "oscin", "oscout", "osctcp", "oscudp", "oscprofile"},
     {"configreading"},
     {"configcontrols"},
     {"config", "session", "history", "learn"},
@@ -55,6 +55,7 @@ PURE |= {
     "oscliveness",
     "oscquestions",
     "presence",
+    "oscframing",
     "midicodec",
     "wsframes",
 }
