@@ -37,6 +37,7 @@ run: .venv/.ready-run
 
 test: .venv/.ready-test
 	@sh scripts/test-peers.sh
+	@$(MAKE) --silent tests/node_modules/.ready
 	@tree=$$($(TREE)); \
 	rm -f .venv/.tested; \
 	if command -v node >/dev/null; then \
@@ -48,6 +49,12 @@ test: .venv/.ready-test
 	fi && \
 	$(BIN)/python -m pytest $(ARGS) && \
 	{ [ -n "$(ARGS)" ] || printf '%s\n' "$$tree" > .venv/.tested; }
+
+tests/node_modules/.ready: tests/package.json
+	@if command -v npm >/dev/null; then \
+		echo 'installing test peers from npm' >&2; \
+		cd tests && npm install --no-package-lock --omit=optional --no-audit --no-fund --silent && touch node_modules/.ready; \
+	else echo 'npm is not installed: tests with its packages are skipped' >&2; fi
 
 check: .venv/.ready-test
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ says what to install.
 import os
 import shutil
 import socket
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -27,6 +28,15 @@ def require_tool(*names: str, package: str) -> str:
         if path := shutil.which(name):
             return path
     missing(f"{' or '.join(names)} is not installed: sudo apt install --no-install-recommends {package}")
+
+
+def require_node(*modules: str) -> str:
+    """The path of node, with these packages of tests/package.json; else skip, or in CI fail."""
+    node = require_tool("node", package="nodejs")
+    for name in modules:
+        if not (Path(__file__).parent / "node_modules" / name).is_dir():
+            missing(f"npm's {name} is not installed: make tests/node_modules/.ready")
+    return node
 
 
 def free_udp_port() -> int:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from .peers import missing, require_tool
+from .peers import require_node, require_tool
 from .server import Client
 
-HERE = Path(__file__).parent
-FAKES = HERE / "fakes"
+FAKES = Path(__file__).parent / "fakes"
 WAIT_S = 10.0  # two cores may be running a browser as well
 
 
@@ -81,6 +80,8 @@ class Page:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._n = 0
+        self.fired: list[str] = []
+        """Triggers, in order."""
 
     @classmethod
     @asynccontextmanager
@@ -100,8 +101,27 @@ class Page:
         await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=[[path, value]])
         async with asyncio.timeout(WAIT_S):
             while self._client.applied < self._n:
-                await self._client.hear()
+                await self._hear()
         assert self.values[path] == value
+
+    async def fire(self, path: str) -> None:
+        """Press a trigger."""
+        self._n += 1
+        await self._client.say("trigger", n=self._n, t=time.monotonic() * 1000, id=path)
+
+    async def hears(self, path: str) -> None:
+        """Return when this trigger has fired, counted from the last call."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while path not in self.fired:
+                    await self._hear()
+        except TimeoutError:
+            raise AssertionError(f"{path} has not fired; {self.fired}") from None
+        self.fired.clear()
+
+    async def _hear(self) -> None:
+        message = await self._client.hear()
+        self.fired += [path for path, *_ in message.get("triggers", [])]
 
     async def sees(self, path: str, value: Any) -> None:
         """Return when the control has this value."""
@@ -112,7 +132,7 @@ class Page:
         try:
             async with asyncio.timeout(WAIT_S):
                 while not is_so(self.values[path]):
-                    await self._client.hear()
+                    await self._hear()
         except TimeoutError:
             raise AssertionError(f"{path} is {self.values[path]!r}, not {what}") from None
 
@@ -166,12 +186,6 @@ async def oscsend(where: str, *message: str) -> None:
     assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
 
 
-def require_node_module(name: str) -> None:
-    """npm's `osc` and the like, from tests/package.json; else skip, or in CI fail."""
-    if not (HERE / "node_modules" / name).is_dir():
-        missing(f"npm's {name} is not installed: cd tests && npm install --omit=optional")
-
-
 def pure_data(udp_port: int, our_port: int, cwd: Path) -> Program:
     """A patch, as users write it. It asks for all values when it is opened."""
     pd = require_tool("pd", package="puredata-core")
@@ -205,8 +219,7 @@ def python_osc(name: str, mode: str, transport: str, tcp_port: int) -> Program:
 
 def osc_js(name: str, how: str, tcp_port: int) -> Program:
     """npm's `osc` over TCP: it listens, or it connects to us and asks for all values."""
-    node = require_tool("node", package="nodejs")
-    require_node_module("osc")
+    node = require_node("osc")
     where = f'send = ["127.0.0.1:{tcp_port}"]\non_connect = "push"'
     settings = where if how == "listen" else f'listen = "127.0.0.1:{tcp_port}"'
     command = [node, str(FAKES / "answer_osc_js.mjs"), how, str(tcp_port)]
