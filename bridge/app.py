@@ -33,6 +33,7 @@ from .pages import declared_controls, read_pages
 from .port import Port, PortContext, PortKind, supervise
 from .session import Shared
 from .store import Change, Origin, Store
+from .surface import with_learnt
 from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND,)}
 FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
 HOLDS_CHECK_S = 1.0
+LAY_OUT_S = 0.25
+"""Controls that are learnt within this time come to the page together."""
 BACKLOG = 512
 FIRST_FREE_PORT = 1024
 """Ports below are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start)."""
@@ -79,6 +82,7 @@ class Bridge:
         self._shared = Shared(self.store, self._frames, config.title, __version__, monitor=self.monitor)
         self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
+        self._learnt = asyncio.Event()
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
@@ -108,6 +112,8 @@ class Bridge:
         for change in changes:
             if change.entry is self._panic and change.what == "trigger":
                 self._calm_down(change)
+            elif change.what in ("added", "removed") and change.entry.control.owner == "learn":
+                self._learnt.set()
 
     def _calm_down(self, cause: Change) -> None:
         """Release every hold and momentary, then set what ``[panic]`` says."""
@@ -131,6 +137,7 @@ class Bridge:
                 self._seen_pages[page] = text
                 self._declare(page, controls)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
+            await stack.enter_async_context(_running(self._lay_out_learnt(), "learnt controls"))
             await self._open_ports(stack)
             await stack.enter_async_context(self.hub.running())
             await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
@@ -247,6 +254,15 @@ class Bridge:
         while True:
             await asyncio.sleep(HOLDS_CHECK_S)
             self.store.expire_holds(self.clock())
+
+    async def _lay_out_learnt(self) -> None:
+        """Put controls that peers have taught us on the page: many at a time."""
+        while True:
+            await self._learnt.wait()
+            self._learnt.clear()
+            controls = [entry.control for entry in self.store if entry.control.owner == "learn"]
+            self.store.set_surface(with_learnt(self.config.surface, controls).to_wire(), now=self.clock())
+            await asyncio.sleep(LAY_OUT_S)
 
 
 def listen_problem(host: str, port: int, exc: OSError) -> str:

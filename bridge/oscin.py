@@ -13,12 +13,14 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
 
-from .control import PANIC, RESERVED
+from .control import PANIC, RESERVED, Control
 from .echo import TriggerEchoes
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, Values, is_button_up
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
+from .osclearn import OWNER as LEARNT
+from .osclearn import grown, learnt
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
 from .oscroutes import values_of
@@ -123,7 +125,7 @@ class Receiver:
             self._receive_bundle(source, packet, now)
             return
         routes = peer.routes.find(packet.address, packet.args)
-        if routes is not None and len(routes) == 1 and not peer.learns:
+        if routes is not None and len(routes) == 1 and peer.is_simple:
             route = routes[0]
             if route.entry.control.kind != "trigger" and len(packet.args) > len(route.before):
                 self._receive_value(source, route, packet, now)  # nearly every message
@@ -344,6 +346,39 @@ class Receiver:
             source.peer.name, pattern, source.host, why,
         )  # fmt: skip
 
+    def meet(self, source: Source, message: Message, now: float) -> Sequence[Route] | None:
+        """Make a control of a message to an unknown address: ``auto = true``. None where it becomes none."""
+        peer, path = source.peer, message.address
+        entry = self._store.find(path)
+        if is_pattern(path) or peer.is_touch(path) or (entry is not None and entry.control.owner != LEARNT):
+            return None
+        control = learnt(path, message.args) if entry is None else entry.control
+        if control is None:
+            return None
+        if len(peer.learnt) >= peer.settings.auto_max:
+            self._learns_no_more(peer, path, f"auto_max = {peer.settings.auto_max}")
+            return None
+        peer.learnt.add(path)
+        if entry is not None:
+            peer.put(entry)  # another peer has taught it to us
+        else:
+            try:
+                self._store.add(control, now=now, origin=source.origin)
+            except BadValue as exc:
+                peer.learnt.discard(path)
+                self._learns_no_more(peer, path, str(exc))
+                return None
+            self._once.info((peer.name, "learnt", path), "osc %s: learnt %s (%s)", peer.name, path, control.kind)
+        return peer.routes.find(path, message.args)
+
+    def describe(self, entry: Entry, control: Control, source: Source, now: float) -> None:
+        """A learnt control has become another."""
+        self._store.describe(entry, control, now=now, origin=source.origin)
+
+    def _learns_no_more(self, peer: OscPeer, path: str, why: str) -> None:
+        text = "osc %s: %d controls are learnt, and no more will be, such as %s (%s); stagebridge learn prints them"
+        self._once.warning((peer.name, "auto_max"), text, peer.name, len(peer.learnt), path, why)
+
     def wonder(self, source: Source, message: Message) -> None:
         """Count a message for no control, and say once what it may have meant."""
         source.peer.unknown += 1
@@ -425,6 +460,8 @@ class Batch:
                 self._touch(touched, message)
                 continue
             routes = self._routes(message)
+            if routes is None and self._source.peer.settings.auto:
+                routes = self._receiver.meet(self._source, message, self._now)
             if not routes:
                 self._receiver.wonder(self._source, message)
                 continue
@@ -443,8 +480,10 @@ class Batch:
 
     def _use(self, route: Route, message: Message) -> int | None:
         """Set or fire. Returns the control's id if the message asks for its value."""
-        entry, control = route.entry, route.entry.control
         values = values_of(route, message.args)
+        if route.entry.control.owner == LEARNT and self._source.peer.settings.auto:
+            route = self._grown(route, values)
+        entry, control = route.entry, route.entry.control
         if control.kind == "trigger":
             if control.access != "write" and not is_button_up(values):
                 self._fire(route, message, values)
@@ -467,6 +506,16 @@ class Batch:
             self._items.append((entry, value))
             self._reports.append((route, values, raw))
         return None
+
+    def _grown(self, route: Route, values: Values) -> Route:
+        """The route of a learnt control that can hold what is said to it."""
+        made = grown(route.entry.control, values)
+        if made is None:
+            return route
+        self._apply()  # by the routes that are
+        self._receiver.describe(route.entry, made, self._source, self._now)
+        found = self._source.peer.routes.find(route.heard_at, ()) or ()
+        return next((one for one in found if one.entry is route.entry), route)
 
     def _fire(self, route: Route, message: Message, values: tuple[Any, ...]) -> None:
         self._apply()

@@ -86,6 +86,10 @@ class OscPeer:
         self.settings = settings
         self.routes = RouteTable()
         self.learns = settings.send == "last"
+        self.is_simple = not (self.learns or settings.auto)
+        """True if its messages move what is known, and do nothing else."""
+        self.learnt: set[str] = set()
+        """Paths of controls that were made of what it said, or that it has said too since."""
         self.targets: list[Target] = []
         """Where it hears us: the places in its settings, or whom it has learnt."""
         self.is_open = False
@@ -131,6 +135,11 @@ class OscPeer:
             return False
         return any(address in network for network in self._networks)
 
+    def is_touch(self, address: str) -> bool:
+        """True if this is where a finger on some control is said: ``touch = "{path}/z"``."""
+        before, path, after = (self.settings.touch or "").partition("{path}")
+        return bool(path) and address.startswith(before) and address.endswith(after) and len(before + after) > 0
+
     def is_told_by(self, origin: Origin) -> bool:
         """True if this origin is the peer's only target."""
         targets = self.targets
@@ -151,7 +160,8 @@ class OscPeer:
         path = entry.path
         bindings = self._peer.bindings.get(path)
         if bindings is None:
-            is_ours = self.settings.mirror and path not in self._peer.excluded and is_mirrored(entry.control)
+            is_told = self.settings.mirror or path in self.learnt
+            is_ours = is_told and path not in self._peer.excluded and is_mirrored(entry.control)
             bindings = (MIRROR,) if is_ours else ()
         routes = []
         for binding in bindings:
@@ -229,6 +239,7 @@ class OscPeer:
             "loops_cut": self.loops,
             "lost": self.lost,
             "early_bundles": self.early,
+            "learnt": len(self.learnt),
             "waiting": sum(len(target.pending) for target in self.targets),
         }
 

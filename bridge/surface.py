@@ -7,7 +7,7 @@ that a page of somebody's own declares are not on the surface: that page draws t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .control import WIDGETS, Control, Widget
@@ -17,6 +17,8 @@ Size = Literal["s", "m", "l"]
 
 MAIN = "Main"
 """The page that is made where controls name none and the configuration has none."""
+LEARNT = "Learnt"
+"""The page of controls that peers have taught us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,21 @@ def build_surface(title: str, pages: Sequence[PageSetting], placements: Iterable
         for name in (first,) if placement.pages is None else placement.pages:
             on_page[name].append(placement)
     return Surface(title, tuple(_page(settings[name], on_page[name]) for name in settings))
+
+
+def with_learnt(surface: Surface, controls: Iterable[Control]) -> Surface:
+    """The surface with learnt controls on a page of their own, grouped by what stands before their names."""
+    placements = [Placement(control, group=control.path.rpartition("/")[0].strip("/")) for control in controls]
+    if not placements:
+        return surface
+    made = _page(PageSetting(LEARNT), placements)
+    if all(page.name != LEARNT for page in surface.pages):
+        return replace(surface, pages=(*surface.pages, made))
+    # Some of them are in the configuration by now.
+    pages = [
+        replace(page, groups=(*page.groups, *made.groups)) if page.name == LEARNT else page for page in surface.pages
+    ]
+    return replace(surface, pages=tuple(pages))
 
 
 def _page(setting: PageSetting, placements: Sequence[Placement]) -> Page:

@@ -244,3 +244,26 @@ async def test_a_hold_that_nobody_ends_expires_and_others_may_move_the_control(p
         assert was_held == [True, False]
         async with http.put("/api/controls/fader", json={"value": 0.5}, headers={"X-Client": "two"}) as answer:
             assert answer.status == 200
+
+
+async def test_what_peers_teach_comes_to_a_page_of_its_own(pages: Path, peer: socket.socket) -> None:
+    listen = free_udp_port()
+    text = osc_table(peer, listen) + 'auto = true\n[[control]]\npath = "/fader"\n'
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as browser,
+    ):
+        assert [page["name"] for page in browser.welcome["surface"]["pages"]] == ["Main"]
+        await asyncio.get_running_loop().sock_sendto(peer, b"/1/new\0\0,f\0\0\x3e\x80\0\0", ("127.0.0.1", listen))
+        while "surface" not in (update := await browser.hear_until("update")):
+            pass
+        main, learnt = update["surface"]["pages"]
+        assert main["name"] == "Main"
+        assert learnt == {
+            "name": "Learnt",
+            "layout": "grid",
+            "groups": [{"name": "1", "items": [{"path": "/1/new"}]}],
+        }
+        new = bridge.store.get("/1/new")
+        await browser.say("set", n=1, values=[[new.id, 0.5]])
+        assert await hear(peer) == ("/1/new", [0.5])

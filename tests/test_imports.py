@@ -21,7 +21,7 @@ ROWS = [
     {"store", "oscsettings", "osccodec"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscbind", "oscsocket", "presence"}
     | {"osctap"},
-    {"configfile", "frames", "remote", "oscroutes", "osclink", "oscframing"},
+    {"configfile", "frames", "remote", "oscroutes", "osclink", "oscframing", "osclearn"},
     {"mistakes", "expand", "oscpeer", "configvalues"},
     {"configtables", "oscin", "oscout", "osctcp", "oscudp", "oscprofile"},
     {"configreading"},

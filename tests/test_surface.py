@@ -1,7 +1,7 @@
 """What stands where: pages, groups, order, and what a browser is told of it."""
 
 from bridge.control import Control
-from bridge.surface import Group, Item, Page, PageSetting, Placement, Surface, build_surface
+from bridge.surface import Group, Item, Page, PageSetting, Placement, Surface, build_surface, with_learnt
 
 
 def placed(path: str, *pages: str, group: str = "", order: float = 0, **control: object) -> Placement:
@@ -100,3 +100,20 @@ def test_surfaces_are_compared_by_what_they_show() -> None:
     make = [PageSetting("A")], [placed("/a", group="g")]
     assert build_surface("t", *make) == build_surface("t", *make)
     assert build_surface("t", *make).pages[0].groups == (Group("g", (Item("/a"),)),)
+
+
+def test_learnt_controls_stand_on_a_page_of_their_own_by_what_is_before_their_names() -> None:
+    configured = build_surface("t", [PageSetting("A")], [placed("/a")])
+    assert with_learnt(configured, []) is configured
+    surface = with_learnt(configured, [Control(path=path) for path in ("/1/x", "/top", "/1/y", "/2/z")])
+    assert [(page.name, paths(page)) for page in surface.pages] == [
+        ("A", [["/a"]]),
+        ("Learnt", [["/1/x", "/1/y"], ["/top"], ["/2/z"]]),
+    ]
+    assert [group.name for group in surface.pages[1].groups] == ["1", "", "2"]
+
+
+def test_learnt_controls_join_a_page_of_that_name() -> None:
+    configured = build_surface("t", [], [placed("/a", "Learnt"), placed("/b", "B")])
+    surface = with_learnt(configured, [Control(path="/1/x")])
+    assert [(page.name, paths(page)) for page in surface.pages] == [("Learnt", [["/a"], ["/1/x"]]), ("B", [["/b"]])]
