@@ -35,7 +35,7 @@ LOST_ACK_S = 1.0
 """With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
 ACK_S = 0.05
 """How rarely clients acknowledge, told in ``welcome.ack_ms``; where it is more, limits on acks are as much higher."""
-CROWD = 50
+CROWD = 25
 """From so many browsers on the time grows with them, up to LONGEST_ACK_S: 1,000 acks a second cost 1 % of a core."""
 LONGEST_ACK_S = 0.2
 STALE_MS = 1000.0

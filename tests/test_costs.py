@@ -6,6 +6,7 @@ needs more says why, and whoever needs less lowers it.
 
 import asyncio
 import gc
+import math
 import sys
 import time
 from collections import Counter
@@ -106,6 +107,7 @@ class Stage:
             self.ack()
 
     def move(self, value: float) -> None:
+        self.hub._next_pass = math.inf  # else news that come alone are told within the call
         self.receive(encode_message("/fader/1", (value,)), FROM)
 
     def show(self) -> None:

@@ -95,7 +95,7 @@ range = [0, 1e7]
                 self.ack(browser, now)
             else:
                 browser.will_ack = True
-                browser.load.ack_later(browser, now + browser.ack_s)
+                browser.load.ack_later(browser, browser.acked_at + browser.ack_s)
 
     def ack(self, browser: Browser, now: float) -> None:
         browser.will_ack = False
