@@ -28,6 +28,7 @@ from .errors import ControlError, PortError
 from .frames import Frames
 from .history import History
 from .http import Site
+from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
 from .port import Port, PortContext, PortKind, supervise
@@ -46,6 +47,8 @@ FIRST_TRY_S = 0.5
 HOLDS_CHECK_S = 1.0
 LAY_OUT_S = 0.25
 """Controls that are learnt within this time come to the page together."""
+PANIC_AGAIN_S = 2.0
+"""A panic of the same origin within this time has no line of its own: a packet has room for thousands."""
 BACKLOG = 512
 FIRST_FREE_PORT = 1024
 """Ports below are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start)."""
@@ -76,6 +79,7 @@ class Bridge:
         self.http_port = 0
         """The TCP port that browsers use; known once the bridge runs."""
         self._started = clock()
+        self._once = OncePer(log, again_s=PANIC_AGAIN_S)
         self._frames = Frames(self.store)
         self.monitor = Monitor()
         """Who looks at what goes in and out."""
@@ -117,7 +121,7 @@ class Bridge:
 
     def _calm_down(self, cause: Change) -> None:
         """Release every hold and momentary, then set what ``[panic]`` says."""
-        log.warning("panic, from %s", cause.origin)
+        self._once.warning(("panic", cause.origin), "panic, from %s", cause.origin, now=cause.time)
         origin = Origin("bridge", "panic")
         self.store.let_go(origin, cause.time)
         values = [(entry, value) for path, value in self.config.panic.items() if (entry := self.store.find(path))]

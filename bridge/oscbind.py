@@ -226,6 +226,13 @@ def _one(values: Values) -> Any:
     return values[0]
 
 
+def _one_number(values: Values) -> Any:
+    """What is no number is refused here, before the echo guard compares it."""
+    if len(values) == 1 and type(value := values[0]) is float and value - value == 0:
+        return value  # nearly always
+    return _number(_one(values))
+
+
 def _compile_number(control: Control, binding: Binding, address: str, args: Arguments) -> _Compiled:
     """float, int, meter: one number."""
     scale = _scale(control, binding)
@@ -237,14 +244,14 @@ def _compile_number(control: Control, binding: Binding, address: str, args: Argu
 
         return _Compiled(
             lambda value: head + pack_int(whole(value)) + tail,
-            lambda values: scale.to_control(_one(values)) if scale else _one(values),
+            lambda values: scale.to_control(_one(values)) if scale else _one_number(values),
             lambda value, values: value is not None and bool(values[0] == whole(value)),
             lambda value: (whole(value),),
             step=1,
         )
     head, tail = template(address, args.before, "f", args.after)
     if scale is None:
-        return _Compiled(lambda value: head + pack_float(value) + tail, _one, _confirms_float, _itself)
+        return _Compiled(lambda value: head + pack_float(value) + tail, _one_number, _confirms_float, _itself)
     return _Compiled(
         lambda value: head + pack_float(scale.to_wire(value)) + tail,
         lambda values: scale.to_control(_one(values)),
@@ -291,6 +298,8 @@ def _compile_vector(control: Control, binding: Binding, address: str, args: Argu
         return tuple([_whole(part) if is_whole else _float32(part) for part in scaled])
 
     def back(values: Values) -> tuple[float, ...]:
+        if len(values) not in (1, control.size):
+            raise BadValue(f"expected {control.size} arguments, got {len(values)}")
         return tuple([scale.to_control(part) if scale else _number(part) for part in values])
 
     component = binding.component

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
 
+from .allowance import Allowance
 from .control import PANIC, RESERVED, Control
 from .echo import TriggerEchoes
 from .errors import BadValue, OscError
@@ -42,6 +43,10 @@ LONGEST_WAIT_S = 1.0
 NEW_PATTERNS = 128
 """New patterns that may be looked up at once, and NEW_PATTERNS_PER_S after that; a known one costs one look-up."""
 NEW_PATTERNS_PER_S = 32
+MEANT = 32_768
+"""Values that patterns and refreshes may mean at once, and MEANT_PER_S after that: "/*" is short, and a packet has room
+for thousands. Four times all the controls that there can be, a quarter of a second of work."""
+MEANT_PER_S = 32_768
 MAX_SUGGESTED_FROM = 2048
 """Addresses among which "did you mean" looks: it is 2.5 µs for each and the asker may be hostile."""
 
@@ -91,8 +96,8 @@ class Receiver:
         self._sources: dict[Hashable, Source | None] = {}
         self._known: dict[Hashable, Source] = {}
         self._scheduled: set[asyncio.TimerHandle] = set()
-        self._new_patterns = float(NEW_PATTERNS)
-        self._patterns_at = 0.0
+        self._new_patterns = Allowance(NEW_PATTERNS, NEW_PATTERNS_PER_S)
+        self._meant = Allowance(MEANT, MEANT_PER_S)
 
     def receive(self, data: bytes, address: Address) -> None:
         """Take one datagram. Never raises."""
@@ -342,7 +347,7 @@ class Receiver:
         """Count a pattern that is none, and say it once per sender."""
         source.peer.bad += 1
         self._once.warning(
-            (source.peer.name, "pattern", source.host), "osc %s: the pattern %s from %s cannot be used: %s",
+            (source.peer.name, "pattern", source.host), "osc %s: the pattern %.200s from %s cannot be used: %s",
             source.peer.name, pattern, source.host, why,
         )  # fmt: skip
 
@@ -384,25 +389,33 @@ class Receiver:
         source.peer.unknown += 1
         self.remark(message, "no such control")
         self._once.warning(
-            (source.peer.name, "unknown", source.host, message.address), "heard %s from %s, %s",
+            (source.peer.name, "unknown", source.host, message.address[:200]), "heard %.200s from %s, %s",
             message.address, source.host, _Suggestion(source.peer, message),
         )  # fmt: skip
 
     def addresses(self, source: Source, pattern: str, now: float) -> Sequence[str]:
-        """The addresses that a pattern means; none, counted, where it is wrong or there are too many new ones."""
+        """The addresses that a pattern means. Raises OscError where it is none, or too much is asked."""
         tree = source.peer.routes.tree
-        try:
-            if not tree.is_cached(pattern):
-                earned = (now - self._patterns_at) * NEW_PATTERNS_PER_S
-                self._new_patterns = min(float(NEW_PATTERNS), self._new_patterns + earned)
-                self._patterns_at = now
-                if self._new_patterns < 1:
-                    raise OscError(0, "too many different patterns in a short time")
-                self._new_patterns -= 1
-            return tree.find(pattern)
-        except OscError as exc:
-            self.complain_of_pattern(source, pattern, exc)
-            return ()
+        self._allow(tree.is_cached(pattern), now)
+        found = tree.find(pattern)
+        self._allow_values(len(found), now)
+        return found
+
+    def spoken(self, source: Source, pattern: str | None, now: float) -> list[int]:
+        """Ids of the controls that a refresh means. Raises OscError as ``addresses`` does."""
+        routes = source.peer.routes
+        self._allow(pattern is None or routes.is_cached(pattern), now)
+        found = list(routes.spoken(pattern))
+        self._allow_values(len(found), now)
+        return found
+
+    def _allow(self, is_known: bool, now: float) -> None:
+        if not is_known and not self._new_patterns.take(1, now):
+            raise OscError(0, "too many different patterns in a short time")
+
+    def _allow_values(self, count: int, now: float) -> None:
+        if not self._meant.take(count, now):
+            raise OscError(0, "patterns for too many values in a short time")
 
     # Who speaks
 
@@ -447,19 +460,26 @@ class Batch:
 
     def run(self, batch: Iterable[Message]) -> None:
         """Take every message."""
+        is_calm = False
         for message in batch:
             if message.address == REFRESH:
                 self._refresh(message)
                 continue
             if message.address == PANIC:
                 self._apply()
-                if not is_button_up(message.args):
+                if not is_calm and not is_button_up(message.args):
                     self._receiver.panic(self._source, self._now)
+                    is_calm = True  # until something else is said
                 continue
+            is_calm = False
             if touched := self._source.peer.routes.touched(message.address):
                 self._touch(touched, message)
                 continue
-            routes = self._routes(message)
+            try:
+                routes = self._routes(message)
+            except OscError as exc:
+                self._receiver.complain_of_pattern(self._source, message.address, exc)
+                continue
             if routes is None and self._source.peer.settings.auto:
                 routes = self._receiver.meet(self._source, message, self._now)
             if not routes:
@@ -536,7 +556,7 @@ class Batch:
         pattern = message.args[0] if message.args and isinstance(message.args[0], str) else None
         self._receiver.learn(self._source)
         try:
-            ids = list(self._source.peer.routes.spoken(pattern))
+            ids = self._receiver.spoken(self._source, pattern, self._now)
         except OscError as exc:
             self._receiver.complain_of_pattern(self._source, pattern, exc)
         else:

@@ -86,6 +86,10 @@ class RouteTable:
         """True while a target has a finger on the control: a motor must not pull at it."""
         return origin in entry.holders and any(route.touched_at for route in self._routes.get(entry.id, ()))
 
+    def is_cached(self, pattern: str) -> bool:
+        """True if ``spoken`` is one look-up now."""
+        return self._path_tree.is_cached(pattern)
+
     def spoken(self, pattern: str | None = None) -> Iterator[int]:
         """Ids of controls that are sent, whose path fits the pattern. Raises OscError where it is none."""
         if pattern is None:

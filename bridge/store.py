@@ -26,6 +26,8 @@ MAX_LINKS = 64
 """Sets made from within notifications, one causing the next, before the chain is cut."""
 MAX_BATCHES = 16_384
 """Commits told within one outermost call; what they cause in their turn is cut."""
+MAX_HOLDERS = 1024
+"""Fingers on one control; one that is too many holds nothing. Who speaks OSC can have a new address for each."""
 TRIGGER_RING = 256
 """Triggers remembered for sessions that are a moment behind."""
 TRIGGER_LIFE_S = 1.0
@@ -359,14 +361,16 @@ class Store:
     def touch(self, entry: Entry, origin: Origin, now: float) -> bool:
         """A finger of ``origin`` is on the control. False if it was there already (its time is renewed).
 
-        False too where the control is gone, the chain is cut, or ``hold = "first"`` and somebody else has it:
-        who is refused does not wait in line.
+        False too where the control is gone, the chain is cut, MAX_HOLDERS are there, or ``hold = "first"`` and
+        somebody else has it: who is refused does not wait in line.
         """
         self._implied.discard((entry.id, origin))
         if origin in entry.holders:
             entry.holders[origin] = now
             return False
         if entry.id not in self._by_id or self._is_cut(entry, origin) or self.blocked_by(entry, origin) is not None:
+            return False
+        if len(entry.holders) >= MAX_HOLDERS:
             return False
         entry.holders[origin] = now
         self._held[entry.id] = entry

@@ -14,7 +14,18 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
     {"errors"},
-    {"law", "echo", "coercion", "suggestion", "osctypes", "oscpattern", "oscliveness", "oscquestions", "midicodec"}
+    {
+        "law",
+        "allowance",
+        "echo",
+        "coercion",
+        "suggestion",
+        "osctypes",
+        "oscpattern",
+        "oscliveness",
+        "oscquestions",
+        "midicodec",
+    }
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords"},
@@ -35,7 +46,19 @@ ROWS = [
 ]
 ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__init__": -1}
 
-PURE = {"errors", "law", "control", "store", "surface", "driver", "drivers", "session", "messages", "frames"}
+PURE = {
+    "errors",
+    "law",
+    "allowance",
+    "control",
+    "store",
+    "surface",
+    "driver",
+    "drivers",
+    "session",
+    "messages",
+    "frames",
+}
 PURE |= {
     "coercion",
     "echo",

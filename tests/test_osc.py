@@ -19,7 +19,7 @@ from bridge import net
 from bridge.control import Control
 from bridge.osc import OscPort, open_ports
 from bridge.osccodec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
-from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MAX_SOURCES
+from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MAX_SOURCES, MEANT
 from bridge.oscsettings import Binding, Settings
 from bridge.port import Peer, PortContext
 from bridge.store import Change, Origin, Store
@@ -527,6 +527,36 @@ async def test_too_many_new_patterns_are_refused_and_known_ones_go_on(bridge: Br
         max_.send("/lev*", 0.5)
         await bridge.reaches("/level", 0.5)
         assert port.health()[0]["bad"] > 0
+
+
+async def test_one_packet_cannot_mean_values_without_end() -> None:
+    bridge = Bridge(*(level(f"/c/{n}") for n in range(200)), level("/mark"))
+    async with bridge.with_max() as (port, max_):
+        every = encode_message("/c/*", (0.25,))
+        max_.send_raw(encode_bundle(1, [every] * 1_000))
+        max_.send_raw(encode_bundle(1, [encode_message("/stagebridge/refresh")] * 1_000))
+        max_.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert bridge.value("/c/199") == 0.25
+        assert port.health()[0]["bad"] > 2_000 - 2 * MEANT // 200  # a little comes back with time
+        assert port.health()[0]["unknown"] == 0
+        assert port.health()[0]["waiting"] <= 201
+
+
+@pytest.mark.parametrize("report", [("hi",), ("hi", 0.5), ((0.5,),), (None,), (b"x",)], ids=str)
+async def test_a_report_of_a_wrong_type_is_counted_though_the_control_was_just_sent(
+    bridge: Bridge, report: Any
+) -> None:
+    async with voice() as stranger, bridge.with_max() as (port, max_):
+        bridge.set("/level", 0.5)
+        await max_.hear()
+        stranger.goal = max_.goal
+        for each in (max_, stranger):  # the target itself, and one who may be it
+            each.send("/level", *report)
+            each.send("/mark", 0.25 if each is max_ else 0.75)
+            await bridge.reaches("/mark", 0.25 if each is max_ else 0.75)
+        assert port.health()[0]["bad"] == 2
+        assert bridge.value("/level") == 0.5
 
 
 @both_loops

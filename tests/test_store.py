@@ -15,6 +15,7 @@ from bridge.errors import BadValue, ControlExists, UnknownControl
 from bridge.osccodec import Int64, Symbol
 from bridge.store import (
     MAX_BATCHES,
+    MAX_HOLDERS,
     MAX_LINKS,
     REMOVED_REMEMBERED,
     TRIGGER_LIFE_S,
@@ -573,6 +574,14 @@ def test_a_hold_is_told_when_it_starts_and_ends(store: Store) -> None:
     assert not store.release(entry, ANNA, 3.0)
     assert [change.what for change in heard] == ["hold", "hold"]
     assert entry.holder is None
+
+
+def test_a_control_has_room_for_so_many_fingers(store: Store) -> None:
+    entry = add(store, "/a")
+    many = [Origin("osc", "max", f"10.0.0.1:{number}") for number in range(MAX_HOLDERS + 1)]
+    assert [store.touch(entry, origin, 1.0) for origin in many] == [True] * MAX_HOLDERS + [False]
+    assert store.release(entry, many[0], 2.0)
+    assert store.touch(entry, many[-1], 2.0)
 
 
 def test_with_hold_first_only_who_touched_first_moves_it(store: Store) -> None:
