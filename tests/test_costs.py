@@ -114,6 +114,8 @@ class Stage:
         """One pass over the browsers."""
         self.hub._timer = None
         self.hub._pass()
+        while self.hub._rest is not None:  # cut into slices, where the machine is busy with others
+            self.hub._pass()
 
     def ack(self) -> None:
         for connection in self.hub._connections.values():
