@@ -10,13 +10,13 @@ fighting the finger, or wrong for ever (3–30 % of 400 simulated runs). The rul
 3. Anything else is applied at once. If we had sent something in the window, the two may have passed
    each other on the wire: then nobody knows what the peer shows, and it is told the truth after quiet.
 4. When the window closes, what was remembered is adopted unless our own value was heard; the peer is
-   told the store's value. So is one whose report the store did not take as it was. What it answers to
-   that is not adopted: a noisy sensor would make the value wander, two grids would pull it to and fro.
+   told the store's value. So is one whose report the store did not take as it was. Of what it answers
+   to that no second is adopted: a noisy sensor would make the value wander, two grids pull it to and fro.
 5. Triggers are cancelled by count (``TriggerEchoes``), never compared, and a momentary that comes to rest
    is never withheld: the release of a hand must not be lost.
 
-A peer that answers whatever it is told with something else is told after ever longer quiet, and after
-MAX_TOLD times no more. Two that answer each other's answers with something else (two coarse grids) are
+A peer that denies whatever it is told, with a report of something else, is told after ever longer quiet,
+and after MAX_TOLD times no more. Two that answer each other's answers with something else (two coarse grids) are
 cut: after MAX_ANSWERS reports without a hand, each is remembered, not applied. The rules need a window
 longer than the peer's delay.
 
@@ -35,7 +35,7 @@ MAX_SENT = 64
 """Values remembered of one window."""
 WINDOW_S = 0.25
 MAX_TOLD = 4
-"""Times that a peer is told the truth for what it answers to it, each after twice the quiet of the last."""
+"""Times that a peer is told the truth though it denies it, each after twice the quiet of the last."""
 MAX_ANSWERS = 4
 """Reports that follow from each other, one peer's from another's, before they count as echoes."""
 KNOWN_ECHOES = 8
@@ -104,7 +104,7 @@ class EchoGuard:
     _is_confirmed: bool = False
     _is_told: bool = False  # the truth, and nothing else was heard since
     _denied: int = 0  # times that it was told and said something else
-    _is_overtaken: bool = False  # by a move of its own: what it was sent last is not what the store has
+    _has_adopted: bool = False  # since a hand moved
     answers: int = 0
     """Of what was sent last (``store.Change``)."""
     due_at: float | None = None
@@ -117,7 +117,7 @@ class EchoGuard:
         ``answers``: how many reports led to it; 0 is a hand. ``mover``: whose move it is, for ``overhear``.
         """
         self._sent.append((now, value, mover))  # turned into wire units when a report comes: most never meet one
-        self._is_confirmed = self._is_overtaken = False
+        self._is_confirmed = False
         self.due_at = self._remembered = None
         self.answers = answers
         if is_settling:
@@ -157,7 +157,6 @@ class EchoGuard:
             self._settle_at(sent_at)
             return "remembered"
         self._remembered = None  # the peer has moved by itself, later than what it said before
-        self._is_overtaken = True
         self._settle_at(now)
         return "apply"
 
@@ -198,7 +197,6 @@ class EchoGuard:
             return "remembered", match
         self._remembered = None
         if sent_at >= since:
-            self._is_overtaken = True
             self._settle_at(now)
         elif not insists:
             self._forgive()
@@ -218,16 +216,13 @@ class EchoGuard:
         if self.due_at is None or now < self.due_at:
             return None
         remembered = self._remembered
-        adopt = None if self._is_confirmed or (self._denied and self._why != "answer") else remembered
-        # What says the same whatever it is told cannot have our value: to tell it once more is enough. But it may only
-        # have taken our last word, which was older than its own move.
-        is_stubborn = remembered is not None and self._why == "insists" and not self._is_confirmed
-        is_stubborn = is_stubborn and not self._is_overtaken
-        is_told = self._denied < (2 if is_stubborn else MAX_TOLD)
+        adopt = None if self._is_confirmed or (self._has_adopted and self._why != "answer") else remembered
+        if adopt is not None:
+            self._has_adopted = True
         self.due_at = self._remembered = None
         self._settled_at = self.sent_at
         self._sent.clear()
-        return Settlement(adopt) if is_told else None
+        return Settlement(adopt) if self._denied < MAX_TOLD else None
 
     def _deny(self) -> None:
         """It has said something else than it was told. What it never denied is not held against it: neither what was
@@ -237,7 +232,7 @@ class EchoGuard:
 
     def _forgive(self) -> None:
         self._denied = 0
-        self._is_told = False
+        self._is_told = self._has_adopted = False
 
     def _settle_at(self, start: float) -> None:
         """A window after ``start``; twice as long for each time that the peer denied what it was told."""

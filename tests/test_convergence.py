@@ -42,9 +42,11 @@ FOUND = {
     1431: "two changes 4 ms apart were shuffled, and the peer was not told again",
     1616: "a late echo pressed a momentary that nobody then let go",
     22944: "the clamped echo of a press that had crossed the release pressed it again",
+    7000032: "truths that a peer had not denied were counted as denied, and it was told no more",
     7004392: "a peer that took our last word, older than its own move, was taken for one that cannot have ours",
     7005220: "who pressed was told that it is pressed: the echo came after the release, and pressed again",
-    7000032: "truths that a peer had not denied were counted as denied, and it was told no more",
+    20005112: "what a grid made of what had been adopted for another was not adopted",
+    20009011: "a hand that set the same twice was taken for a peer that cannot have ours",
 }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.echo import MAX_ANSWERS, EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
+from bridge.echo import MAX_ANSWERS, MAX_TOLD, EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
 
 
 def seven_bits(value: float) -> tuple[int]:
@@ -196,7 +196,7 @@ def test_what_says_the_same_whatever_it_is_sent_insists(guard: EchoGuard) -> Non
     assert guard.settle(0.27) == Settlement((0.8,))
 
 
-def test_what_insists_after_it_was_told_is_told_once_more_and_left(guard: EchoGuard) -> None:
+def test_what_insists_is_told_a_few_times_and_left(guard: EchoGuard) -> None:
     guard.sent(0.5, 0.0)
     guard.hear((0.506,), False, 0.01)
     told = []
@@ -207,32 +207,14 @@ def test_what_insists_after_it_was_told_is_told_once_more_and_left(guard: EchoGu
             told.append((now, settlement.adopt))
             guard.sent(0.5, now, is_settling=True)
             guard.hear((0.506,), False, now + 0.01)
-    assert told == [(0.25, (0.506,)), (0.75, None)]
+    assert told == [(0.25, (0.506,)), (0.75, None), (1.75, None), (3.75, None)]
 
 
 def test_what_was_told_and_not_denied_is_not_held_against_a_peer(guard: EchoGuard) -> None:
-    guard.sent(0.5, 0.0)
-    guard.hear((0.9,), False, 0.1)  # its own move, applied
-    guard.hear((0.9,), True, 0.2)
-    assert guard.settle(0.35) == Settlement(None)
-    guard.sent(0.9, 0.35, is_settling=True)  # it may have crossed ours; and it has it
-    guard.sent(0.7, 0.4, is_settling=True)  # what another peer has made of it is adopted
-    assert guard.hear((0.9,), False, 0.41) == "remembered"  # a hand sets it to the same once more
-    assert guard.settle(0.9) == Settlement(None)  # else it shows 0.9 for ever, and the store has 0.7
-
-
-def test_who_took_our_last_word_after_its_own_move_is_told_what_holds(guard: EchoGuard) -> None:
-    guard.sent(0.5, 0.0)
-    for _ in range(2):  # told, and denied
-        guard.hear((0.506,), False, guard.sent_at + 0.01)
-        assert guard.due_at is not None
-        guard.settle(guard.due_at)
-        guard.sent(0.5, guard.sent_at + 1, is_settling=True)
-    assert guard.hear((0.9,), False, 2.001) == "apply"  # it has crossed our 0.5, which it takes now
-    assert guard.hear((0.5,), False, 2.05) == "remembered"
-    assert guard.hear((0.5,), False, 2.06) == "remembered"
-    assert guard.due_at is not None
-    assert guard.settle(guard.due_at) == Settlement(None)
+    for number in range(1, MAX_TOLD + 1):  # each for another's sake; and it never says what it has
+        guard.sent(number / 10, number / 10, is_settling=True)
+    assert guard.hear((0.2,), False, 0.41) == "remembered"  # a hand sets it to what is like an older one
+    assert guard.settle(0.9) == Settlement((0.2,))  # else it shows that for ever, and the store has another
 
 
 def test_a_truth_is_denied_once_however_often_the_peer_speaks(guard: EchoGuard) -> None:
@@ -240,6 +222,18 @@ def test_a_truth_is_denied_once_however_often_the_peer_speaks(guard: EchoGuard) 
     for step in range(1, 6):
         guard.hear((0.5 + step / 1000,), False, step / 100)
     assert guard.due_at == 0.5
+
+
+def test_what_a_grid_makes_of_what_was_adopted_for_another_is_adopted_once(guard: EchoGuard) -> None:
+    guard.sent(0.9, 0.0)
+    guard.hear((0.9,), True, 0.01)
+    guard.sent(0.496, 0.1, is_settling=True)
+    guard.hear((0.5,), False, 0.11)
+    assert guard.settle(0.6) == Settlement((0.5,))
+    guard.sent(0.496, 0.7, is_settling=True)  # two grids would go on like that
+    guard.hear((0.5,), False, 0.71)
+    assert guard.due_at is not None
+    assert guard.settle(guard.due_at) == Settlement(None)
 
 
 def test_noise_is_adopted_once(guard: EchoGuard) -> None:

@@ -252,9 +252,9 @@ async def test_panic_without_its_control_is_ignored(bridge: Bridge) -> None:
 
 
 @asynccontextmanager
-async def with_devices(bridge: Bridge, *devices: EchoingDevice) -> AsyncIterator[OscPort]:
+async def with_devices(bridge: Bridge, *devices: EchoingDevice, **settings: Any) -> AsyncIterator[OscPort]:
     """All are targets of one peer."""
-    peer = bridge.peer(send=["{}:{}".format(*device.address) for device in devices])
+    peer = bridge.peer(send=["{}:{}".format(*device.address) for device in devices], **settings)
     async with bridge.running(peer) as (port,):
         for device in devices:
             device.goal = ("127.0.0.1", port.udp_port or 0)
@@ -337,7 +337,7 @@ async def test_an_echoed_trigger_from_another_address_does_not_ring_for_ever() -
 
 async def test_what_goes_round_in_spite_of_all_is_cut_and_named(caplog: pytest.LogCaptureFixture) -> None:
     bridge = Bridge(level())
-    async with echoing_device(0.001, mouth="127.0.0.2") as device, with_devices(bridge, device) as port:
+    async with echoing_device(0.001, mouth="127.0.0.2") as device, with_devices(bridge, device, **SHORT) as port:
         rng = Random(1)
         device.made = lambda value: min(1.0, max(0.0, value + rng.uniform(-0.002, 0.002)))  # type: ignore[method-assign]
         device.move("/level", 0.5)
