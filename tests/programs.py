@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from bridge import config as configuration
+from bridge.app import KINDS, Bridge
 
 from .peers import require_node, require_tool
 from .server import Client
@@ -48,11 +51,10 @@ class Program:
             osc.{self.name} = {{ address = "/answer/cutoff", direction = "in" }}
             """
 
-    @contextmanager
-    def running(self, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """It runs until the block ends, or until it is killed; its output is in ``NAME.txt``."""
+    def start(self, cwd: Path) -> subprocess.Popen[bytes]:
+        """Start it, to be ended by `kill`; its output is in ``NAME.txt``."""
         with (cwd / f"{self.name}.txt").open("ab") as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -61,10 +63,6 @@ class Program:
                 env={**os.environ, **self.env},
                 start_new_session=True,
             )
-        try:
-            yield process
-        finally:
-            kill(process)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -89,6 +87,16 @@ class Page:
         async with Client.connect(ws_url, keys="path") as client:
             page = cls(client)
             page.values.update(client.welcome["values"])
+            yield page
+
+    @classmethod
+    @asynccontextmanager
+    async def beside(cls, config: str, tmp_path: Path) -> AsyncIterator[Self]:
+        """A page at a stagebridge inside this test, with this configuration."""
+        file = tmp_path / "config.toml"
+        file.write_text(f'[http]\nhost = "127.0.0.1"\nport = 0\n{config}', encoding="utf-8")
+        loaded = await asyncio.to_thread(configuration.load, file, KINDS)
+        async with Bridge(loaded) as bridge, cls.at(f"ws://127.0.0.1:{bridge.http_port}/ws") as page:
             yield page
 
     @property
