@@ -367,7 +367,8 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
     blocks, memory = sys.getallocatedblocks() - settled[0], resident() - settled[1]
     took_s = time.process_time() - began
     print(
-        f"seed {SEED}: {COUNT:,} mutated packets, {COUNT // 4:,} sound ones, {total_bytes:,} bytes, {took_s:.0f} s of CPU"
+        f"seed {SEED}: {COUNT:,} mutated packets, {COUNT // 4:,} sound ones, {total_bytes:,} bytes, "
+        f"{took_s:.0f} s of CPU"
     )
     print(f"in the second half {blocks:+,} blocks and {memory / 1e6:+.2f} MB; {witness.lines} lines in the log")
     print(f"the dearest took {100 * dearest[0]:.0f} % of what it may: {dearest[1].hex()}")
