@@ -229,9 +229,7 @@ class ControlReader:
         hints = {**of_peer, **dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
         made = []
         for keys, table in written:
-            is_from_peer = isinstance(table.get("label"), str) and table["label"].startswith("/")
-            later = {"label": "labels that come from a peer are not built yet"} if is_from_peer else {}
-            binding, said = read_partly(model, table, {}, hints | later)
+            binding, said = read_partly(model, table, {}, hints)
             for relative, message, hint in said:
                 copies.report((*keys, *relative), message, hint)
             if not said and binding is not None:

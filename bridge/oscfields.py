@@ -27,7 +27,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+_COLOR = re.compile(r"(#[0-9A-Fa-f]{6})?")
 
 
 class Endpoint(NamedTuple):
@@ -267,6 +267,13 @@ def read_prefix(text: str) -> str:
     return read_address(text)
 
 
+def read_look(text: str) -> str:
+    """Where a peer says what a control is called, or its colour."""
+    if not text.startswith("/"):
+        raise ValueError("must be an address of the peer; the control's own stands above, beside its path")
+    return read_address(text)
+
+
 def read_touch(text: str) -> str:
     """A template with the control's path in it."""
     if text.count(PATH) != 1:
@@ -276,9 +283,9 @@ def read_touch(text: str) -> str:
 
 
 def read_colors(raw: Any) -> Any:
-    """Colours by their number, from 0."""
+    """Colours by their number, from 0; "" is none, as if the peer had not said any."""
     if not isinstance(raw, (list, tuple)) or not all(isinstance(item, str) and _COLOR.fullmatch(item) for item in raw):
-        raise ValueError('must be a list of colours, "#rrggbb"')
+        raise ValueError('must be a list of colours: "#rrggbb", or "" for none')
     if len(raw) > MAX_COLORS:
         raise ValueError(f"must be at most {MAX_COLORS} colours")
     return tuple(item.lower() for item in raw)

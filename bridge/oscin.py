@@ -22,6 +22,7 @@ from .oscbind import Route, Values, is_button_up
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
 from .osclearn import OWNER as LEARNT
 from .osclearn import grown, learnt
+from .osclooks import Look
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
 from .oscroutes import values_of
@@ -129,10 +130,12 @@ class Receiver:
         if isinstance(packet, Bundle):
             self._receive_bundle(source, packet, now)
             return
+        if peer.renames:
+            packet = packet._replace(address=peer.heard_address(packet.address))
         routes = peer.routes.find(packet.address, packet.args)
         if routes is not None and len(routes) == 1 and peer.is_simple:
             route = routes[0]
-            if route.entry.control.kind != "trigger" and len(packet.args) > len(route.before):
+            if route.is_quick and len(packet.args) > len(route.before):
                 self._receive_value(source, route, packet, now)  # nearly every message
                 return
         Batch(self, source, now).run((packet,))
@@ -185,6 +188,8 @@ class Receiver:
     def _receive_bundle(self, source: Source, bundle: Bundle, now: float) -> None:
         for timetag, group in groupby(messages(bundle), key=lambda pair: pair[0]):
             batch = tuple(message for _, message in group)
+            if source.peer.renames:
+                batch = tuple(each._replace(address=source.peer.heard_address(each.address)) for each in batch)
             delay_s = self._delay(source.peer, timetag)
             if delay_s > 0:
                 self._schedule(source, batch, delay_s)
@@ -307,6 +312,11 @@ class Receiver:
         entry = self._store.find(PANIC)
         if entry is not None and entry.control.kind == "trigger":
             self._store.trigger(entry, (), source.origin, now)
+
+    def show(self, look: Look, values: Values, source: Source, now: float) -> None:
+        """Show a control as a peer shows it. Raises BadValue."""
+        if self._store.find(look.entry.id) is look.entry:
+            self._store.describe(look.entry, look.described(values), now=now, origin=source.origin)
 
     def hold(self, entry: Entry, is_down: bool, source: Source, now: float) -> None:
         if is_down:
@@ -473,12 +483,18 @@ class Batch:
                 continue
             is_calm = False
             if touched := self._source.peer.routes.touched(message.address):
+                self._receiver.learn(self._source)
                 self._touch(touched, message)
                 continue
+            looks = self._source.peer.routes.looks(message.address, message.args)
+            for look in looks:
+                self._look(look, message)
             try:
                 routes = self._routes(message)
             except OscError as exc:
                 self._receiver.complain_of_pattern(self._source, message.address, exc)
+                continue
+            if not routes and looks:
                 continue
             if routes is None and self._source.peer.settings.auto:
                 routes = self._receiver.meet(self._source, message, self._now)
@@ -509,7 +525,7 @@ class Batch:
                 self._fire(route, message, values)
             return None
         if not values:
-            return entry.id
+            return entry.id if self._source.peer.settings.answers else None
         if control.access == "write":
             return None
         try:
@@ -543,6 +559,14 @@ class Batch:
             self._receiver.fire(route, route.raw(values), self._source, self._now)
         except BadValue as exc:
             self._receiver.complain(self._source, route.entry, message, exc)
+
+    def _look(self, look: Look, message: Message) -> None:
+        """A name or a colour that the peer gives a control."""
+        self._apply()
+        try:
+            self._receiver.show(look, message.args[len(look.before) :], self._source, self._now)
+        except BadValue as exc:
+            self._receiver.complain(self._source, look.entry, message, exc)
 
     def _touch(self, entries: Iterable[Entry], message: Message) -> None:
         """A finger on the peer's own fader: 1 and more is down, 0 is up."""

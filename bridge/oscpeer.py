@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .control import Control
 from .echo import EchoBook, TriggerEchoes, Unlisted
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
 from .osclink import Link
+from .osclooks import Look, compile_looks, is_only_look
 from .oscroutes import RouteTable
 from .oscsettings import Settings
 from .oscsocket import Address
@@ -117,6 +119,10 @@ class OscPeer:
         self.early = 0
         """Bundles for too far ahead, or too many: applied at once."""
         self._unlisted: dict[Address, Unlisted[Route]] = {}
+        self.renames = bool(settings.prefix) or settings.bare_addresses
+        """True if addresses that are heard are not ours as they stand: ``heard_address``."""
+        self._compiled: dict[int, Control] = {}  # of which routes were made, by id
+        self._own: dict[str, Control] = {}  # controls without the names and colours that peers give them, by path
         self._peer = peer
         self._networks = settings.networks
         self._warn = warn
@@ -154,25 +160,41 @@ class OscPeer:
             found = self._unlisted[address] = Unlisted()
         return found
 
+    def heard_address(self, address: str) -> str:
+        """An address that it says, as we know it: without its prefix, with a leading slash."""
+        prefix = self.settings.prefix
+        if self.settings.bare_addresses and not address.startswith("/"):
+            address = "/" + address
+        return address[len(prefix) :] if prefix and address.startswith(prefix + "/") else address
+
     def put(self, entry: Entry) -> None:
         """Make the routes of a control that is new or described anew."""
+        path, control = entry.path, entry.control
+        own = self._own.setdefault(path, control)
+        compiled = self._compiled.get(entry.id)
+        if compiled is not None and is_only_look(compiled, control):
+            return  # what is still to be sent, and the guards against echoes, stay as they are
         self.drop(entry)
-        path = entry.path
+        self._compiled[entry.id] = control
         bindings = self._peer.bindings.get(path)
         if bindings is None:
             is_told = self.settings.mirror or path in self.learnt
             is_ours = is_told and path not in self._peer.excluded and is_mirrored(entry.control)
             bindings = (MIRROR,) if is_ours else ()
-        routes = []
+        routes: list[Route] = []
+        looks: list[Look] = []
         for binding in bindings:
             try:
                 routes.append(compile_route(entry, binding, self.settings))
             except BadControl as exc:
                 self._warn(path, f"{path} does not go to {self.name}: {exc}")
-        self.routes.put(entry, routes)
+            else:
+                looks += compile_looks(entry, own, binding, self.settings)
+        self.routes.put(entry, routes, looks)
 
     def drop(self, entry: Entry) -> None:
         """Forget a control."""
+        self._compiled.pop(entry.id, None)
         for route in self.routes.drop(entry):
             for target in self.targets:
                 target.forget(route)
@@ -180,6 +202,7 @@ class OscPeer:
     def clear(self) -> None:
         """Forget all controls and everything that was still to be sent."""
         self.routes = RouteTable()
+        self._compiled.clear()
         self._unlisted.clear()
         for target in self.targets:
             target.clear()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .oscbind import Route, Values
+from .osclooks import Look
 from .oscpattern import AddressTree
 from .store import Entry, Origin
 
@@ -28,14 +29,20 @@ class RouteTable:
         self._routes: dict[int, tuple[Route, ...]] = {}
         self._listeners: dict[str, _Listeners] = {}
         self._touches: dict[str, dict[int, Entry]] = {}
+        self._looks: dict[str, list[Look]] = {}
+        self._looks_of: dict[int, tuple[Look, ...]] = {}
 
     @property
     def addresses(self) -> Iterable[str]:
         """Addresses that mean something."""
         return self._listeners
 
-    def put(self, entry: Entry, routes: Sequence[Route]) -> None:
-        """Set the routes of a control that has none."""
+    def put(self, entry: Entry, routes: Sequence[Route], looks: Sequence[Look] = ()) -> None:
+        """Set the routes of a control that has none, and where the peer says what it looks like."""
+        for look in looks:
+            self._looks.setdefault(look.heard_at, []).append(look)
+        if looks:
+            self._looks_of[entry.id] = tuple(looks)
         if not routes:
             return
         self._routes[entry.id] = tuple(routes)
@@ -53,19 +60,26 @@ class RouteTable:
                     self._listeners[route.heard_at] = _Listeners()
                     self.tree.add(route.heard_at)
                 self._listeners[route.heard_at].add(route)
+        for address in {look.heard_at for look in looks} | {route.heard_at for route in routes}:
+            if address in self._looks and address in self._listeners:
+                self._listeners[address].slow_down()
 
     def drop(self, entry: Entry) -> Sequence[Route]:
         """Take a control's routes out, if it has any, and return them."""
         if self.speakers.pop(entry.id, None):
             del self.ears[entry.id], self._paths[entry.path]
             self._path_tree.discard(entry.path)
+        for look in self._looks_of.pop(entry.id, ()):
+            self._looks[look.heard_at].remove(look)
+            if not self._looks[look.heard_at]:
+                del self._looks[look.heard_at]
         routes = self._routes.pop(entry.id, ())
         for route in routes:
             touched = self._touches.get(route.touched_at or "", {})
             touched.pop(entry.id, None)
             if not touched:
                 self._touches.pop(route.touched_at or "", None)
-            listeners = self._listeners.get(route.heard_at)
+            listeners = self._listeners.get(route.heard_at) if route.hears else None
             if listeners is not None and not listeners.remove(route):
                 del self._listeners[route.heard_at]
                 self.tree.discard(route.heard_at)
@@ -78,8 +92,17 @@ class RouteTable:
             return None
         return listeners.plain if listeners.is_plain else listeners.find(args)
 
+    def looks(self, address: str, args: Values) -> Sequence[Look]:
+        """What a message to this address says about the looks of controls, if anything."""
+        found = self._looks.get(address)
+        if found is None:
+            return ()
+        return [look for look in found if len(args) > len(look.before) and args[: len(look.before)] == look.before]
+
     def touched(self, address: str) -> Iterable[Entry]:
         """Controls on which a message to this address puts a finger, or from which it takes one."""
+        if address in self._listeners:
+            return ()  # it is a control's own
         return self._touches[address].values() if address in self._touches else ()
 
     def holds_back(self, entry: Entry, origin: Origin) -> bool:
@@ -122,6 +145,13 @@ class _Listeners:
                 del self._by_lead[len(route.before)]
         self._settle()
         return bool(self._by_lead)
+
+    def slow_down(self) -> None:
+        """Messages to this address mean something else too."""
+        for routes in self._by_lead.values():
+            for some in routes.values():
+                for route in some:
+                    route.is_quick = False
 
     def find(self, args: Values) -> Sequence[Route]:
         return [

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence, Set
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
-from .law import Curve
 from .oscfields import (
     MAX_ARGS,
     MAX_CALLS,
@@ -33,12 +32,14 @@ from .oscfields import (
     read_colors,
     read_host,
     read_listen,
+    read_look,
     read_name,
     read_prefix,
     read_profile,
     read_range,
     read_send,
     read_sources,
+    read_table,
     read_touch,
 )
 
@@ -63,6 +64,8 @@ SHIPPED = (
 )  # fmt: skip
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles``."""
 MAX_LEARNT = 4096
+BindingCurve: TypeAlias = Literal["linear", "log", "db", "table"]
+
 LEAST_DATAGRAM = 128  # bytes
 MOST_DATAGRAM = 9216  # bytes; macOS sends no more
 
@@ -336,15 +339,25 @@ class Binding(Table):
         description="The peer's range, `[low, high]`; `[1, 0]` turns it round.",
         json_schema_extra={"x-default": "the control's"},
     )
-    curve: Curve | None = Field(
+    curve: BindingCurve | None = Field(
         None,
         description="How the peer's range runs along the widget's travel.",
-        json_schema_extra={"x-default": "`linear` with `range`, else the control's"},
+        json_schema_extra={"x-default": "`table` with `table`, `linear` with `range`, else the control's"},
     )
-    type: Literal["i", "f"] | None = Field(
+    table: Annotated[
+        tuple[tuple[float, float], ...] | None,
+        PlainValidator(read_table),
+        WithJsonSchema({"type": "array", "items": _NUMBERS, "minItems": 2}),
+    ] = Field(
         None,
-        description="Send numbers as whole numbers (`i`) or as floats (`f`).",
-        json_schema_extra={"x-default": "what suits the control"},
+        description="The peer's values along the widget's travel: points `[position 0…1, value]`, both rising, "
+        "straight lines between.",
+    )
+    type: Literal["i", "f", "h", "d", "T"] | None = Field(
+        None,
+        description="Send numbers as whole numbers (`i`; `h`: 64 bits) or as floats (`f`; `d`: 64 bits), "
+        "on and off as `T` and `F` (`T`).",
+        json_schema_extra={"x-default": "what suits the control, by the peer's `types`"},
     )
     direction: Literal["in", "out", "both"] = Field(
         "both", description="`in`: we only hear it. `out`: we only send it."
@@ -357,10 +370,21 @@ class Binding(Table):
         None,
         description="Where the peer says that a finger is on it (1) or gone (0), such as TouchOSC's `/fader1/z`; "
         "while it is, the peer is sent nothing for it, and then where it stands.",
+        json_schema_extra={"x-default": "the peer's `touch`"},
+    )
+    label: Annotated[str, AfterValidator(read_look)] | None = Field(
+        None, description="Where the peer says the control's name: it is shown on the page."
+    )
+    color: Annotated[str, AfterValidator(read_look)] | None = Field(
+        None, description="Where the peer says the control's colour: one of its `colors` by number, or a colour."
     )
 
     @check_together(mode="after")
     def _check(self) -> Binding:
+        if self.table is not None and self.curve not in (None, "table"):
+            raise ValueError('table is for curve = "table"')
+        if self.table is None and self.curve == "table":
+            raise ValueError('curve = "table" needs table = [[0, …], …, [1, …]]')
         if self.curve == "log" and self.range is not None and min(self.range) <= 0:
             raise ValueError("a log curve needs a range above 0")
         return self

@@ -441,7 +441,8 @@ def test_a_mistake_in_a_control_is_told(text: str, said: list[str]) -> None:
             "(it belongs to the control: move it above [control.osc.max])")
         ]),
         ("[control.osc.max]\nlabel = '/name'\ntakeover = 'no'", [
-            '6: control[0].osc.max.label = "/name": unknown key (labels that come from a peer are not built yet)',
+            ('6: control[0].osc.max.label = "/name": unknown key '
+            "(it belongs to the control: move it above [control.osc.max])"),
             '7: control[0].osc.max.takeover = "no": unknown key (it is not built yet)',
         ]),
         ("[control.osc]\nunit = 'dB'", [

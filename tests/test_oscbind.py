@@ -62,6 +62,7 @@ MODE: dict[str, Any] = {"kind": "choice", "choices": ("sine", "saw")}
         ({"kind": "color"}, {}, "#ff003300", (1.0, 0.0, pytest.approx(0.2), 0.0)),
         (XY, {}, (0.25, 0.5), (0.25, 0.5)),
         (XY, {"component": 1}, (0.25, 0.5), (0.5,)),
+        (FLOAT, {"table": [[0, 10], [0.5, 20], [1, 100]]}, 0.75, (60.0,)),
         (XY, {"component": 1, "range": [0, 100], "type": "i"}, (0.25, 0.5), (50,)),
         ({"kind": "trigger"}, {}, (), (1,)),
         ({"kind": "trigger"}, {}, (3, "x"), (3, "x")),
@@ -280,3 +281,19 @@ def test_a_control_that_goes_leaves_nothing_behind() -> None:
     assert ids(routes, "/same", 0.5) is None
     assert list(routes.addresses) == list(routes.spoken()) == []
     assert routes.tree.find("//") == ()
+
+
+def test_a_control_that_is_sent_and_heard_by_two_bindings_at_one_address_can_go() -> None:
+    control = Control(path="/x")
+    entry = Entry(1, control, 0.0, 1)
+    routes = RouteTable()
+    both = [compile_route(entry, Binding.model_validate({"direction": way})) for way in ("out", "in")]
+    routes.put(entry, both)
+    assert list(routes.drop(entry)) == both
+    assert ids(routes, "/x", 0.5) is None
+
+
+def test_an_address_that_is_a_controls_own_is_no_touch_of_another() -> None:
+    routes, _ = table({"touch": "/c/2"}, {"address": "/c/2"}, {"touch": "/t"})
+    assert list(routes.touched("/c/2")) == []
+    assert [entry.id for entry in routes.touched("/t")] == [3]

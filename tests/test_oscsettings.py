@@ -161,7 +161,15 @@ def test_fixed_arguments_are_numbers_and_texts(args: list[Any], parsed: Argument
         ({"direction": "sideways"}, "'in', 'out' or 'both'"),
         ({"component": -1}, "greater than or equal to 0"),
         ({"as": "number"}, "'index' or 'text'"),
-        ({"label": "/x"}, "Extra inputs are not permitted"),
+        ({"label": "Vox"}, "the control's own stands above, beside its path"),
+        ({"color": "/a b"}, "must be one address"),
+        ({"table": [[0, 1]]}, "needs two points or more"),
+        ({"table": [[0, 1], [0.5, 2]]}, "from position 0 to position 1"),
+        ({"table": [[0, 1], [1, 1]]}, "must both rise"),
+        ({"table": [[0, 1], [1, "x"]]}, "must be points"),
+        ({"table": [[0, 1], [1, 2]], "curve": "log"}, 'table is for curve = "table"'),
+        ({"curve": "table"}, "needs table"),
+        ({"type": "s"}, "'i', 'f', 'h', 'd' or 'T'"),
     ],
 )
 def test_a_wrong_binding_is_told(binding: dict[str, Any], said: str) -> None:
@@ -218,13 +226,14 @@ DOC = Path(__file__).parent.parent / "docs" / "osc.md"
 
 def test_the_examples_of_the_manual_are_right() -> None:
     examples = re.findall(r"```toml\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 2
+    assert examples
+    peers = {}
     for text in examples:
         config = parse(text, {"osc": KIND}, name="docs/osc.md")
-        assert config.controls
-    wave = config.peers[1].bindings["/wave"][0]
+        peers |= {peer.name: peer for peer in config.peers}
+    wave = peers["synth"].bindings["/wave"][0]
     assert wave.args == Arguments(("shape",), ("7",), True)
-    assert config.peers[1].excluded == {"/private"}
+    assert peers["synth"].excluded == {"/private"}
 
 
 def test_the_application_gets_the_tables_from_the_port() -> None:
