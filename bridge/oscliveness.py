@@ -182,6 +182,8 @@ class Liveness(Generic[K]):
                 back.append(each)
             elif was_away and not place.trouble:
                 back.append(each)
+        if back and self.rules.keepalive_s is not None:
+            self._keepalive_at = now  # who was away has forgotten us
         self._look()
         return back
 
@@ -213,6 +215,7 @@ class Liveness(Generic[K]):
             elif now >= place.knocked_at + _again_s(place):
                 place.trouble, place.knocked_at, place.is_deaf = "", None, False
                 due.greet.append(target)
+                due.keepalive = rules.keepalive_s is not None
         self._look()
         return due
 

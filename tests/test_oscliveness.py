@@ -120,6 +120,21 @@ def test_who_was_refused_and_speaks_is_back_at_once() -> None:
     assert (life.state, life.is_well) == ("online", True)
 
 
+def test_who_is_back_has_forgotten_us_and_is_kept_alive_at_once() -> None:
+    kept = Rules(keepalive_s=9)
+    life = opened(kept)
+    life.heard(0.5, "a")
+    assert life.tick(0.5).keepalive
+    life.refused("a", 1.0)
+    assert life.heard(4.0, "a") == ["a"]
+    assert life.next_due == 4.0
+    assert life.tick(4.0).keepalive
+    life.refused("a", 7.0)
+    assert not life.tick(7.0 + KNOCK_S).keepalive
+    due = life.tick(7.0 + KNOCK_S + REFUSED_AGAIN_S)
+    assert (due.greet, due.keepalive) == (["a"], True)
+
+
 def test_who_speaks_but_listens_elsewhere_stays_silent_and_does_not_flap() -> None:
     life = opened()
     life.refused("a", 1.0)
