@@ -42,7 +42,7 @@ TURN = 64
 """Packets between turns of the loop."""
 EPOCH = 1_800_000_000.0
 """What the wall clock shows when the virtual one is at 0; time tags are near it."""
-METERED = 3
+METERED = 5
 """One packet of so many is counted in steps."""
 FRESH = 20_000
 """Packets that are made from the same sound ones."""
@@ -56,6 +56,7 @@ port = 0
 name = "max"
 listen = "127.0.0.1:0"
 send = ["127.0.0.1:{ear}", "127.0.0.2:{ear}"]
+touch = "{{path}}/z"
 
 [[osc]]
 name = "desk"
@@ -67,6 +68,8 @@ mirror = false
 name = "any"
 listen = "127.0.0.1:0"
 send = "last"
+auto = true
+auto_max = 64
 from = ["127.0.0.0/8", "10.0.0.0/8"]
 
 [[control]]
@@ -174,8 +177,22 @@ class Stage:
         addresses = sorted(
             {address for port in self.ports for peer in port._peers for address in peer.routes.addresses}
         )
-        self.values = 2 * len(bridge.store)  # what one pattern can mean, both components of a vector counted
-        self.addresses = [*addresses, *(f"/ch/{n:02}/touch" for n in range(1, 9)), oscin.REFRESH, "/stagebridge/panic"]
+        self.controls = len(bridge.store) + 64  # some are learnt
+        self.values = 2 * self.controls  # what one pattern can mean, both components of a vector counted
+        touches = [f"/ch/{n:02}/touch" for n in range(1, 9)] + ["/push/z", "/cutoff/z", "/xy/z"]
+        self.addresses = [*addresses, *touches, oscin.REFRESH, "/stagebridge/panic"]
+        self._watch: Any = None
+
+    def watch(self, is_on: bool) -> None:
+        """Somebody looks at the monitor, and takes what there is."""
+        monitor = self.bridge.monitor
+        if is_on and self._watch is None:
+            self._watch = monitor.watch(None, "/{mixer,n*}", lambda: None)
+        elif not is_on and self._watch is not None:
+            monitor.unwatch(self._watch)
+            self._watch = None
+        while self._watch is not None and self._watch.take() is not None:
+            pass
 
     def corpus(self, rng: Random, count: int) -> list[bytes]:
         """Sound packets, most of them for controls that there are."""
@@ -220,10 +237,6 @@ class Stage:
                         ("fired", len(target.fired), self.values),
                     ]
         return found
-
-    @property
-    def controls(self) -> int:
-        return self.values // 2
 
 
 class Meter:
@@ -353,6 +366,7 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
         if number % TURN == 0:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+            stage.watch(number // FRESH % 2 == 1)
             assert not failures, f"seed {SEED}, packet {number}: {failures}"
         if number % 10_000 == 9_999:
             for name, size, cap in stage.tables():
