@@ -223,7 +223,7 @@ def _float32(value: float) -> float:
 def _confirms_float(value: Any, values: Values) -> bool:
     report = values[0]
     # Most reports are moves, far from the value: rounding it to 32 bits (0.3 µs) is not needed then.
-    if type(report) is not float or value is None or abs(report - value) > abs(value) * 1e-6:
+    if type(report) is not float or value is None or abs(report - value) > abs(value) * 1e-6 + 1e-38:
         return bool(report == value)
     return report == _float32(value)
 

@@ -45,7 +45,9 @@ class Look:
         """The control as the peer shows it. ``values`` are the arguments after ``before``. Raises BadValue."""
         control = self.entry.control
         if self.what == "label":
-            return replace(control, label=_label(values) or self.own.label)
+            name = _label(values)
+            # A channel strip is a group: it is called what the desk calls its channel.
+            return replace(control, label=name or self.own.label, group=(self.own.group and name) or self.own.group)
         return replace(control, color=self._color(values) or self.own.color)
 
     def _color(self, values: Values) -> str:

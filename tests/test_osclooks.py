@@ -32,6 +32,14 @@ def test_a_desks_name_becomes_the_label() -> None:
     assert look.described(("Vox",)).color == "#123456"
 
 
+def test_a_channel_strip_is_called_what_the_desk_calls_its_channel() -> None:
+    look = looks(Control(path="/ch/1/fader", label="Fader", group="1"), label="/name")["label"]
+    named = look.entry.control = look.described(("Vox",))
+    assert (named.label, named.group) == ("Vox", "Vox")
+    assert (look.described(("",)).label, look.described(("",)).group) == ("Fader", "1")
+    assert looks(label="/name")["label"].described(("Vox",)).group is None
+
+
 def test_a_channel_without_name_or_colour_has_its_own() -> None:
     look = looks(label="/name", color="/color")
     look["label"].entry.control = look["label"].described(("Vox",))

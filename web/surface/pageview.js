@@ -119,7 +119,7 @@ export class PageView {
       return strip;
     });
     node.setAttribute('aria-label', nameOf(group));
-    paint(node, group.color);
+    paint(node, leadOf(group)?.color ?? group.color);
     const items = group.items.map((item, i) => ({ ...item, i })).filter(({ i }) => shown.has(i));
     const make = (item) => {
       const element = this.#item(item, group, `${index} ${item.i}`);
@@ -280,9 +280,14 @@ export class PageView {
   }
 }
 
+/** The control of a group that a desk has named: what the desk calls it, the strip is called. */
+function leadOf(group) {
+  return group.items.find(({ control }) => group.name && control?.group && control.group !== group.name)?.control;
+}
+
 /** A control without a group is a strip of its own, under its own name. */
 function nameOf(group) {
-  return group.name || group.items[0]?.control?.label || group.items[0]?.path || '';
+  return leadOf(group)?.group || group.name || group.items[0]?.control?.label || group.items[0]?.path || '';
 }
 
 /** Make `nodes` the children of `parent`, touching only those that come, go or stand in the wrong place. */
