@@ -147,7 +147,7 @@ def _read_message(data: bytes, start: int, end: int) -> Message:
         return Message(address, (), False)  # OSC 1.0: older senders leave the tag string out
     if data[at] != 0x2C:
         raise OscError(at, f"no type tags, so {end - at} bytes of arguments cannot be read")
-    tags, first = _read_string(data, at, end, "the type tags")
+    tags, first = _read_string(data, at, end, "the tag string")
     if len(tags) > MAX_ARGUMENTS:
         raise OscError(at, f"{len(tags)} type tags: at most {MAX_ARGUMENTS} make a message")
     args, rest = _read_arguments(data, first, end, tags, at)
