@@ -7,6 +7,7 @@ loop's policy and logging are set up in ``cli`` alone. Nothing is opened before 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import errno
 import logging
 import os
@@ -24,14 +25,15 @@ from aiohttp import web
 from . import __version__, net, osc, resources
 from .config import Config
 from .control import PANIC, RESERVED, Control
-from .errors import ControlError, PortError
+from .errors import ControlError, PortError, UnknownPeer
 from .frames import Frames
 from .history import History
 from .http import Site
+from .httppeers import PeerRoutes
 from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
-from .port import Port, PortContext, PortKind, supervise
+from .port import PeerHandle, Port, PortContext, PortKind, supervise
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import with_learnt
@@ -157,6 +159,24 @@ class Bridge:
         """One line per peer, for the operator."""
         return [line for port in self.ports for line in port.peer_lines()]
 
+    def peers(self) -> list[dict[str, Any]]:
+        """What ``/healthz`` says of each peer, whether it mirrors, and the paths that it taught us."""
+        entries = [(entry, self.peer(entry["name"])) for entry in self._peer_health()]
+        return [{**entry, "mirror": peer.mirrors, "learnt": list(peer.learnt)} for entry, peer in entries]
+
+    def peer(self, name: str) -> PeerHandle:
+        """One peer. Raises UnknownPeer, with the nearest name."""
+        for port in self.ports:
+            if (found := port.peer(name)) is not None:
+                return found
+        names = [peer.name for peer in self.config.peers]
+        near = difflib.get_close_matches(name, names, n=1)
+        there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}" if names else "there is none"
+        raise UnknownPeer(f"no peer {name}: {there}")
+
+    def _peer_health(self) -> list[dict[str, Any]]:
+        return [entry for port in self.ports for entry in port.health()]
+
     def health(self) -> dict[str, Any]:
         """What ``/healthz`` answers."""
         counters = self._shared.counters
@@ -169,7 +189,8 @@ class Bridge:
             "uptime_s": round(self.clock() - self._started, 1),
             "controls": len(self.store),
             "clients": self.hub.clients(),
-            "peers": [peer for port in self.ports for peer in port.health()],
+            "peers": self._peer_health(),
+            "monitors": len(self.monitor),
             "messages_in": counters.messages,
             "refused": counters.refused,
             "stale": counters.stale,
@@ -242,6 +263,7 @@ class Bridge:
             page_edited=self._page_edited,
             health=self.health,
             history=self.history,
+            peers=PeerRoutes(self),
             hosts=(*net.own_names(), *self.config.http.hosts),
             clock=self.clock,
         )

@@ -100,16 +100,37 @@ def _parser() -> argparse.ArgumentParser:
         "words", nargs="*", metavar="VALUE", help="number, on/off, text, choice, #rrggbb; several for a vector"
     )
 
+    monitor = _remote_command(commands, "monitor", "print what goes in and out, decoded", _monitor)
+    monitor.add_argument("peer", nargs="?", metavar="PEER", help="only this one's")
+    monitor.add_argument(
+        "--filter", metavar="PATTERN", help="only addresses that fit, or stand below: '/mixer/*/volume', /mixer"
+    )
+
+    send = _remote_command(commands, "send", "send one OSC message", _send, "to HOST:PORT, or a peer of a daemon here")
+    send.add_argument("target", metavar="HOST:PORT|PEER", help="over UDP; or as the peer is reached")
+    send.add_argument("address", metavar="/ADDRESS")
+    send.add_argument("words", nargs="*", metavar="ARG", help="7 is an int, 0.5 a float, true a bool, else a text")
+    send.add_argument("--types", metavar="TAGS", help="what the arguments are instead, such as ifs; T F N I take none")
+    send.add_argument(
+        "--wait", type=_seconds, default=0.1, metavar="S", help="print what HOST answers within this time (0.1)"
+    )
+
+    push = _remote_command(commands, "push", "send a peer every value", _push)
+    push.add_argument("peer", metavar="PEER")
+
+    learn = _remote_command(commands, "learn", "print what peers with auto = true have taught, as TOML", _learn)
+    learn.add_argument("peer", nargs="?", metavar="PEER", help="only by this one")
+
     _remote_command(commands, "panic", "release every hold and momentary, set what [panic] says", _panic)
     return parser
 
 
-def _remote_command(commands: Any, name: str, summary: str, command: Any) -> argparse.ArgumentParser:
+def _remote_command(
+    commands: Any, name: str, summary: str, command: Any, about: str = "of a running daemon"
+) -> argparse.ArgumentParser:
     from .remote import DEFAULT_URL  # light: websockets itself is imported when it connects
 
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=f"{summary} (of a running daemon)"
-    )
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary} ({about})")
     parser.add_argument(
         "--url", default=os.environ.get("STAGEBRIDGE_URL", DEFAULT_URL), metavar="URL",
         help=f"of the daemon (default: $STAGEBRIDGE_URL, else {DEFAULT_URL}); a port or host:port will do",
@@ -123,6 +144,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: 1–65535")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: 0–3600 s")
+    return seconds
 
 
 # run, check, init
@@ -416,6 +447,58 @@ async def _panic_remote(arguments: argparse.Namespace) -> int:
         await remote.trigger(PANIC, ())
     if arguments.json:
         print(json.dumps({"path": PANIC}))
+    return 0
+
+
+# monitor, send, push, learn
+
+
+def _monitor(arguments: argparse.Namespace) -> int:
+    return _run_loop(_monitor_remote(arguments))
+
+
+async def _monitor_remote(arguments: argparse.Namespace) -> None:
+    from . import tools
+
+    async for lines in tools.monitor(arguments.url, arguments.peer, arguments.filter, arguments.json):
+        print(*lines, sep="\n", flush=True)
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    from . import tools
+
+    target, address, words = arguments.target, arguments.address, arguments.words
+    answers = tools.send(arguments.url, target, address, words, arguments.types, arguments.wait)
+    if arguments.json:
+        print(json.dumps({"answers": answers}, ensure_ascii=False))
+    else:
+        print(*answers, sep="\n", end="\n" if answers else "")
+    return 0
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from . import tools
+
+    count = tools.push(arguments.url, arguments.peer)
+    if arguments.json:
+        print(json.dumps({"values": count}))
+    else:
+        print(f"stagebridge: {_count(count, 'value')} on the way to {arguments.peer}", file=sys.stderr)
+    return 0
+
+
+def _learn(arguments: argparse.Namespace) -> int:
+    from . import tools
+
+    text = tools.learnt_toml(arguments.url, arguments.peer)
+    if arguments.json:
+        import tomllib
+
+        print(json.dumps(tomllib.loads(text).get("control", []), ensure_ascii=False))
+    elif text:
+        print(text, end="")
+    else:
+        print("stagebridge: nothing is learnt: auto = true in an [[osc]] table, and messages", file=sys.stderr)
     return 0
 
 

@@ -10,6 +10,7 @@ BridgeError
 ├── CodecError
 │   └── OscError       a packet that is not OSC: where, and why
 ├── ProtocolError      a browser's message breaks the protocol: code and text for the answer
+├── UnknownPeer        no peer has this name
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
@@ -110,6 +111,10 @@ class ProtocolError(BridgeError):
         self.code = code
         self.message = message
         super().__init__(f"{code}: {message}")
+
+
+class UnknownPeer(BridgeError):
+    """No peer has this name."""
 
 
 class PortError(BridgeError):

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from aiohttp import web
 
 from .assets import Asset, Assets
 from .errors import BadValue, UnknownControl
 from .frames import Frames, holder
 from .history import MAX_RECORDS, History, Record
+from .httpanswers import REFUSALS, Refused, bad_request, error_answer, json_answer, json_body
+from .httppeers import PeerRoutes
 from .log import OncePer
 from .store import Entry, Origin, Store
 
@@ -57,6 +58,7 @@ class Site:
         page_edited: Callable[[str, str], Awaitable[None]],
         health: Callable[[], dict[str, Any]],
         history: History,
+        peers: PeerRoutes,
         hosts: Iterable[str],
         clock: Callable[[], float],
     ) -> None:
@@ -69,6 +71,7 @@ class Site:
         self._page_etags: dict[str, str] = {}
         self._health = health
         self._history = history
+        self._peers = peers
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._clock = clock
         self._once = OncePer(log)
@@ -89,6 +92,7 @@ class Site:
                 web.post("/api/holds/{path:.+}", self._touch),
                 web.delete("/api/holds/{path:.+}", self._release),
                 web.get("/api/history", self._recent),
+                *self._peers.routes(),
                 web.get("/pages", self._to_pages),
                 web.get("/pages/{path:.*}", self._page),
                 web.get("/favicon.ico", self._icon),
@@ -103,7 +107,7 @@ class Site:
         refusal = self._refusal(request)
         if refusal is not None:
             self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
-            return _error_answer(403, "not_allowed", refusal)
+            return error_answer(403, "not_allowed", refusal)
         try:
             response = await handler(request)
         except web.HTTPException as exc:
@@ -121,12 +125,12 @@ class Site:
 
     def _api_error(self, request: web.Request, exc: web.HTTPException) -> web.Response:
         """Every refusal of the API in the same form, aiohttp's own too."""
-        code, message = _REFUSALS.get(exc.status, "bad_message"), exc.text or exc.reason
-        if isinstance(exc, _Refused):
+        code, message = REFUSALS.get(exc.status, "bad_message"), exc.text or exc.reason
+        if isinstance(exc, Refused):
             code, message = exc.code, exc.message
         cause = (request.remote, "api", code)
         self._once.warning(cause, "REST from %s: %s %s: %s", request.remote, request.method, code, message)
-        answer = _error_answer(exc.status, code, message)
+        answer = error_answer(exc.status, code, message)
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
@@ -192,47 +196,47 @@ class Site:
     async def _all_controls(self, request: web.Request) -> web.StreamResponse:
         store = self._store
         controls = [self._frames.control(entry) for entry in store]
-        return _json({"epoch": store.epoch, "rev": store.revision, "controls": controls})
+        return json_answer({"epoch": store.epoch, "rev": store.revision, "controls": controls})
 
     async def _one_control(self, request: web.Request) -> web.StreamResponse:
         return self._reply(self._find(request))
 
     async def _put_control(self, request: web.Request) -> web.StreamResponse:
         entry = self._find(request)
-        body = await _json_body(request)
+        body = await json_body(request)
         if "value" not in body:
-            raise _bad_request("bad_message", 'send {"value": …}')
+            raise bad_request("bad_message", 'send {"value": …}')
         origin = _origin(request)
         self._check_movable(entry, origin)
         try:
             self._store.set(entry, body["value"], origin, self._clock())
         except BadValue as exc:
-            raise _bad_request("bad_value", f"{entry.path}: {exc}") from exc
+            raise bad_request("bad_value", f"{entry.path}: {exc}") from exc
         return self._reply(entry)
 
     async def _fire_control(self, request: web.Request) -> web.StreamResponse:
         entry = self._find(request)
-        body = await _json_body(request) if request.can_read_body else {}
+        body = await json_body(request) if request.can_read_body else {}
         args = body.get("args", [])
         if not isinstance(args, list) or not all(isinstance(arg, (bool, int, float, str)) for arg in args):
-            raise _bad_request("bad_message", "args is a list of numbers, texts, true and false")
+            raise bad_request("bad_message", "args is a list of numbers, texts, true and false")
         origin = _origin(request)
         self._check_movable(entry, origin)
         try:
             self._store.trigger(entry, tuple(args), origin, self._clock())
         except BadValue as exc:
-            raise _bad_request("bad_value", str(exc)) from exc
+            raise bad_request("bad_value", str(exc)) from exc
         return self._reply(entry)
 
     async def _all_holds(self, request: web.Request) -> web.StreamResponse:
         held = [(entry.path, [holder(origin) for origin in entry.holders]) for entry in self._store if entry.holders]
-        return _json({"holds": [{"path": path, "holders": holders} for path, holders in held]})
+        return json_answer({"holds": [{"path": path, "holders": holders} for path, holders in held]})
 
     async def _touch(self, request: web.Request) -> web.StreamResponse:
         """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
         entry = self._find(request)
         if entry.control.access == "read":
-            raise _Refused(403, "read_only", f"{entry.path} is only shown")
+            raise Refused(403, "read_only", f"{entry.path} is only shown")
         self._store.touch(entry, _origin(request), self._clock())
         return self._reply(entry)
 
@@ -245,29 +249,29 @@ class Site:
         """Who did what, newest first; ``?limit=`` and ``?path=`` narrow it."""
         limit = request.query.get("limit", str(MAX_RECORDS))
         if not limit.isdecimal() or len(limit) > 6:
-            raise _bad_request("bad_message", "limit is a number")
+            raise bad_request("bad_message", "limit is a number")
         wall_s = time.time() - self._clock()
         records = self._history.latest(int(limit), request.query.get("path"))
-        return _json({"records": [_record(record, wall_s) for record in records]})
+        return json_answer({"records": [_record(record, wall_s) for record in records]})
 
     async def _healthz(self, request: web.Request) -> web.StreamResponse:
-        return _json(self._health())
+        return json_answer(self._health())
 
     def _find(self, request: web.Request) -> Entry:
         try:
             return self._store.get("/" + request.match_info["path"])
         except UnknownControl as exc:
-            raise _Refused(404, "unknown_control", str(exc)) from exc
+            raise Refused(404, "unknown_control", str(exc)) from exc
 
     def _check_movable(self, entry: Entry, origin: Origin) -> None:
         if entry.control.access == "read":
-            raise _Refused(403, "read_only", f"{entry.path} is only shown")
+            raise Refused(403, "read_only", f"{entry.path} is only shown")
         by = self._store.blocked_by(entry, origin)
         if by is not None:
-            raise _Refused(409, "held", f"{entry.path} is held by {by.target or by.name}")
+            raise Refused(409, "held", f"{entry.path} is held by {by.target or by.name}")
 
     def _reply(self, entry: Entry) -> web.Response:
-        return _json({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
+        return json_answer({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
 
 
 def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Response:
@@ -282,22 +286,6 @@ def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Re
     return web.Response(body=asset.body, headers=headers)
 
 
-def _json(data: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(data), content_type="application/json")
-
-
-async def _json_body(request: web.Request) -> dict[str, Any]:
-    if request.content_type != "application/json":  # a cross-site form cannot send this type unasked
-        raise _Refused(415, "bad_message", "send application/json")
-    try:
-        body = msgspec.json.decode(await request.read())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise _bad_request("bad_message", f"not JSON: {exc}") from exc
-    if not isinstance(body, dict):
-        raise _bad_request("bad_message", "send an object")
-    return body
-
-
 def _record(record: Record, wall_s: float) -> dict[str, Any]:
     """``time`` is when it began, in seconds since 1970; ``seconds`` is how long it lasted."""
     return {
@@ -310,27 +298,6 @@ def _record(record: Record, wall_s: float) -> dict[str, Any]:
         "after": record.after,
         "count": record.count,
     }
-
-
-class _Refused(web.HTTPException):
-    """A request that is answered with ``{"error": code, "message": message}``."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.status_code = status  # aiohttp reads it while it builds the answer
-        super().__init__()
-        self.code = code
-        self.message = message
-
-
-_REFUSALS = {404: "unknown_control", 405: "not_allowed", 413: "too_large"}
-
-
-def _bad_request(code: str, message: str) -> _Refused:
-    return _Refused(400, code, message)
-
-
-def _error_answer(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": code, "message": message}, status=status)
 
 
 def _origin(request: web.Request) -> Origin:

@@ -16,6 +16,7 @@ from typing import Any
 from .errors import PortError
 from .log import OncePer
 from .oscbind import check_binding
+from .oschandle import OscHandle
 from .oscin import Receiver
 from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
@@ -98,6 +99,10 @@ class OscPort:
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer, for ``/healthz``."""
         return [peer.health(self._clock()) for peer in self._peers]
+
+    def peer(self, name: str) -> OscHandle | None:
+        """One of its peers; None where it is none of them."""
+        return next((OscHandle(peer, self.push) for peer in self._peers if peer.name == name), None)
 
     # Life
 

@@ -374,9 +374,7 @@ class Receiver:
             self._learns_no_more(peer, path, f"auto_max = {peer.settings.auto_max}")
             return None
         peer.learnt.add(path)
-        if entry is not None:
-            peer.put(entry)  # another peer has taught it to us
-        else:
+        if entry is None:
             try:
                 self._store.add(control, now=now, origin=source.origin)
             except BadValue as exc:
@@ -384,6 +382,9 @@ class Receiver:
                 self._learns_no_more(peer, path, str(exc))
                 return None
             self._once.info((peer.name, "learnt", path), "osc %s: learnt %s (%s)", peer.name, path, control.kind)
+        else:  # another peer has taught it to us
+            peer.drop(entry)
+            peer.put(entry)
         return peer.routes.find(path, message.args)
 
     def describe(self, entry: Entry, control: Control, source: Source, now: float) -> None:

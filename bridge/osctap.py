@@ -73,9 +73,9 @@ class OscTap:
             _put(takers, Line(now, "in", PORT, "", where, size, note="no [[osc]] table is for this address"))
 
     def remark(self, message: Message, text: str) -> None:
-        """What came of a message of the last packet that came."""
+        """What came of a message of the last packet that came; its address may have been read in another way."""
         for shown, line in self._latest:
-            if shown is message:
+            if shown.args is message.args and shown.address.endswith(message.address.lstrip("/")):
                 line.note = text
                 return
 

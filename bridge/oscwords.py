@@ -187,7 +187,7 @@ def _within(number: int, allowed: range, tag: str) -> int:
 
 def _integer(raw: Any) -> int:
     if isinstance(raw, str):
-        return int(raw, 0)
+        return int(raw) if _WHOLE.fullmatch(raw) else int(raw, 0)
     if isinstance(raw, bool) or raw != int(raw):
         raise ValueError(raw)
     return int(raw)

@@ -53,6 +53,24 @@ class PortContext:
     """Shown what goes in and out, while ``monitor.is_watched``."""
 
 
+class PeerHandle(Protocol):
+    """One peer in an operator's hands."""
+
+    @property
+    def learnt(self) -> Sequence[str]:
+        """Paths of the controls that it taught us."""
+
+    @property
+    def mirrors(self) -> bool:
+        """True if every control goes to it at its own path."""
+
+    def push(self) -> int:
+        """Send it every value, at its pace; how many. Raises PortError where it cannot be sent anything."""
+
+    def send(self, address: str, args: Sequence[Any]) -> int:
+        """Send it one message as it stands; to how many places. Raises BadValue, PortError."""
+
+
 class Port(Protocol):
     """A transport that is served until its task is cancelled."""
 
@@ -71,6 +89,9 @@ class Port(Protocol):
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer for ``/healthz``: name, state, counters."""
+
+    def peer(self, name: str) -> PeerHandle | None:
+        """One of its peers; None where it is none of them."""
 
 
 class Completion(NamedTuple):

@@ -1,4 +1,4 @@
-"""What ``watch``, ``get`` and ``set`` say to a running daemon: a small client of ``stagebridge.v1``.
+"""What commands say to a running daemon: a small client of ``stagebridge.v1``, and of its HTTP interface.
 
 Here: one connection, what it has heard, values from and to a shell's words. Not here: arguments, printing (``cli``).
 """
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from .control import RESERVED
 from .errors import RemoteError
 from .messages import SUBPROTOCOL
 
 DEFAULT_URL = "ws://127.0.0.1:8080/ws"
 TIMEOUT_S = 5.0
+PEERS = f"{RESERVED}/peers/"
 METER_S = 0.3  # meters come 30 times a second, and the latest at once
 MAX_FRAME_BYTES = 4 << 20  # the daemon's are at most 256 kB
 
@@ -112,6 +114,20 @@ class Remote:
         except TimeoutError as exc:
             raise RemoteError(f"no answer from {self._url} within {TIMEOUT_S:g} s") from exc
 
+    async def watch_monitor(self, peer: str | None, pattern: str | None) -> None:
+        """Hear the monitor from now on. Raises RemoteError for an unknown peer, and for what is no pattern."""
+        known = [path.removeprefix(PEERS) for path in self.controls if path.startswith(PEERS)]
+        if peer is not None and peer not in known:
+            raise RemoteError(f"no peer {peer}: there are {', '.join(known) or 'none'}")
+        await self._send(type="subscribe", what=["monitor"], peer=peer, address=pattern)
+        await self.settle()
+
+    async def hear_monitor(self) -> tuple[list[Mapping[str, Any]], int]:
+        """Wait for more of the monitor: lines, and how many were lost. Raises RemoteError at the connection's end."""
+        while (message := await self._receive())["type"] != "monitor":
+            pass
+        return message["lines"], message.get("lost", 0)
+
     async def hear(self) -> list[Event]:
         """Wait for the daemon's next message; what it tells, in order. Raises RemoteError at the connection's end."""
         return self._take(await self._receive())
@@ -156,6 +172,39 @@ class Remote:
         for path, _, *args in message.get("triggers", ()):
             events.append(Event("trigger", path, args=tuple(args[0]) if args else ()))
         return events
+
+
+def request(url: str, method: str, path: str, body: Any = None) -> Any:
+    """One request of the daemon's HTTP interface; its answer. Raises RemoteError, in the daemon's words."""
+    import urllib.error
+    import urllib.request
+
+    scheme, _, rest = full_url(url).partition("://")
+    base = f"{'https' if scheme == 'wss' else 'http'}://{rest.partition('/')[0]}"
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(base + path, data, method=method)
+    if data is not None:
+        asked.add_header("Content-Type", "application/json")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as exc:
+        with exc:
+            raise RemoteError(_refusal(exc.read(), base)) from exc
+    except TimeoutError as exc:
+        raise RemoteError(f"no answer from {base} within {TIMEOUT_S:g} s") from exc
+    except (OSError, ValueError) as exc:  # URLError is an OSError
+        if isinstance(exc, ValueError):
+            raise RemoteError(f"what answers at {base} is not stagebridge") from exc
+        raise RemoteError(f"no stagebridge is running at {base} (to start it: stagebridge run)") from exc
+
+
+def _refusal(answer: bytes, base: str) -> str:
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"what answers at {base} is not stagebridge"
 
 
 def full_url(text: str) -> str:

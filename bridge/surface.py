@@ -119,8 +119,8 @@ def build_surface(title: str, pages: Sequence[PageSetting], placements: Iterable
     for placement in placed:
         for name in placement.pages or ():
             settings.setdefault(name, PageSetting(name))
-    if not settings and any(placement.pages is None for placement in placed):
-        settings[MAIN] = PageSetting(MAIN)
+    if not pages and settings.keys() <= {LEARNT} and any(placement.pages is None for placement in placed):
+        settings = {MAIN: PageSetting(MAIN), **settings}  # what was learnt is no place for the others
     first = next(iter(settings), MAIN)
     on_page: dict[str, list[Placement]] = {name: [] for name in settings}
     for placement in placed:

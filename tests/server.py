@@ -7,18 +7,30 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from bridge.errors import UnknownPeer
 from bridge.frames import Frames
 from bridge.history import History
 from bridge.http import Site
+from bridge.httppeers import PeerRoutes
 from bridge.session import Shared
 from bridge.store import Store
 from bridge.ws import Hub, Limits
+
+
+class NoPeers:
+    """A configuration without peers."""
+
+    def peers(self) -> list[dict[str, Any]]:
+        return []
+
+    def peer(self, name: str) -> NoReturn:
+        raise UnknownPeer(f"no peer {name}")
 
 
 class Server:
@@ -38,6 +50,7 @@ class Server:
             page_edited=self._page_edited,
             health=lambda: {"status": "ok"},
             history=self.history,
+            peers=PeerRoutes(NoPeers()),
             hosts=["localhost", "foh.local"],
             clock=time.monotonic,
         )

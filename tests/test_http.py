@@ -317,6 +317,30 @@ async def test_history_says_who_did_what(server: Server, client: aiohttp.ClientS
         assert answer.status == 400
 
 
+@pytest.mark.parametrize("path", ["/api/peers/max/push", "/api/peers/max/send"])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}],
+    ids=lambda headers: next(iter(headers)),
+)
+async def test_pages_of_other_sites_can_have_peers_sent_nothing(
+    client: aiohttp.ClientSession, path: str, headers: dict[str, str]
+) -> None:
+    async with client.post(path, json={"address": "/x"}, headers=headers) as answer:
+        assert answer.status == 403
+        assert (await answer.json())["error"] == "not_allowed"
+
+
+async def test_messages_as_they_stand_are_taken_from_this_machine_alone(client: aiohttp.ClientSession) -> None:
+    for header in ("X-Forwarded-For", "Forwarded"):
+        async with client.post(
+            "/api/peers/max/send", json={"address": "/x"}, headers={header: "for=10.0.0.9"}
+        ) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (403, "not_allowed")
+    async with client.post("/api/peers/max/send", json={"address": "/x"}) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (404, "unknown_peer")
+
+
 async def test_health_is_answered(client: aiohttp.ClientSession) -> None:
     async with client.get("/healthz") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok"})

@@ -32,15 +32,15 @@ ROWS = [
     {"store", "oscsettings", "osccodec"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket", "presence"}
     | {"osctap"},
-    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing"},
-    {"mistakes", "expand", "oscbind", "osclooks", "configvalues"},
+    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
+    {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
     {"configtables", "oscroutes", "oscprofile", "osclearn"},
     {"configreading", "oscpeer"},
-    {"configcontrols", "oscin", "oscout", "osctcp", "oscudp"},
+    {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
-    {"schema"},
+    {"schema", "tools"},
     {"cli"},
     {"__main__"},
 ]
@@ -95,7 +95,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "websocket", "http", "app"},
+    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "app"},
     "rtmidi": {"midi"},
     "sqlite3": {"persist"},
 }

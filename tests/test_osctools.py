@@ -86,6 +86,16 @@ async def test_garbage_and_bundles_are_shown_as_what_they_are(bridge: Bridge) ->
         assert bundled["bundle"] == {"number": 1}
 
 
+async def test_a_prefix_is_shown_as_it_stands_on_the_wire(bridge: Bridge) -> None:
+    watcher = Watcher(bridge)
+    async with bridge.with_max(prefix="/gma3") as (_, max_):
+        max_.send("/gma3/lewel", 0.5)
+        max_.send("/mark", 0.5)
+        await bridge.reaches("/mark", 0.5)
+        unknown, _ = watcher.lines()
+        assert (unknown["address"], unknown.get("note")) == ("/gma3/lewel", "no such control")
+
+
 async def test_a_stranger_is_shown_too(bridge: Bridge) -> None:
     watcher = Watcher(bridge)
     async with bridge.with_max(**{"from": ["10.0.0.1"]}) as (port, max_):

@@ -113,6 +113,13 @@ def test_learnt_controls_stand_on_a_page_of_their_own_by_what_is_before_their_na
     assert [group.name for group in surface.pages[1].groups] == ["1", "", "2"]
 
 
+def test_what_was_learnt_and_written_down_leaves_the_others_their_main_page() -> None:
+    surface = build_surface("t", [], [placed("/new", "Learnt"), placed("/a")])
+    assert [(page.name, paths(page)) for page in surface.pages] == [("Main", [["/a"]]), ("Learnt", [["/new"]])]
+    asked = build_surface("t", [PageSetting("Learnt")], [placed("/new", "Learnt"), placed("/a")])
+    assert [(page.name, paths(page)) for page in asked.pages] == [("Learnt", [["/new", "/a"]])]
+
+
 def test_learnt_controls_join_a_page_of_that_name() -> None:
     configured = build_surface("t", [], [placed("/a", "Learnt"), placed("/b", "B")])
     surface = with_learnt(configured, [Control(path="/1/x")])

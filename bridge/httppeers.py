@@ -1,0 +1,88 @@
+"""``/api/peers``: how each is, all our values to one of them, one message to one of them.
+
+Who may speak to us at all, by Host and Origin, is decided in ``http`` for every request.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from .errors import BadValue, PortError, UnknownPeer
+from .httpanswers import Refused, bad_request, json_answer, json_body
+from .oscwords import typed
+from .port import PeerHandle
+
+
+class Peers(Protocol):
+    """What the application knows of them."""
+
+    def peers(self) -> Sequence[dict[str, Any]]:
+        """What health says of each; ``mirror``; ``learnt``: the paths that it taught us."""
+
+    def peer(self, name: str) -> PeerHandle:
+        """Raises UnknownPeer, with the nearest name."""
+
+
+class PeerRoutes:
+    """The requests about peers."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    def routes(self) -> list[web.RouteDef]:
+        """For ``Application.add_routes``."""
+        return [
+            web.get("/api/peers", self._all),
+            web.post("/api/peers/{name}/push", self._push),
+            web.post("/api/peers/{name}/send", self._send),
+        ]
+
+    async def _all(self, request: web.Request) -> web.StreamResponse:
+        return json_answer({"peers": self._peers.peers()})
+
+    async def _push(self, request: web.Request) -> web.StreamResponse:
+        """Send it every value, at its pace."""
+        peer = self._find(request)
+        try:
+            return json_answer({"values": peer.push()})
+        except PortError as exc:
+            raise Refused(409, "not_reachable", str(exc)) from exc
+
+    async def _send(self, request: web.Request) -> web.StreamResponse:
+        """Send it one message as it stands. It passes by every control's limit and every hold, so it is taken from
+        this machine alone."""
+        if not _is_here(request):
+            raise Refused(403, "not_allowed", "messages as they stand are taken only from the machine of stagebridge")
+        peer = self._find(request)
+        body = await json_body(request)
+        address, args, types = body.get("address"), body.get("args", []), body.get("types")
+        if not isinstance(address, str) or not address.startswith("/"):
+            raise bad_request("bad_message", 'send {"address": "/…", "args": […], "types": "if"}')
+        if not isinstance(args, list) or not (types is None or isinstance(types, str)):
+            raise bad_request("bad_message", "args is a list, types a text such as ifs")
+        try:
+            return json_answer({"sent": peer.send(address, typed(args, types))})
+        except BadValue as exc:
+            raise bad_request("bad_value", str(exc)) from exc
+        except PortError as exc:
+            raise Refused(409, "not_reachable", str(exc)) from exc
+
+    def _find(self, request: web.Request) -> PeerHandle:
+        try:
+            return self._peers.peer(request.match_info["name"])
+        except UnknownPeer as exc:
+            raise Refused(404, "unknown_peer", str(exc)) from exc
+
+
+def _is_here(request: web.Request) -> bool:
+    """True if whoever asks is on this machine, and nobody further away asks through it."""
+    if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
