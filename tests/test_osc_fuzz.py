@@ -6,6 +6,7 @@ and by the values that it means, counted in calls. 100,000 packets here; `make f
 """
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import logging
@@ -29,6 +30,7 @@ from bridge.config import parse
 from bridge.errors import OscError
 from bridge.osccodec import ALL, MAX_PLANS, Bundle, TimeTag, decode, encode, encode_bundle, encode_message
 from bridge.osccodec import messages as messages_of
+from bridge.oscframing import sized, slip
 from bridge.oscpattern import is_pattern
 
 from .oscpackets import Mutations, Packets
@@ -42,7 +44,7 @@ TURN = 64
 """Packets between turns of the loop."""
 EPOCH = 1_800_000_000.0
 """What the wall clock shows when the virtual one is at 0; time tags are near it."""
-METERED = 5
+METERED = 8
 """One packet of so many is counted in steps."""
 FRESH = 20_000
 """Packets that are made from the same sound ones."""
@@ -60,12 +62,24 @@ touch = "{{path}}/z"
 
 [[osc]]
 name = "desk"
+prefix = "/d"
 listen = "127.0.0.1:0"
 send = ["127.0.0.1:{ear}"]
 mirror = false
 
 [[osc]]
+name = "slip"
+transport = "tcp-slip"
+listen = "127.0.0.1:0"
+
+[[osc]]
+name = "size"
+transport = "tcp-length"
+listen = "127.0.0.1:0"
+
+[[osc]]
 name = "any"
+bare_addresses = true
 listen = "127.0.0.1:0"
 send = "last"
 auto = true
@@ -142,7 +156,7 @@ path = "/loud"
 kind = "meter"
 """
 
-BASE = 1_500
+BASE = 5_000
 PER_BYTE = 40
 PER_VALUE = 260
 PER_LINE = 20_000
@@ -168,7 +182,8 @@ class Stage:
     def __init__(self, bridge: Bridge, loop: VirtualLoop, ears: list[tuple[str, int]]) -> None:
         self.bridge = bridge
         self.loop = loop
-        self.ports: list[Any] = list(bridge.ports)
+        self.ports: list[Any] = [port for port in bridge.ports if port.udp_port is not None]  # type: ignore[attr-defined]
+        self.tcp_ports: list[Any] = [port for port in bridge.ports if port not in self.ports]
         for port in self.ports:
             port._receiver._wall_clock = lambda: EPOCH + loop.now
         mouths = [*ears, ("127.0.0.1", 40_000), ("127.0.0.3", 9), ("10.1.1.1", 40_000), ("10.1.1.2", 1)]
@@ -181,6 +196,7 @@ class Stage:
         self.values = 2 * self.controls  # what one pattern can mean, both components of a vector counted
         touches = [f"/ch/{n:02}/touch" for n in range(1, 9)] + ["/push/z", "/cutoff/z", "/xy/z"]
         self.addresses = [*addresses, *touches, oscin.REFRESH, "/stagebridge/panic"]
+        self.addresses += [f"/d{address}" for address in addresses if address.startswith("/ch/")]
         self._watch: Any = None
 
     def watch(self, is_on: bool) -> None:
@@ -213,7 +229,7 @@ class Stage:
         """(name, how full, cap) of each table that the network feeds."""
         most = max(len(entry.holders) for entry in self.bridge.store)
         found = [("store", len(self.bridge.store), self.controls), ("holders", most, store.MAX_HOLDERS)]
-        for port in self.ports:
+        for port in (*self.ports, *self.tcp_ports):
             receiver, out = port._receiver, port._out
             decoder = receiver._decode.__self__
             found += [
@@ -393,6 +409,97 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
     assert witness.lines <= 200 + 2 * took_s + 0.5 * stage.loop.now, f"seed {SEED}: {witness.lines} lines"
     sent = [port.health()[0] for port in stage.ports]
     assert all(one["received"] > COUNT / 10 and one["bad"] > COUNT / 100 for one in sent)
+
+
+# ---------------------------------------------------------------------------------- streams
+
+
+class Speaker:
+    """A program that speaks over TCP, and does not look at what it is sent but takes it."""
+
+    def __init__(self, rng: Random, port: Any) -> None:
+        self._rng = rng
+        self._port = port
+        self._reader: Any = None
+        self._writer: Any = None
+        self._ear: Any = None
+        self.connections = 0
+
+    async def say(self, stream: bytes) -> None:
+        """Connects first, where it is not connected."""
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port.tcp_port)
+            self._ear = asyncio.create_task(self._listen(self._reader))
+            self.connections += 1
+        while stream:
+            size = 1 + int(self._rng.random() ** 3 * 4_000)
+            with contextlib.suppress(ConnectionError):
+                self._writer.write(stream[:size])
+                await self._writer.drain()
+            stream = stream[size:]
+            await asyncio.sleep(0)
+        if self._ear.done():
+            await self.go()
+
+    async def go(self) -> None:
+        """Hang up."""
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+            await asyncio.wait([self._ear])
+            self._writer = None
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+
+
+@pytest.mark.timeout(0 if COUNT > 1_000_000 else 120)
+@pytest.mark.parametrize("framing", ["slip", "size"])
+async def test_mutated_streams_raise_nothing_and_the_next_one_is_heard(
+    framing: str, stage: Stage, witness: Witness
+) -> None:
+    rng = Random(SEED)
+    mutations = Mutations(rng, stage.corpus(rng, 1_000))
+    port = next(port for port in stage.tcp_ports if port._peers[0].name == framing)
+    frame = slip if framing == "slip" else sized
+    failures: list[str] = []
+    stage.loop.set_exception_handler(lambda loop, context: failures.append(repr(context)))
+    speaker = Speaker(rng, port)
+    for number in range(COUNT // 500):
+        packets = [mutations.next() if rng.getrandbits(2) == 0 else mutations.sound() for _ in range(50)]
+        frames = [frame(packet + bytes(-len(packet) % 4)) for packet in packets]
+        stream = bytearray(b"".join(frames))
+        for _ in range((0, 0, 1, 2)[rng.getrandbits(2)]):
+            at = int(rng.random() * len(stream))
+            if rng.getrandbits(1):
+                stream[at] = rng.choice(b"\xc0\xdb\xdc\0/#")
+            else:
+                del stream[at : at + rng.getrandbits(4)]
+        await speaker.say(bytes(stream))
+        if rng.getrandbits(6) == 0:
+            await speaker.go()
+        stage.loop.now += 50 * STEP_S
+        assert not failures, f"seed {SEED}, stream {number}: {failures}"
+    await speaker.go()
+    for value in (11, 99):  # not what it is
+        await speaker.say(frame(encode_message("/steps", (value,))))
+        deadline = time.monotonic() + 10
+        while stage.bridge.store.get("/steps").value != value:
+            assert time.monotonic() < deadline, f"seed {SEED}"
+            await asyncio.sleep(0)
+        await speaker.go()
+    health = port.health()[0]
+    print(f"{framing}: {COUNT // 10:,} frames, {speaker.connections} connections, {health}")
+    for name, size, cap in stage.tables():
+        assert size <= cap, f"seed {SEED}: {name} has {size}, at most {cap}"
+    assert not failures, f"seed {SEED}: {failures}"
+    assert not witness.bad, f"seed {SEED}: {witness.bad[:3]}"
+    assert health["received"] > COUNT / 100
+    assert len(port._receiver._known) <= 1
+    assert len(port._peers[0].targets) <= 1
 
 
 # ---------------------------------------------------------------------------------- the dearest packets of each size
