@@ -34,6 +34,7 @@ from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
 from .port import PeerHandle, Port, PortContext, PortKind, supervise
+from .presence import Presence
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import with_learnt
@@ -92,7 +93,8 @@ class Bridge:
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
-        context = PortContext(self.store, clock, self._publish_state, self.monitor)
+        self._presence = Presence(self.store)
+        context = PortContext(self.store, clock, self._publish_state, self.monitor, self._presence)
         self.ports: list[Port] = []
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
@@ -118,8 +120,11 @@ class Bridge:
         for change in changes:
             if change.entry is self._panic and change.what == "trigger":
                 self._calm_down(change)
-            elif change.what in ("added", "removed") and change.entry.control.owner == "learn":
-                self._learnt.set()
+            elif change.what in ("added", "removed", "described"):
+                if change.what != "described" and change.entry.control.owner == "learn":
+                    self._learnt.set()
+                if change.what != "removed":
+                    self._presence.added(change.entry, change.time)
 
     def _calm_down(self, cause: Change) -> None:
         """Release every hold and momentary, then set what ``[panic]`` says."""

@@ -22,11 +22,14 @@ from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
-from .oscsocket import Address, shown
+from .oscsocket import Address
 from .osctap import OscTap
 from .osctcp import TcpCarrier
 from .oscudp import UdpCarrier
+from .oscwatch import Watch
 from .port import Peer, PortContext, PortKind
+from .presence import Presence
+from .store import Entry
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +79,8 @@ class OscPort:
             self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
         for peer in self._peers:
             peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
-        self._was_open = False
+        presence = context.presence or Presence(context.store)
+        self._watch = Watch(self._peers, self._out, presence, self._publish_state, self._once, self._clock, call_later)
 
     @property
     def name(self) -> str:
@@ -113,7 +117,7 @@ class OscPort:
         except PortError as exc:
             for peer in self._peers:
                 peer.closed = str(exc)
-            self._publish_states()
+            self._watch.stop()
             raise
         unsubscribe = self._store.subscribe(self._out.tell)
         try:
@@ -121,13 +125,11 @@ class OscPort:
             ready()
             while True:
                 await self._carrier.keep_house(self._clock())
-                self._publish_states()
-                await asyncio.sleep(HOUSEKEEPING_S)
+                await asyncio.sleep(min(HOUSEKEEPING_S, self._watch.keep(self._clock())))
         finally:
             unsubscribe()
             self._stop()
             await self._carrier.close()
-            self._publish_states()
 
     def _start(self) -> None:
         self._out.start()
@@ -136,10 +138,7 @@ class OscPort:
             peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
             for entry in self._store:
                 peer.put(entry)
-            if self._was_open and peer.heard_at is not None:
-                self._out.push(peer)  # the truth, after we were away
-        self._was_open = True
-        self._publish_states()
+        self._watch.start()
 
     def _stop(self) -> None:
         self._carrier.stop()
@@ -147,11 +146,12 @@ class OscPort:
         self._receiver.forget()
         for peer in self._peers:
             peer.is_open, peer.listening, peer.udp_port, peer.tcp_port = False, "", None, None
+        self._watch.stop()
+        for peer in self._peers:
             peer.clear()
 
-    def _publish_states(self) -> None:
-        for peer in self._peers:
-            self.changed(peer)
+    def _publish_state(self, peer: OscPeer) -> None:
+        self._publish(peer.name, peer.state)
 
     def _warn_binding(self, path: str, text: str) -> None:
         self._once.warning(("binding", path), "%s", text)
@@ -177,13 +177,11 @@ class OscPort:
 
     def changed(self, peer: OscPeer) -> None:
         """What can be said of the peer has changed."""
-        self._publish(peer.name, peer.state)
+        self._watch.changed(peer)
 
     def connected(self, peer: OscPeer, target: Target, is_again: bool) -> None:
         """A connection stands: who was there before is sent the truth."""
-        if is_again or peer.settings.on_connect == "push":
-            self._out.push(peer, target)
-        self.changed(peer)
+        self._watch.connected(peer, target, is_again)
 
     def gone(self, peer: OscPeer, target: Target) -> None:
         """A connection has ended: it owes nothing, is owed nothing and holds nothing any more."""
@@ -196,10 +194,18 @@ class OscPort:
 
     # What the receiver needs
 
-    def heard(self, peer: OscPeer, address: Address) -> None:
-        """A peer has spoken for the first time."""
-        log.info("osc %s: first message, from %s", peer.name, shown(address))
-        self.changed(peer)
+    def heard(self, source: Source, now: float) -> None:
+        """A peer has spoken that was not known to be well."""
+        self._watch.heard(source, now)
+
+    def learnt(self, peer: OscPeer) -> None:
+        """A peer has other targets now."""
+        self._watch.changed(peer)
+
+    def owe(self, peer: OscPeer, entry: Entry) -> None:
+        """A peer is to be sent this value."""
+        for target in peer.targets:
+            self._out.owe(target, (entry.id,))
 
     def target_at(self, peer: OscPeer, address: Address) -> Target:
         """What a peer is sent at an address that somebody has spoken from."""

@@ -61,8 +61,14 @@ class Sender(Protocol):
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         """Send these controls' values to whoever asked."""
 
-    def heard(self, peer: OscPeer, address: Address) -> None:
-        """A peer has spoken for the first time."""
+    def heard(self, source: Source, now: float) -> None:
+        """A peer has spoken that was not known to be well."""
+
+    def learnt(self, peer: OscPeer) -> None:
+        """A peer has other targets now."""
+
+    def owe(self, peer: OscPeer, entry: Entry) -> None:
+        """A peer is to be sent this value: what it has said of it is older."""
 
     def target_at(self, peer: OscPeer, address: Address) -> Target:
         """What a peer is sent at an address that somebody has spoken from. It is none of its ``targets`` yet."""
@@ -123,10 +129,10 @@ class Receiver:
         if self._tap.monitor.is_watched:
             self._tap.came(peer.name, shown(address), packet, len(data))
         now = self._clock()
-        is_first = peer.heard_at is None
-        peer.heard_at = now
-        if is_first:
-            self._sender.heard(peer, address)
+        life = peer.life
+        life.heard_at = now
+        if not life.is_well:
+            self._sender.heard(source, now)
         if isinstance(packet, Bundle):
             self._receive_bundle(source, packet, now)
             return
@@ -162,6 +168,8 @@ class Receiver:
     def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
         entry = route.entry
         if entry.control.access == "write":
+            return
+        if source.peer.questions.is_busy and self.is_old_answer(source, route):
             return
         values = values_of(route, message.args)
         try:
@@ -217,6 +225,13 @@ class Receiver:
         self._scheduled.add(timer)
 
     # What the parts of a batch need
+
+    def is_old_answer(self, source: Source, route: Route) -> bool:
+        """True for the answer to a question, if a hand has moved the control since: the hand wins."""
+        if source.peer.questions.answered(route):
+            return False
+        self._sender.owe(source.peer, route.entry)
+        return True
 
     def is_news(self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float) -> bool:
         """False for a report that is not to be applied: it is what we have, or an echo. Raises BadValue."""
@@ -336,6 +351,7 @@ class Receiver:
         target = self._sender.target_at(peer, source.address)
         peer.targets[:] = [target]
         source.origin, source.answers, source.target = target.origin, (target,), target
+        self._sender.learnt(peer)
         self._sources = {source.address: source}
         self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
 
@@ -495,7 +511,7 @@ class Batch:
             except OscError as exc:
                 self._receiver.complain_of_pattern(self._source, message.address, exc)
                 continue
-            if not routes and looks:
+            if not routes and (looks or message.address in self._source.peer.quiet):
                 continue
             if routes is None and self._source.peer.settings.auto:
                 routes = self._receiver.meet(self._source, message, self._now)
@@ -528,6 +544,8 @@ class Batch:
         if not values:
             return entry.id if self._source.peer.settings.answers else None
         if control.access == "write":
+            return None
+        if self._source.peer.questions.is_busy and self._receiver.is_old_answer(self._source, route):
             return None
         try:
             raw = route.raw(values)
@@ -564,6 +582,8 @@ class Batch:
     def _look(self, look: Look, message: Message) -> None:
         """A name or a colour that the peer gives a control."""
         self._apply()
+        if self._source.peer.questions.is_busy:
+            self._source.peer.questions.answered(look)
         try:
             self._receiver.show(look, message.args[len(look.before) :], self._source, self._now)
         except BadValue as exc:

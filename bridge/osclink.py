@@ -21,7 +21,7 @@ class Counts(Protocol):
 class Link:
     """One way out. ``shown`` is what people call it: ``192.168.1.20:9001``."""
 
-    __slots__ = ("address", "retry_at", "shown", "trouble", "trouble_at")
+    __slots__ = ("address", "is_refused", "retry_at", "shown", "trouble", "trouble_at")
 
     def __init__(self, shown: str, address: Address | None = None) -> None:
         self.shown = shown
@@ -30,6 +30,9 @@ class Link:
         self.trouble = ""
         """Why nothing can be sent, in words; "" while it can."""
         self.trouble_at = 0.0
+        """When that was last said."""
+        self.is_refused = False
+        """With ``trouble``: the host is up, but nobody listens there."""
         self.retry_at = 0.0
         """Not before this time is it worth trying again."""
 

@@ -14,7 +14,7 @@ left a probe unanswered may have been restarted in between: it is greeted too.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, Literal, TypeVar
@@ -30,6 +30,7 @@ DEAF_S = 2.0
 
 State = Literal["connecting", "online", "silent", "offline"]
 Policy = Literal["pull", "push", "none"]
+Trouble = Literal["", "refused", "unreachable", "gone"]
 K = TypeVar("K", bound=Hashable)
 
 
@@ -83,11 +84,16 @@ def returning(policy: Policy) -> Greeting:
     return Greeting(push=policy == "push", pull=policy == "pull")
 
 
+def reconnected(policy: Policy, is_again: bool) -> Greeting:
+    """A connection stands: it is known to be there, and what it may have missed is the truth."""
+    return Greeting(push=policy == "push" or (is_again and policy == "none"), pull=policy == "pull")
+
+
 @dataclass(slots=True)
 class _Place:
     """What is known of one target."""
 
-    trouble: Literal["", "refused", "unreachable", "gone"] = ""
+    trouble: Trouble = ""
     """``gone``: somebody says when that is over (``is_back``); the others are tried."""
     since: float = -inf
     knocked_at: float | None = None
@@ -108,13 +114,28 @@ class Liveness(Generic[K]):
         self._was_heard = False
         self._is_open = False
         self._is_overdue = False
-        self._has_missed = False  # it left a probe unanswered
+        self._has_missed = False  # it left a probe unanswered, or our port was closed: it may be another run of it
         self._opened_at = 0.0
         self._keepalive_at = inf
         self._probe_at = inf
         self._probed_at = inf
         for target in targets:
             self._places[target] = _Place("gone" if rules.needs_link else "")
+
+    @property
+    def targets(self) -> Collection[K]:
+        """The targets that it has."""
+        return self._places.keys()
+
+    def trouble(self, target: K) -> Trouble:
+        """What stands against sending to a target."""
+        place = self._places.get(target)
+        return "" if place is None else place.trouble
+
+    def troubled_at(self, target: K) -> float:
+        """When it was said last that it cannot be sent to; -inf if never."""
+        place = self._places.get(target)
+        return -inf if place is None else place.since
 
     @property
     def was_heard(self) -> bool:
@@ -140,8 +161,10 @@ class Liveness(Generic[K]):
 
     @property
     def is_gone(self) -> bool:
-        """True if what is sent to it cannot be expected to arrive."""
-        return self.state in ("silent", "offline")
+        """True if what is sent to it cannot be expected to arrive; False too where nobody is expected yet: to whom
+        others connect is not gone before they came."""
+        is_awaited = self._is_open and not self._places and not self._was_heard
+        return self.state in ("silent", "offline") and not is_awaited
 
     def is_deaf(self, target: K) -> bool:
         """True if it is heard, but nobody listens where it is sent to."""
@@ -154,7 +177,8 @@ class Liveness(Generic[K]):
         """Our port is open: what there is to be sent at once."""
         self._is_open = True
         self._opened_at = now
-        self._is_overdue = self._has_missed = False
+        self._is_overdue = False
+        self._has_missed = self._was_heard  # we know nothing of what it did meanwhile
         for place in self._places.values():
             place.trouble = "gone" if place.trouble == "gone" else ""
             place.knocked_at, place.is_deaf = None, False
@@ -272,7 +296,7 @@ class Liveness(Generic[K]):
         self._look()
         return [target]
 
-    def _trouble(self, target: K, trouble: Literal["refused", "unreachable", "gone"], now: float) -> None:
+    def _trouble(self, target: K, trouble: Trouble, now: float) -> None:
         place = self._places.get(target)
         if place is None:
             return

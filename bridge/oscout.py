@@ -94,12 +94,16 @@ class Outbox:
             elif what in ("added", "described"):
                 for peer in self._peers:
                     peer.put(change.entry)
+                    if what == "added" and peer.settings.on_connect == "pull" and peer.is_there:
+                        peer.questions.ask(peer.routes.questions(change.entry))
             elif what == "removed":
                 for peer in self._peers:
                     peer.drop(change.entry)
 
     def _send_change(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:
         entry_id, is_value = change.entry.id, change.what == "value"
+        if peer.questions.is_busy and is_value and not peer.said(change.origin):
+            peer.questions.moved(peer.routes.ears[entry_id])
         for route in routes:
             try:
                 packet = route.packet(change.value if is_value else change.args)
@@ -171,6 +175,12 @@ class Outbox:
         for each in peer.targets if target is None else (target,):
             each.pending |= dict.fromkeys(peer.routes.spoken())
         self.flush_soon()
+
+    def owe(self, target: Target, entry_ids: Iterable[int]) -> None:
+        """Send these controls' values to a target, in slices."""
+        target.pending |= dict.fromkeys(entry_ids)
+        if target.pending:
+            self.flush_soon()
 
     def flush_soon(self) -> None:
         """Some targets are owed something, or have room again."""

@@ -14,18 +14,22 @@ from .control import Control
 from .echo import EchoBook, TriggerEchoes, Unlisted
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
+from .osccodec import encode_message
+from .oscfields import Call
 from .osclink import Link
+from .oscliveness import Liveness, Rules, State
 from .osclooks import Look, compile_looks, is_only_look
+from .oscquestions import Questions
 from .oscroutes import RouteTable
-from .oscsettings import Settings
+from .oscsettings import Binding, Settings
 from .oscsocket import Address
 from .osctap import OscTap
 from .port import Peer
 from .store import Entry, Origin
 
 MAX_UNLISTED = 64
-REFUSED_S = 5.0
-"""How long after its last "port unreachable" a target counts as refusing: the answer comes only when we send."""
+EMPTY_BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"
+"""Says nothing, so it can be sent to find out whether somebody takes it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +106,29 @@ class OscPeer:
         self.tcp_port: int | None = None
         self.closed = ""
         """Why our socket could not be opened, in words; "" where it was."""
-        self.heard_at: float | None = None
+        rules = Rules(
+            settings.keepalive_s if settings.keepalive else None,
+            settings.probe_s if settings.probe is not None else None,
+            # Without a probe only who speaks by itself can be missed: whoever writes a time-out says that it does.
+            settings.timeout_s if settings.probe is not None or "timeout_s" in settings.model_fields_set else None,
+            needs_link=settings.is_tcp,
+        )
+        self.life: Liveness[Target] = Liveness(rules)
+        """Whether it is there."""
+        self.was: State = "offline"
+        self.was_gone = False
+        """What was last told of that."""
+        self.hello = [self._packet(call) for call in settings.hello]
+        self.keepalive = [self._packet(call) for call in settings.keepalive]
+        self.probe = None if settings.probe is None else self._packet(settings.probe)
+        self.knock = self.probe or EMPTY_BUNDLE
+        calls = [*settings.hello, *settings.keepalive, *([] if settings.probe is None else [settings.probe])]
+        self.quiet = frozenset(f"{lead}{call.address}" for call in calls for lead in ("", "/reply"))
+        """Addresses at which it answers to these: no control is meant."""
+        self.questions: Questions[Route | Look] = Questions()
+        """What it is asked for."""
+        self.asked: Target | None = None
+        """Whom these are for."""
         self.received = 0
         """Packets that came in, sound or not."""
         self.sent = 0
@@ -126,6 +152,32 @@ class OscPeer:
         self._peer = peer
         self._networks = settings.networks
         self._warn = warn
+
+    @property
+    def heard_at(self) -> float | None:
+        """When it was heard last."""
+        return self.life.heard_at
+
+    @property
+    def is_gone(self) -> bool:
+        """True if what is sent to it cannot be expected to arrive."""
+        return self.life.is_gone
+
+    @property
+    def is_there(self) -> bool:
+        """True if it was heard, and nothing says that it has gone."""
+        return self.life.state == "online"
+
+    def takes(self, entry: Entry) -> bool:
+        """True if the control goes to this peer."""
+        return bool(self._bindings(entry)) and (bool(self.targets) or self.learns or self.settings.is_tcp)
+
+    def said(self, origin: Origin) -> bool:
+        """True if this is one of the peer's own."""
+        return origin.name == self.name and origin.kind == "osc"
+
+    def _packet(self, call: Call) -> bytes:
+        return encode_message(f"{self.settings.prefix}{call.address}", call.args)
 
     def target(self, link: Link) -> Target:
         """A target at the end of a link. It is none of ``targets`` yet."""
@@ -176,14 +228,9 @@ class OscPeer:
             return  # what is still to be sent, and the guards against echoes, stay as they are
         self.drop(entry)
         self._compiled[entry.id] = control
-        bindings = self._peer.bindings.get(path)
-        if bindings is None:
-            is_told = self.settings.mirror or path in self.learnt
-            is_ours = is_told and path not in self._peer.excluded and is_mirrored(entry.control)
-            bindings = (MIRROR,) if is_ours else ()
         routes: list[Route] = []
         looks: list[Look] = []
-        for binding in bindings:
+        for binding in self._bindings(entry):
             try:
                 routes.append(compile_route(entry, binding, self.settings))
             except BadControl as exc:
@@ -192,10 +239,21 @@ class OscPeer:
                 looks += compile_looks(entry, own, binding, self.settings)
         self.routes.put(entry, routes, looks)
 
+    def _bindings(self, entry: Entry) -> tuple[Binding, ...]:
+        bindings = self._peer.bindings.get(entry.path)
+        if bindings is not None:
+            return bindings
+        is_told = self.settings.mirror or entry.path in self.learnt
+        is_ours = is_told and entry.path not in self._peer.excluded and is_mirrored(entry.control)
+        return (MIRROR,) if is_ours else ()
+
     def drop(self, entry: Entry) -> None:
         """Forget a control."""
         self._compiled.pop(entry.id, None)
+        for look in self.routes.looks_of(entry):
+            self.questions.forget(look)
         for route in self.routes.drop(entry):
+            self.questions.forget(route)
             for target in self.targets:
                 target.forget(route)
 
@@ -215,19 +273,35 @@ class OscPeer:
             where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
         else:
             where = ", ".join(target.shown for target in self.targets) or "is sent nothing"
-        heard = "never heard" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
+        heard = "" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
         return f"{self.name} {where}: {self._words(heard)}"
 
     @property
     def state(self) -> str:
-        """The same without what changes by itself."""
-        return self._words("never heard" if self.heard_at is None else "heard")
+        """The state, and the same without what changes by itself: "online: heard; we listen on UDP 9000"."""
+        return f"{self.life.state}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """How it is, without what changes by itself."""
+        return self._words("" if self.heard_at is None else "heard")
+
+    @property
+    def overdue(self) -> str:
+        """What is missed of it."""
+        asked = "" if self.settings.probe is None else f", no answer to {self.settings.probe.address}"
+        return f"nothing heard for {self.settings.timeout_s:g} s{asked}"
 
     def _words(self, heard: str) -> str:
         if not self.is_open and self.closed:
             return f"{self.closed}, trying again"
-        parts = [heard]
-        parts += [f"{target.shown}: {target.link.trouble}" for target in self.targets if target.link.trouble]
+        parts = [heard or "never heard"]
+        if self.life.is_overdue:
+            parts.append(self.overdue)
+        for target in self.targets:
+            if target.link.trouble:
+                elsewhere = " (it is heard: does it listen elsewhere?)" if self.life.is_deaf(target) else ""
+                parts.append(f"{target.shown}: {target.link.trouble}{elsewhere}")
         if self.listening:
             parts.append(f"we listen on {self.listening}")
         elif not self.is_open:
@@ -235,19 +309,12 @@ class OscPeer:
         return "; ".join(parts)
 
     def health(self, now: float) -> dict[str, Any]:
-        """For ``/healthz``: state is closed, never heard, trouble or heard."""
-        troubled = any(target.link.trouble for target in self.targets)
-        state = (
-            "closed" if not self.is_open
-            else "trouble" if troubled
-            else "never heard" if self.heard_at is None
-            else "heard"
-        )  # fmt: skip
+        """For ``/healthz``."""
         return {
             "port": "osc",
             "name": self.name,
-            "state": state,
-            "text": self.state,
+            "state": self.life.state,
+            "text": self.text,
             "transport": self.settings.transport,
             "udp_port": self.udp_port,
             "tcp_port": self.tcp_port,
@@ -264,6 +331,8 @@ class OscPeer:
             "early_bundles": self.early,
             "learnt": len(self.learnt),
             "waiting": sum(len(target.pending) for target in self.targets),
+            "asked": self.questions.waiting,
+            "unanswered": len(self.questions.unanswered),
         }
 
 

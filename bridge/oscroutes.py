@@ -119,6 +119,23 @@ class RouteTable:
             return iter(self.speakers)
         return (self._paths[path] for path in self._path_tree.find(pattern))
 
+    def looks_of(self, entry: Entry) -> Sequence[Look]:
+        """Where the peer says what this control looks like."""
+        return self._looks_of.get(entry.id, ())
+
+    def questions(self, entry: Entry | None = None) -> Iterator[Route | Look]:
+        """By what the peer can be asked for values, names and colours: of one control, or of all."""
+        for entry_id in self._routes if entry is None else (entry.id,):
+            yield from (route for route in self._routes.get(entry_id, ()) if route.question is not None)
+            yield from (look for look in self._looks_of.get(entry_id, ()) if look.question is not None)
+
+    def resting(self) -> Iterator[int]:
+        """Ids of momentary controls that are sent, and at rest."""
+        for entry_id, routes in self.speakers.items():
+            entry = routes[0].entry
+            if entry.control.momentary and entry.value == entry.control.rest:
+                yield entry_id
+
 
 class _Listeners:
     """The routes at one address, by their leading arguments. ints and floats are the same: Pd has floats alone."""

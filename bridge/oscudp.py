@@ -11,7 +11,7 @@ from typing import Protocol
 
 from .log import OncePer
 from .osclink import Link
-from .oscpeer import REFUSED_S, OscPeer
+from .oscpeer import OscPeer
 from .oscsettings import Endpoint, parse_endpoint
 from .oscsocket import Address, Reader, literal, open_socket, read_errors, resolve, shown, trouble_text
 
@@ -140,14 +140,11 @@ class UdpCarrier:
         self._transport = self._closed = None
 
     async def keep_house(self, now: float) -> None:
-        """Find addresses of names, and forget troubles that are over. Once a second."""
+        """Find addresses of names. Once a second."""
         self._read_errors()
         for link in self._links():
             if link.address is None and now >= link.retry_at:
                 await self._resolve(link)
-            elif link.trouble and link.address is not None and now - link.trouble_at > REFUSED_S:
-                link.trouble = ""
-                self._once.forget((link.peer.name, link.shown))
 
     def _links(self) -> list[UdpLink]:
         return [target.link for peer in self._peers for target in peer.targets if isinstance(target.link, UdpLink)]
@@ -163,7 +160,9 @@ class UdpCarrier:
             link.retry_at = self._clock() + RESOLVE_AGAIN_S
         else:
             link.trouble = ""
+            self._once.forget((link.peer.name, link.shown))
             self._owner.moved()
+            self._owner.changed(link.peer)
 
     # Trouble
 
@@ -177,7 +176,7 @@ class UdpCarrier:
         if self._read_errors():
             return None  # it was about an earlier datagram, perhaps to somebody else; this one was not sent
         assert link.address is not None
-        self._troubled(link, trouble_text(link.address, why.errno or 0))
+        self._troubled(link, trouble_text(link.address, why.errno or 0), why.errno == errno.ECONNREFUSED)
         link.retry_at = self._clock() + RETRY_S
         return False
 
@@ -187,12 +186,12 @@ class UdpCarrier:
         for address, code in errors:
             for link in self._links():
                 if link.address is not None and link.address[:2] == address[:2]:
-                    self._troubled(link, trouble_text(address, code))
+                    self._troubled(link, trouble_text(address, code), code == errno.ECONNREFUSED)
         return bool(errors)
 
-    def _troubled(self, link: UdpLink, text: str) -> None:
+    def _troubled(self, link: UdpLink, text: str, is_refused: bool = False) -> None:
         is_new = link.trouble != text
-        link.trouble, link.trouble_at = text, self._clock()
+        link.trouble, link.trouble_at, link.is_refused = text, self._clock(), is_refused
         if is_new:
             self._once.warning((link.peer.name, link.shown), "osc %s %s: %s", link.peer.name, link.shown, text)
             self._owner.changed(link.peer)

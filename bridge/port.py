@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from .control import Control
 from .errors import BridgeError, Problem
 from .monitor import Monitor
+from .presence import Presence
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,12 @@ class PortContext:
     clock: Callable[[], float]
     """Monotonic seconds, the same clock for every ``now``."""
     publish_state: Callable[[str, str], None]
-    """``publish_state(peer, text)``: how a peer is, in words that a performer understands."""
+    """``publish_state(peer, text)``: how a peer is, in words that a performer understands; the first word is
+    connecting, online, silent or offline."""
     monitor: Monitor = field(default_factory=Monitor)
     """Shown what goes in and out, while ``monitor.is_watched``."""
+    presence: Presence | None = None
+    """Marks controls whose peers are all gone; of all ports. None: the port has one of its own."""
 
 
 class PeerHandle(Protocol):

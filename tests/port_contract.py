@@ -88,7 +88,7 @@ class PortContract:
     async def test_it_becomes_ready(self, rig: Rig) -> None:
         assert rig.port.name
         assert len(rig.port.peer_lines()) == 1
-        assert rig.port.health()[0]["state"] != "closed"
+        assert rig.port.health()[0]["state"] != "offline"
 
     async def test_a_change_reaches_the_wire(self, rig: Rig) -> None:
         rig.move(0.25)
@@ -145,4 +145,4 @@ class PortContract:
         _, late = await asyncio.wait([task], timeout=1.0)
         assert not late
         assert rig.is_free()
-        assert rig.port.health()[0]["state"] == "closed"
+        assert rig.port.health()[0]["state"] == "offline"

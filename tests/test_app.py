@@ -158,7 +158,7 @@ async def test_a_busy_osc_port_is_a_state_and_is_tried_again(pages: Path, peer: 
         async with Bridge(await parse(text, pages)) as bridge:
             state = bridge.store.get("/stagebridge/peers/max")
             assert str(listen) in str(state.value)
-            assert bridge.health()["peers"][0]["state"] == "closed"
+            assert bridge.health()["peers"][0]["state"] == "offline"
             taken.close()
             async with asyncio.timeout(10):
                 while "we listen on UDP" not in str(state.value):

@@ -30,13 +30,14 @@ ROWS = [
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords"},
     {"store", "oscsettings", "osccodec"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket", "presence"}
-    | {"osctap"},
+    {"presence"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap"},
     {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
     {"configtables", "oscroutes", "oscprofile", "osclearn"},
     {"configreading", "oscpeer"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
+    {"oscwatch"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},

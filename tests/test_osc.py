@@ -22,6 +22,7 @@ from bridge.osccodec import ALL, Bundle, Double, Message, TimeTag, decode, encod
 from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MAX_SOURCES, MEANT
 from bridge.oscsettings import Binding, Settings
 from bridge.port import Peer, PortContext
+from bridge.presence import Presence
 from bridge.store import Change, Origin, Store
 
 from .peers import free_udp_port, require_tool
@@ -93,7 +94,7 @@ class Bridge:
         for control in controls:
             self.store.add(control, now=0.0)
         self.store.subscribe(self.changes.extend)
-        self.context = PortContext(self.store, time.monotonic, self.states.__setitem__)
+        self.context = PortContext(self.store, time.monotonic, self.states.__setitem__, presence=Presence(self.store))
 
     def value(self, path: str) -> Any:
         return self.store.get(path).value
@@ -223,7 +224,7 @@ async def test_a_bundle_is_applied_at_once_and_in_order() -> None:
         inner = Bundle(TimeTag(1), tuple(Message(address, (value,)) for address, value in parts))
         max_.send_raw(encode(Bundle(TimeTag(1), (inner, Message("/go", ("now",)), Message("/b", (0.5,))))))
         await bridge.reaches("/b", 0.5)
-    assert batches == [[("/a", 0.5), ("/xy", (0.5, 0.75)), ("/b", 1.0)], [("/go", ("now",))], [("/b", 0.5)]]
+        assert batches == [[("/a", 0.5), ("/xy", (0.5, 0.75)), ("/b", 1.0)], [("/go", ("now",))], [("/b", 0.5)]]
 
 
 async def test_a_bundle_may_repeat_the_value_that_the_store_had(bridge: Bridge) -> None:
@@ -570,9 +571,10 @@ async def test_a_port_where_nobody_listens_is_a_state_and_stops_nothing(bridge: 
             assert await here.hear() == Message("/level", (pytest.approx(step / 50),))
         assert said in bridge.states["max"]
         assert said in port.peer_lines()[0]
-        assert port.health()[0]["state"] == "trouble"
+        assert port.health()[0]["state"] == "connecting"  # the other target may be there
         here.send("/mark", 1.0)
         await bridge.reaches("/mark", 1.0)
+        assert port.health()[0]["state"] == "online"
         busy = time.process_time()
         await asyncio.sleep(0.2)
         assert time.process_time() - busy < 0.1  # an error that is left unread would wake the loop for ever
@@ -628,9 +630,9 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
                 await asyncio.sleep(0.005)
             taken = f"UDP {udp_port} is taken by {await asyncio.to_thread(net.holder_of, udp_port, 'udp')}"
             assert f"(pid {os.getpid()})" in taken
-            assert bridge.states["max"] == f"{taken}, trying again"
+            assert bridge.states["max"] == f"offline: {taken}, trying again"
             assert port.peer_lines() == [f"max is sent nothing: {taken}, trying again"]
-            assert port.health()[0]["state"] == "closed"
+            assert port.health()[0]["state"] == "offline"
             squatter.close()
             leave = await asyncio.wait_for(start, WAIT_S)
         except BaseException:
@@ -638,7 +640,7 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
             await asyncio.wait([start])
             raise
         assert port.udp_port == udp_port
-        assert bridge.states["max"] == f"never heard; we listen on UDP {udp_port}"
+        assert bridge.states["max"] == f"connecting: never heard; we listen on UDP {udp_port}"
         await leave.aclose()
     assert [message for message in caplog.messages if "is taken" in message] == [f"osc max: {taken}; trying again"]
 
@@ -670,7 +672,7 @@ async def test_a_name_is_resolved_and_an_unknown_name_is_a_state(bridge: Bridge)
                 await asyncio.sleep(0.01)
             bridge.set("/level", 0.5)
             assert await here.hear() == Message("/level", (0.5,))
-            assert port.health()[0]["state"] == "trouble"
+            assert port.health()[0]["state"] == "connecting"
 
 
 async def test_ipv6_and_ipv4_meet_on_one_socket(bridge: Bridge) -> None:
@@ -688,14 +690,14 @@ async def test_ipv6_and_ipv4_meet_on_one_socket(bridge: Bridge) -> None:
 async def test_the_line_of_a_peer_says_how_it_is(bridge: Bridge) -> None:
     async with bridge.with_max() as (port, max_):
         assert port.peer_lines() == [f"max {max_.shown}: never heard; we listen on UDP {port.udp_port}"]
-        assert bridge.states["max"] == f"never heard; we listen on UDP {port.udp_port}"
+        assert bridge.states["max"] == f"connecting: never heard; we listen on UDP {port.udp_port}"
         max_.send("/level", 0.5)
         await bridge.reaches("/level", 0.5)
         assert port.peer_lines() == [f"max {max_.shown}: heard 0 s ago; we listen on UDP {port.udp_port}"]
-        assert bridge.states["max"] == f"heard; we listen on UDP {port.udp_port}"
+        assert bridge.states["max"] == f"online: heard; we listen on UDP {port.udp_port}"
         health = port.health()[0]
-        assert (health["received"], health["sent"], health["state"]) == (1, 0, "heard")
-    assert bridge.states["max"] == "heard; our UDP port is not open"
+        assert (health["received"], health["sent"], health["state"]) == (1, 0, "online")
+    assert bridge.states["max"] == "offline: heard; our UDP port is not open"
 
 
 # ---------------------------------------------------------------------------------- real peers
@@ -812,7 +814,7 @@ async def test_pure_data_asks_for_all_values_and_answers(pd_patch: tuple[Path, i
         bridge.store.trigger(bridge.store.get("/go"), (), BROWSER, 0.0)
         await until(bridge.store, lambda: any(change.entry.path == "/answer/done" for change in bridge.changes))
         assert port.health()[0]["bad"] == 0
-    answers = [change for change in bridge.changes if change.entry.path == "/answer/cutoff"]
+    answers = [change for change in bridge.changes if change.entry.path == "/answer/cutoff" and change.what == "value"]
     assert {str(change.origin) for change in answers} == {f"osc:pd@127.0.0.1:{pd_port}"}
 
 

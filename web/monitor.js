@@ -29,7 +29,7 @@ function drawHealth(health) {
   server.classList.remove('is-bad');
   server.textContent = `${health.name} ${health.version}, up ${secondsAgo(health.uptime_s)}, ${health.controls} controls`;
   fill('peers', health.peers.map((peer) => h('tr', {},
-    cell(peer.name), cell(peer.text, peer.state === 'heard' ? 'wide' : 'wide is-trouble'),
+    cell(peer.name), cell(peer.text, peer.state === 'online' ? 'wide' : 'wide is-trouble'),
     cell(peer.received, 'number'), cell(peer.sent, 'number'), cell(peer.bad, 'number'), cell(peer.unknown, 'number'))), 6);
   fill('clients', health.clients.map((client) => h('tr', {},
     cell(client.name), cell(secondsAgo(client.connected_s)),

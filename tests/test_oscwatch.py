@@ -1,0 +1,386 @@
+"""Whether an OSC peer is there, over real sockets: peers that come, go, come back, and are asked or told."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvloop
+
+from bridge.control import Control
+from bridge.osc import open_ports
+from bridge.osccodec import Message, decode, encode_message
+
+from .peers import free_udp_port
+from .port_contract import WAIT_S, served, until
+from .test_osc import Bridge, Voice, level, voice
+
+LOOPS = {"uvloop": uvloop.new_event_loop}
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
+
+PROBED = {"probe": ["/info"], "probe_s": 0.1, "timeout_s": 0.3}
+
+
+class Desk(asyncio.DatagramProtocol):
+    """A desk with values of its own: it answers questions, and `/info`, to whoever asks."""
+
+    def __init__(self, values: dict[str, float]) -> None:
+        self.values = values
+        self.is_dumb = False
+        self.held: list[Callable[[], None]] | None = None
+        """Answers to questions that are kept back; None: they go at once."""
+        self.lost = 0
+        """So many questions more are lost."""
+        self.heard: list[Message] = []
+        self.news = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport: Any = transport
+        self.address: tuple[str, int] = transport.get_extra_info("sockname")
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        message = decode(data)
+        assert isinstance(message, Message)
+        self.heard.append(message)
+        self.news.set()
+        if self.is_dumb:
+            return
+        if message.address == "/info":
+            self._transport.sendto(encode_message("/info", ("desk",)), addr)
+        elif message.args:
+            self.values[message.address] = float(message.args[0])
+        elif self.lost:
+            self.lost -= 1
+        elif message.address in self.values:
+            packet = encode_message(message.address, (self.values[message.address],))
+            if self.held is None:
+                self._transport.sendto(packet, addr)
+            else:
+                self.held.append(lambda: self._transport.sendto(packet, addr))
+
+    @property
+    def shown(self) -> str:
+        return f"127.0.0.1:{self.address[1]}"
+
+    def let_go(self) -> None:
+        """Send the answers that were kept back."""
+        held, self.held = self.held or [], None
+        for answer in held:
+            answer()
+
+    async def hears(self, *wanted: Message) -> None:
+        """Return when all of these were heard."""
+        async with asyncio.timeout(WAIT_S):
+            while not all(message in self.heard for message in wanted):
+                self.news.clear()
+                await self.news.wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
+
+    async def close(self) -> None:
+        """Returns when the port is free."""
+        self._transport.close()
+        await self.closed.wait()
+
+
+@asynccontextmanager
+async def desk(udp_port: int = 0, **values: float) -> AsyncIterator[Desk]:
+    made = {f"/{name}": value for name, value in values.items()}
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_datagram_endpoint(lambda: Desk(made), local_addr=("127.0.0.1", udp_port))
+    try:
+        yield protocol
+    finally:
+        await protocol.close()
+
+
+async def state_is(bridge: Bridge, state: str, name: str = "max") -> None:
+    """Return when the peer is in this state."""
+    async with asyncio.timeout(WAIT_S):
+        while not bridge.states[name].startswith(f"{state}: "):
+            await asyncio.sleep(0.005)
+
+
+def marks(bridge: Bridge) -> list[Any]:
+    return [entry.marks.get("silent") for entry in bridge.store]
+
+
+async def never(bridge: Bridge, within_s: float) -> None:
+    """Let time go by in which the store stays as it is."""
+    with pytest.raises(TimeoutError):
+        await until(bridge.store, lambda: False, within_s)
+
+
+@pytest.fixture
+def bridge() -> Bridge:
+    return Bridge(level(), level("/mark"))
+
+
+@pytest.fixture
+def at_info(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+# There, not there, there again
+
+
+async def test_never_heard_first_heard_and_refused_are_told_apart(
+    bridge: Bridge, at_info: pytest.LogCaptureFixture
+) -> None:
+    udp_port = free_udp_port()
+    async with bridge.running(bridge.peer(send=[f"127.0.0.1:{udp_port}"])) as (port,):
+        assert port.health()[0]["state"] == "connecting"
+        assert port.health()[0]["text"].startswith("never heard; we listen on")
+        assert marks(bridge) == [None, None]  # nobody knows
+        bridge.set("/level", 0.5)
+        await state_is(bridge, "silent")
+        said = f"127.0.0.1:{udp_port}: host is up but nobody listens on UDP {udp_port}"
+        assert said in bridge.states["max"]
+        assert said in port.peer_lines()[0]
+        assert port.health()[0]["state"] == "silent"
+        assert marks(bridge) == ["max", "max"]
+        bridge.set("/level", 0.75)  # the store still moves
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as max_:
+            max_.bind(("127.0.0.1", udp_port))
+            max_.sendto(encode_message("/level", (0.25,)), ("127.0.0.1", port.udp_port or 0))
+            await bridge.reaches("/level", 0.25)
+            await state_is(bridge, "online")
+            assert bridge.states["max"].startswith("online: heard; we listen on")
+            assert marks(bridge) == [None, None]
+    about_max = [message for message in at_info.messages if message.startswith("osc max")]
+    assert about_max == [
+        f"osc max {said.replace(': host', ': host', 1)}",
+        f"osc max: first message, from 127.0.0.1:{udp_port}",
+    ]
+
+
+async def test_a_program_that_is_killed_and_restarted_is_pushed_to_when_it_speaks() -> None:
+    bridge = Bridge(level(), Control(path="/hit", kind="bool", momentary=True))
+    udp_port = free_udp_port()
+    peer = bridge.peer(send=[f"127.0.0.1:{udp_port}"], on_connect="push")
+    async with bridge.running(peer) as (port,):
+        for value in (0.25, 0.5):
+            async with desk(udp_port) as program:
+                program._transport.sendto(encode_message("/level", (value,)), ("127.0.0.1", port.udp_port))
+                await program.hears(Message("/level", (value,)), Message("/hit", (0,)))
+                await state_is(bridge, "online")
+            bridge.set("/level", value + 0.125)
+            await state_is(bridge, "silent")
+
+
+async def test_a_program_that_only_listens_is_noticed_when_it_is_back(at_info: pytest.LogCaptureFixture) -> None:
+    bridge = Bridge(level(), Control(path="/hit", kind="bool", momentary=True))
+    udp_port = free_udp_port()
+    peer = bridge.peer(send=[f"127.0.0.1:{udp_port}"], on_connect="push")
+    async with bridge.running(peer):
+        await state_is(bridge, "silent")  # what is pushed at start is refused
+        assert marks(bridge) == ["max", "max"]
+        async with voice_at(udp_port) as program:
+            heard = [await asyncio.wait_for(program.packets.get(), WAIT_S) for _ in range(3)]
+            assert heard[0].startswith(b"#bundle")  # says nothing
+            assert {decode(packet) for packet in heard[1:]} == {Message("/hit", (0,)), Message("/level", (0.0,))}
+            await state_is(bridge, "connecting")
+            assert marks(bridge) == [None, None]
+    assert f"osc max 127.0.0.1:{udp_port}: back, it takes again what is sent" in at_info.messages
+
+
+@asynccontextmanager
+async def voice_at(udp_port: int) -> AsyncIterator[Voice]:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(Voice, local_addr=("127.0.0.1", udp_port))
+    try:
+        yield protocol
+    finally:
+        transport.close()
+
+
+async def test_who_speaks_but_listens_elsewhere_is_told_so_and_does_not_flap(
+    bridge: Bridge, at_info: pytest.LogCaptureFixture
+) -> None:
+    udp_port = free_udp_port()
+    async with voice() as mouth, bridge.running(bridge.peer(send=[f"127.0.0.1:{udp_port}"])) as (port,):
+        mouth.goal = ("127.0.0.1", port.udp_port or 0)
+        for step in range(1, 8):
+            bridge.set("/level", step / 8)
+            async with asyncio.timeout(WAIT_S):
+                while "nobody listens" not in bridge.states["max"]:
+                    await asyncio.sleep(0.005)
+            mouth.send("/mark", step / 8)
+            await bridge.reaches("/mark", step / 8)
+        await state_is(bridge, "silent")
+        assert "does it listen elsewhere?" in bridge.states["max"]
+    assert sum("back" in message for message in at_info.messages) <= 1
+
+
+async def test_a_desk_that_does_not_answer_is_silent_and_its_widgets_say_so(
+    bridge: Bridge, at_info: pytest.LogCaptureFixture
+) -> None:
+    async with desk() as it, bridge.running(bridge.peer(send=[it.shown], **PROBED)) as (port,):
+        await state_is(bridge, "online")
+        assert marks(bridge) == [None, None]
+        it.is_dumb = True
+        await state_is(bridge, "silent")
+        assert "nothing heard for 0.3 s, no answer to /info" in bridge.states["max"]
+        assert port.health()[0]["state"] == "silent"
+        assert marks(bridge) == ["max", "max"]
+        it.is_dumb = False
+        await state_is(bridge, "online")
+        assert marks(bridge) == [None, None]
+        assert port.health()[0]["unknown"] == 0  # the answer to the probe
+    assert "osc max: silent: nothing heard for 0.3 s, no answer to /info" in at_info.messages
+    assert f"osc max: back, heard from 127.0.0.1:{it.address[1]}" in at_info.messages
+
+
+async def test_hello_and_keepalive_are_said_at_start_and_when_it_is_back() -> None:
+    bridge = Bridge(level())
+    says = {"hello": [["/hello", "me", 7]], "keepalive": ["/xremote"], "keepalive_s": 60.0}
+    async with desk() as it, bridge.running(bridge.peer(send=[it.shown], **PROBED, **says)):
+        await it.hears(Message("/hello", ("me", 7)), Message("/xremote", ()))
+        await state_is(bridge, "online")
+        it.is_dumb = True
+        await state_is(bridge, "silent")
+        it.heard.clear()
+        it.is_dumb = False
+        await it.hears(Message("/hello", ("me", 7)), Message("/xremote", ()))
+
+
+async def test_a_keepalive_keeps_its_pace() -> None:
+    bridge = Bridge(level())
+    says = {"keepalive": ["/xremote"], "keepalive_s": 0.1}
+    async with desk() as it, bridge.running(bridge.peer(send=[it.shown], **says)):
+        times = []
+        while len(times) < 4:
+            await it.hears(Message("/xremote", ()))
+            times.append(asyncio.get_running_loop().time())
+            it.heard.clear()
+        assert 0.25 < times[-1] - times[0] < 0.6
+
+
+# Whose values win
+
+
+def pulled(it: Desk, **settings: Any) -> dict[str, Any]:
+    return {"send": [it.shown], "query": "address", **PROBED, **settings}
+
+
+async def test_a_desk_is_asked_for_its_values_when_it_is_there_and_when_it_is_back(bridge: Bridge) -> None:
+    async with desk(level=0.25, mark=0.5) as it, bridge.running(bridge.peer(**pulled(it))):
+        await bridge.reaches("/level", 0.25)
+        await bridge.reaches("/mark", 0.5)
+        it.is_dumb = True
+        await state_is(bridge, "silent")
+        bridge.set("/level", 0.75)
+        await it.hears(Message("/level", (0.75,)))
+        it.values["/level"] = 0.125
+        it.is_dumb = False
+        await bridge.reaches("/level", 0.125)  # its values win
+        assert it.values["/level"] == 0.125
+
+
+async def test_a_hands_move_during_a_pull_wins(bridge: Bridge) -> None:
+    async with desk(level=0.25, mark=0.5) as it:
+        it.held = []
+        async with bridge.running(bridge.peer(**pulled(it))) as (port,):
+            await it.hears(Message("/level", ()), Message("/mark", ()))
+            bridge.set("/level", 0.75)
+            await it.hears(Message("/level", (0.75,)))
+            it.let_go()  # it was 0.25 when it was asked
+            await bridge.reaches("/mark", 0.5)
+            assert bridge.value("/level") == 0.75
+            assert it.values["/level"] == 0.75
+            assert port.health()[0]["asked"] == 0
+            it._transport.sendto(encode_message("/level", (0.125,)), ("127.0.0.1", port.udp_port))
+            await bridge.reaches("/level", 0.125)  # its next move is its own
+
+
+async def test_a_lost_question_is_asked_again_and_one_without_an_answer_is_named(
+    bridge: Bridge, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with desk(level=0.25) as it:
+        it.lost = 2
+        async with bridge.running(bridge.peer(**pulled(it))) as (port,):
+            await bridge.reaches("/level", 0.25)
+            async with asyncio.timeout(WAIT_S):
+                while not port.health()[0]["unanswered"]:
+                    await asyncio.sleep(0.02)
+    assert "osc max does not answer for 1 controls: /mark" in caplog.messages
+
+
+async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
+    bridge = Bridge(*(level(f"/v{n}") for n in range(400)))
+    async with desk(**{f"v{n}": n / 400 for n in range(400)}) as it, bridge.running(bridge.peer(**pulled(it))):
+        await until(bridge.store, lambda: all(bridge.value(f"/v{n}") == pytest.approx(n / 400) for n in range(400)))
+        assert sum(not message.args and message.address != "/info" for message in it.heard) == 400
+
+
+async def test_after_our_own_port_was_away_the_desk_is_asked_again(bridge: Bridge) -> None:
+    async with desk(level=0.25, mark=0.5) as it:
+        (port,) = open_ports([bridge.peer(**pulled(it))], bridge.context)
+        async with served(port):
+            await bridge.reaches("/level", 0.25)
+        assert bridge.states["max"].startswith("offline: heard; our UDP port is not open")
+        assert marks(bridge) == ["max", "max"]
+        bridge.set("/level", 0.75)
+        it.values["/level"] = 0.125
+        async with served(port):
+            await bridge.reaches("/level", 0.125)
+            assert marks(bridge) == [None, None]
+
+
+async def test_after_our_own_port_was_away_a_controller_is_pushed_to(bridge: Bridge) -> None:
+    async with desk() as it:
+        peer = bridge.peer(send=[it.shown], on_connect="push")
+        (port,) = open_ports([peer], bridge.context)
+        async with served(port):
+            await it.hears(Message("/level", (0.0,)), Message("/mark", (0.0,)))  # at start, though never heard
+        bridge.set("/level", 0.75)
+        it.heard.clear()
+        async with served(port):
+            await it.hears(Message("/level", (0.75,)), Message("/mark", (0.0,)))
+
+
+async def test_a_peer_that_was_never_heard_is_sent_nothing_at_start(bridge: Bridge) -> None:
+    bridge.store.add(Control(path="/hit", kind="bool", momentary=True), now=0.0)
+    async with bridge.with_max() as (_, max_):
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+
+
+async def test_who_is_learnt_is_greeted_as_it_speaks() -> None:
+    bridge = Bridge(level(), Control(path="/hit", kind="bool", momentary=True))
+    async with desk() as it, bridge.running(bridge.peer(send="last", hello=[["/hello"]], on_connect="push")) as (port,):
+        it._transport.sendto(encode_message("/level", (0.5,)), ("127.0.0.1", port.udp_port))
+        await it.hears(Message("/hello", ()), Message("/level", (0.5,)), Message("/hit", (0,)))
+
+
+async def test_a_press_that_is_the_first_message_is_not_answered_by_rest() -> None:
+    bridge = Bridge(Control(path="/hit", kind="bool", momentary=True), level("/mark"))
+    async with bridge.with_max() as (_, max_):
+        max_.send("/hit", 1)
+        await bridge.reaches("/hit", True)
+        assert await max_.hears_nothing_before(bridge, "/mark") == []
+
+
+async def test_one_silent_peer_of_two_leaves_the_widget_alone(bridge: Bridge) -> None:
+    gone = free_udp_port()
+    async with voice() as here:
+        peers = [bridge.peer("Live", send=[f"127.0.0.1:{gone}"]), bridge.peer("max", send=[here.shown])]
+        async with bridge.running(*peers):
+            bridge.set("/level", 0.5)
+            await state_is(bridge, "silent", "Live")
+            assert marks(bridge) == [None, None]
+
+
+async def test_a_busy_port_of_ours_marks_what_it_would_have_carried(bridge: Bridge) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{squatter.getsockname()[1]}"
+        (port,) = open_ports([bridge.peer(listen=listen, send=["127.0.0.1:9"])], bridge.context)
+        with pytest.raises(Exception, match="is taken"):
+            await port.serve(lambda: None)
+        assert marks(bridge) == ["max", "max"]
