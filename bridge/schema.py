@@ -1,7 +1,7 @@
 """The JSON Schema of ``config.toml`` and the tables of docs/config.md, both from the models.
 
 ``python -m bridge.schema`` prints the schema; ``python -m bridge.schema write`` renews
-docs/config.schema.json and the tables between the ``<!-- keys: … -->`` marks of docs/config.md.
+docs/config.schema.json and the tables between the marks of docs/config.md and docs/profiles.md.
 Editors find the schema by the first line of the file, ``#:schema ./docs/config.schema.json``.
 """
 
@@ -17,9 +17,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from . import resources
 from .app import KINDS
 from .config import PANIC
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable
+from .oscprofile import read
+from .oscsettings import SHIPPED, parse_endpoint
 from .port import PortKind
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what TOML editors (taplo, Even Better TOML) understand
@@ -27,10 +30,12 @@ SCHEMA_FILE = Path("docs/config.schema.json")
 STARTER_SCHEMA = "stagebridge.schema.json"
 """What `init` calls the schema that it puts beside a new configuration."""
 DOCS_FILE = Path("docs/config.md")
+PROFILES_FILE = Path("docs/profiles.md")
 
 _SINGLE: dict[str, type[BaseModel]] = {"http": HttpTable, "auth": AuthTable}
 _MANY: dict[str, type[BaseModel]] = {"page": PageTable, "control": ControlTable}
 _PLACEHOLDER = {"type": "string", "pattern": "\\{[A-Za-z_]"}
+_PROFILES_MARK = re.compile(r"(<!-- profiles -->\n).*?(<!-- end -->)", re.DOTALL)
 _MARK = re.compile(r"(<!-- keys: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -93,10 +98,27 @@ def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     return _MARK.sub(lambda match: match[1] + "\n" + _key_table(models[match[2]]) + "\n" + match[3], old)
 
 
+def profiles_text(old: str) -> str:
+    """``old`` with the table of our profiles renewed between its marks. Reads the disk."""
+    rows = ["| profile | | gets | its port | we hear it on |", "| --- | --- | --- | --- | --- |"]
+    for name in SHIPPED:
+        profile, _ = read(resources.profiles_dir() / f"{name}.toml")
+        keys = profile.defaults
+        transport = "TCP" if keys.get("transport", "udp") != "udp" else "UDP"
+        port = f"{transport} {keys['port']}" if "port" in keys else "yours"
+        listen = f"UDP {parse_endpoint(keys['listen']).udp_port}" if "listen" in keys else "where it answers"
+        if "port" not in keys:
+            listen = "yours"
+        gets = "all controls" if keys.get("mirror", True) else "what is bound"
+        rows.append(f"| [`{name}`](#{name}) | {profile.description} | {gets} | {port} | {listen} |")
+    return _PROFILES_MARK.sub(lambda match: "\n".join([match[1], *rows, "", match[2]]), old)
+
+
 def main(arguments: list[str]) -> int:
     if arguments == ["write"]:
         SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
         DOCS_FILE.write_text(docs_text(DOCS_FILE.read_text(encoding="utf-8")), encoding="utf-8")
+        PROFILES_FILE.write_text(profiles_text(PROFILES_FILE.read_text(encoding="utf-8")), encoding="utf-8")
     else:
         sys.stdout.write(schema_text())
     return 0
