@@ -78,6 +78,8 @@ class Page:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._n = 0
+        self.controls: dict[str, dict[str, Any]] = {one["path"]: one for one in client.welcome["controls"]}
+        """How each is described."""
         self.fired: list[str] = []
         """Triggers, in order."""
 
@@ -103,14 +105,15 @@ class Page:
     def values(self) -> dict[Any, Any]:
         return self._client.values
 
-    async def set(self, path: str, value: Any) -> None:
-        """Move a control; returns when the daemon has."""
-        self._n += 1
-        await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=[[path, value]])
+    async def set(self, path: str, *values: Any) -> None:
+        """Move a control, to each of these in one go; returns when the daemon has."""
+        for value in values:
+            self._n += 1
+            await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=[[path, value]])
         async with asyncio.timeout(WAIT_S):
             while self._client.applied < self._n:
                 await self._hear()
-        assert self.values[path] == value
+        assert self.values[path] == values[-1]
 
     async def fire(self, path: str) -> None:
         """Press a trigger."""
@@ -119,16 +122,20 @@ class Page:
 
     async def hears(self, path: str) -> None:
         """Return when this trigger has fired, counted from the last call."""
+        await self._until(lambda: path in self.fired, lambda: f"{path} has not fired; {self.fired}")
+        self.fired.clear()
+
+    async def _until(self, is_so: Callable[[], bool], failure: Callable[[], str]) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
-                while path not in self.fired:
+                while not is_so():
                     await self._hear()
         except TimeoutError:
-            raise AssertionError(f"{path} has not fired; {self.fired}") from None
-        self.fired.clear()
+            raise AssertionError(failure()) from None
 
     async def _hear(self) -> None:
         message = await self._client.hear()
+        self.controls |= {one["path"]: one for one in message.get("controls", [])}
         self.fired += [path for path, *_ in message.get("triggers", [])]
 
     async def sees(self, path: str, value: Any) -> None:
@@ -137,12 +144,14 @@ class Page:
 
     async def comes_to(self, path: str, is_so: Callable[[Any], bool], what: str = "so") -> None:
         """Return when the control's value is so."""
-        try:
-            async with asyncio.timeout(WAIT_S):
-                while not is_so(self.values[path]):
-                    await self._hear()
-        except TimeoutError:
-            raise AssertionError(f"{path} is {self.values[path]!r}, not {what}") from None
+        await self._until(lambda: is_so(self.values[path]), lambda: f"{path} is {self.values[path]!r}, not {what}")
+
+    async def reads(self, path: str, **description: Any) -> None:
+        """Return when the control is described like this."""
+        await self._until(
+            lambda: description.items() <= self.controls[path].items(),
+            lambda: f"{self.controls[path]} without {description}",
+        )
 
 
 class Oscdump:

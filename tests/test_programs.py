@@ -80,6 +80,8 @@ async def test_it_is_told_what_holds_when_it_starts_and_both_hear_each_other(sta
         for value in (0.125, 1.0, 0.75):
             await page.set(f"/{name}/cutoff", value)
             await page.sees(f"/{name}/answer", value / 2)
+        await page.set(f"/{name}/cutoff", *(step / 64 for step in range(64)), 0.5)
+        await page.sees(f"/{name}/answer", 0.25)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -89,6 +89,8 @@ class Desk(asyncio.DatagramProtocol):
         """Everything that came in, but questions for a value."""
         self.asked: list[str] = []
         self.udp_port = 0
+        self.is_plugged = True
+        """False: its network cable is out, and nobody hears of it."""
         self._clock = clock or asyncio.get_running_loop().time
         self._transport: asyncio.DatagramTransport | None = None
         self._meters: dict[Where, tuple[str, float]] = {}
@@ -149,7 +151,7 @@ class Desk(asyncio.DatagramProtocol):
         self._closed.set_result(None)
 
     def datagram_received(self, data: bytes, addr: Where) -> None:
-        for address, tags, args in parse(data):
+        for address, tags, args in parse(data) if self.is_plugged else ():
             self._take(address, tags, args, addr)
         self._moved.set()
 
@@ -230,7 +232,7 @@ class Desk(asyncio.DatagramProtocol):
         self._moved.set()
 
     def _say(self, where: Where, address: str, tags: str, args: Args) -> None:
-        if self._transport is not None:
+        if self._transport is not None and self.is_plugged:
             self._transport.sendto(pack(address, tags, args), where)
 
 
