@@ -20,13 +20,13 @@ and after MAX_TOLD times no more. Two that answer each other's answers with some
 cut: after MAX_ANSWERS reports without a hand, each is remembered, not applied. The rules need a window
 longer than the peer's delay.
 
-Who speaks from an address that is none of its targets' may be one of them all the same (``Unlisted``).
+Who speaks from an address that is none of its targets' may be one of them all the same: ``unlisted``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, Literal, TypeVar
@@ -38,14 +38,6 @@ MAX_TOLD = 4
 """Times that a peer is told the truth though it denies it, each after twice the quiet of the last."""
 MAX_ANSWERS = 4
 """Reports that follow from each other, one peer's from another's, before they count as echoes."""
-KNOWN_ECHOES = 8
-MOST_ECHOES = 32
-"""Of one that speaks from an address that no target has: see ``Unlisted``."""
-MAX_BOUNCES = 256
-MAX_RINGS = 8
-MAX_HEARD = 64
-"""Controls of which its last MAX_REPEATED reports are known."""
-MAX_REPEATED = 16
 FORGIVEN_WINDOWS = 16
 """After so many windows without a word from us a report is no answer: the count of MAX_TOLD starts anew."""
 
@@ -57,7 +49,6 @@ Wire = tuple[Any, ...]
 Verdict = Literal["apply", "confirmed", "remembered"]
 Why = Literal["near", "insists", "answer"]
 Match = Literal["none", "its own", "ours"]
-_MATCHES: tuple[Match, ...] = ("none", "its own", "ours")
 Distrust = Literal["", "echoes", "cut"]
 K = TypeVar("K", bound=Hashable)
 
@@ -167,7 +158,7 @@ class EchoGuard:
         """``hear`` for one who may be this target, or somebody else: also whose sent value the report is like.
 
         "ours": somebody else than ``speaker`` had moved it; "its own": we have passed on what it said itself.
-        ``insists``: this speaker said so just before. ``distrust``: see ``Unlisted``. ``match``: found already, in
+        ``insists``: this speaker said so just before. ``distrust``: see ``unlisted``. ``match``: found already, in
         another target's guard.
         """
         self.is_calm = False
@@ -182,18 +173,19 @@ class EchoGuard:
             return "confirmed", match
         self._deny()
         why: Why | None = None
-        if distrust == "cut":
+        if distrust == "cut" and match != "none":
             why = "answer"
         elif sent_at >= since and self.rules.echoes and not is_rest:
             if insists:
                 why = "insists"
             elif match == "ours" or (distrust and match != "none"):
                 why = "near"
-            elif distrust and self.answers >= MAX_ANSWERS and not self._is_last_of(speaker):
+            elif distrust and self.answers >= MAX_ANSWERS and not self.is_last_of(speaker):
                 why = "answer"
         if why is not None:
             self._remembered, self._why = report, why
-            self._settle_at(max(sent_at, since))
+            # A loop has time to be silent, and a hand to go on unprompted, before we speak again.
+            self._settle_at(max(sent_at, since) + (self.rules.window_s / 2 if distrust == "cut" else 0.0))
             return "remembered", match
         self._remembered = None
         if sent_at >= since:
@@ -202,7 +194,7 @@ class EchoGuard:
             self._forgive()
         return "apply", match
 
-    def _is_last_of(self, speaker: Any) -> bool:
+    def is_last_of(self, speaker: Any) -> bool:
         """True if what was sent last is this speaker's move."""
         return bool(self._sent) and self._sent[-1][2] is speaker
 
@@ -372,99 +364,6 @@ class EchoBook(Generic[K]):
         """All bindings are gone."""
         self.guards.clear()
         self._waiting.clear()
-
-
-class Unlisted(Generic[K]):
-    """One who speaks from an address that no target has: one of the targets (several programs on one host that speak
-    from other ports, a host with two addresses), or somebody else whom the targets must hear.
-
-    So what it says goes to all targets, and what it repeats of others' moves is an echo of any of them. Values that
-    are its own move, passed on, may come back too: from somebody else's hand, a slow drag, they look like that. It is
-    distrusted once it has repeated (others' values, or itself) KNOWN_ECHOES times more than it moved, until it has
-    moved as often.
-
-    Last, a loop: after MAX_BOUNCES reports in a row that are near its own, with no hand in between, what it says of
-    that control is not applied for some windows. ``loops`` counts.
-    """
-
-    def __init__(self) -> None:
-        self.loops = 0
-        self._score = 0
-        self._is_known = False
-        self._heard: dict[K, deque[tuple[float, Wire]]] = {}  # its last reports
-        self._bounces: dict[K, int] = {}  # in a row
-        self._cut: dict[K, float] = {}
-        self._rings = False
-        self._rung = 0
-
-    def hear(
-        self, key: K, speaker: Any, books: Iterable[EchoBook[K]], report: Wire, is_current: bool, now: float,
-        is_rest: bool,
-    ) -> Verdict:  # fmt: skip
-        """Judge by the guards of all targets. ``speaker`` is the ``mover`` of what it says itself."""
-        heard = self._heard.get(key)
-        if heard is None:
-            if len(self._heard) >= MAX_HEARD:
-                self._heard.clear()
-                self._bounces.clear()
-            heard = self._heard[key] = deque(maxlen=MAX_REPEATED)
-        distrust: Distrust = "echoes" if self._is_known else ""
-        if self._cut and self._cut.get(key, 0.0) > now and not is_rest:
-            distrust = "cut"
-        verdict: Verdict = "confirmed" if is_current else "apply"
-        match: Match = "none"
-        guarded = [book for book in books if key in book.guards]
-        window_s = guarded[0].guards[key].rules.window_s if guarded else WINDOW_S
-        is_answer = any(now - book.guards[key].sent_at <= window_s for book in guarded)
-        is_repeated = is_answer and any(now - at <= window_s and said == report for at, said in heard)
-        insists = bool(heard) and (heard[-1][1] == report or (distrust != "" and is_repeated))
-        for book in guarded:
-            judged, found = book.overhear(key, report, is_current, now, is_rest, speaker, distrust, insists, match)
-            match = max(match, found, key=_MATCHES.index)
-            if judged == "remembered":
-                verdict = judged
-        if match == "ours" or is_repeated:
-            self._score = min(self._score + 1, MOST_ECHOES)
-        elif verdict == "apply":
-            self._score = max(self._score - 1, 0)
-        self._is_known = self._score >= KNOWN_ECHOES or (self._is_known and self._score > 0)
-        bounces = self._bounces.get(key, 0)
-        if verdict != "confirmed":
-            is_bounce = verdict == "apply" and match == "its own" and bool(heard) and now - heard[-1][0] < window_s
-            bounces = bounces + 1 if is_bounce else 0
-        if bounces >= MAX_BOUNCES:
-            bounces = 0
-            self.loops += 1
-            self._cut = {**{at: until for at, until in self._cut.items() if until > now}, key: now + 2 * window_s}
-        self._bounces[key] = bounces
-        heard.append((now, report))
-        return verdict
-
-    def answers(self, key: K, speaker: Any, books: Iterable[EchoBook[K]], now: float) -> int:
-        """See ``EchoBook.answers``; 0 while it is not known to echo."""
-        found = 0
-        for book in books if self._is_known else ():
-            guard = book.guards.get(key)
-            if guard is not None and now - guard.sent_at <= guard.rules.window_s:
-                found = max(found, guard.answers + (not guard._is_last_of(speaker)))
-        return found
-
-    def is_ring(self, fired: Iterable[TriggerEchoes], args: Wire, speaker: Any, now: float) -> bool:
-        """True if a trigger is an echo: of what others fired; and, once it was heard to do that, of its own. Of who was
-        not, one in MAX_RINGS that may be: what comes round and round has then ended."""
-        fired = list(fired)
-        if any(echoes.is_echo(args, now, speaker) for echoes in fired):
-            self._rings = True
-            return True
-        if not any(echoes.is_echo(args, now) for echoes in fired):
-            self._rung = 0
-            return False
-        self._rung += 1
-        if self._rung > MAX_RINGS:
-            self._rung = 0
-            self.loops += 1
-            return True
-        return self._rings or self._is_known
 
 
 class TriggerEchoes:

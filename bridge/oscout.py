@@ -265,9 +265,12 @@ class Outbox:
             log.debug("%s: %s is not adopted: %s", target.shown, route.entry.path, exc)
 
     def _tell(self, peer: OscPeer, target: Target, entry: Entry, now: float) -> None:
-        """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone. Who
-        presses a momentary is not told that it is pressed: it would be echoed after the release, and press it again."""
-        if self._is_held_back(peer, target, entry.id) or (entry.control.momentary and target.origin in entry.holders):
+        """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone. A
+        peer that presses a momentary is not told that it is pressed: it would be echoed after the release, and press it
+        again."""
+        if self._is_held_back(peer, target, entry.id):
+            return
+        if entry.control.momentary and any(who.kind == "osc" and who.name == peer.name for who in entry.holders):
             return
         for route in peer.routes.speakers.get(entry.id, ()):
             if not target.link.send(route.packet(entry.value)):

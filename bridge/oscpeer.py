@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .control import Control
-from .echo import EchoBook, TriggerEchoes, Unlisted
+from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
 from .osccodec import encode_message
@@ -26,6 +26,7 @@ from .oscsocket import Address
 from .osctap import OscTap
 from .port import Peer
 from .store import Entry, Origin
+from .unlisted import Unlisted
 
 MAX_UNLISTED = 64
 EMPTY_BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"

@@ -28,7 +28,7 @@ ROWS = [
     }
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
-    {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords"},
+    {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords", "unlisted"},
     {"store", "oscsettings", "osccodec"},
     {"presence"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap"},
@@ -63,6 +63,7 @@ PURE = {
 PURE |= {
     "coercion",
     "echo",
+    "unlisted",
     "suggestion",
     "osccodec",
     "oscfields",
