@@ -102,7 +102,7 @@ class OscPort:
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer, for ``/healthz``."""
-        return [peer.health(self._clock()) for peer in self._peers]
+        return [peer.health(self._clock()) | self._carrier.health() for peer in self._peers]
 
     def peer(self, name: str) -> OscHandle | None:
         """One of its peers; None where it is none of them."""
@@ -190,7 +190,7 @@ class OscPort:
 
     def has_room(self) -> None:
         """A target that was full can be sent more."""
-        self._out.flush_soon()
+        self._out.flush()
 
     # What the receiver needs
 
@@ -209,7 +209,7 @@ class OscPort:
 
     def target_at(self, peer: OscPeer, address: Address) -> Target:
         """What a peer is sent at an address that somebody has spoken from."""
-        return peer.target(self._carrier.link_to(peer, address))
+        return peer.target(self._carrier.link_to(peer, peer.reply_address(address)))
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         """Send whoever asked these controls' values."""

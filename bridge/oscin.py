@@ -206,7 +206,7 @@ class Receiver:
 
     def _delay(self, peer: OscPeer, timetag: TimeTag) -> float:
         """Seconds until a bundle is due; 0 or less is now."""
-        if timetag == IMMEDIATELY:
+        if timetag == IMMEDIATELY or peer.settings.time_tags == "ignore":
             return 0.0
         delay_s = timetag.unix - self._wall_clock()
         if delay_s > LONGEST_WAIT_S or (delay_s > 0 and len(self._scheduled) >= MAX_SCHEDULED):
@@ -347,10 +347,10 @@ class Receiver:
     def learn(self, source: Source) -> None:
         """``send = "last"``: whoever spoke last is who hears us."""
         peer = source.peer
-        if not peer.learns or (peer.targets and peer.targets[0].address == source.address):
+        if not peer.learns or (peer.targets and peer.targets[0].address == peer.reply_address(source.address)):
             return
-        name = shown(source.address)
         target = self._sender.target_at(peer, source.address)
+        name = target.shown
         peer.targets[:] = [target]
         source.origin, source.answers, source.target = target.origin, (target,), target
         self._sender.learnt(peer)
@@ -465,8 +465,9 @@ class Receiver:
         return source
 
     def _source(self, peer: OscPeer, address: Address, host: str) -> Source:
+        its = (address[:2], peer.reply_address(address)[:2])
         for target in peer.targets:
-            if target.address is not None and target.address[:2] == address[:2]:
+            if target.address is not None and target.address[:2] in its:
                 return Source(peer, address, host, target.origin, (target,), target)
         # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
         there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]

@@ -1,8 +1,9 @@
-"""What goes out to the targets of one port: changes at once, and what a target is still owed in slices.
+"""What goes out to the targets of one port: changes at once, and what a target is still owed when its turn comes.
 
-What goes out is written inside the store's notification: socket in → decode → ``store.set`` → encode →
-link out, no queue. What a link does not take at once becomes a mark on the control: its latest value is
-sent when there is room. Here too: telling a target the truth after its echoes have settled.
+To a peer without a limit a change is written inside the store's notification: socket in → decode → ``store.set`` →
+encode → link out, no queue. What a link does not take, a peer's limit (``rate``, ``control_rate``) does not allow yet,
+or is to leave in a bundle at the end of the loop's turn, is owed (``oscpace``). Here too: telling a target the truth
+after its echoes have settled.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from .echo import TriggerEchoes, Wire
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route
+from .osccodec import IMMEDIATELY, encode_bundle
+from .oscpace import Due, Event
 from .oscpeer import OscPeer, Source, Target
+from .oscroutes import RouteTable
 from .oscsocket import Address
 from .store import Change, Entry, Store
 
@@ -25,9 +29,14 @@ log = logging.getLogger(__name__)
 
 SLICE = 32
 """Values sent in one go when many are due (refresh, a full buffer). Max queues 2,048 messages and then drops."""
+BUNDLED_SLICE = 256
+"""The same for who gets bundles."""
 SLICE_PAUSE_S = 0.002
+LEAST_PAUSE_S = 0.001
+"""A loop's timers know no less."""
 SETTLE_PAUSE_S = 0.005
 """Settlements that fall due within this time are made together."""
+BUNDLE_HEAD, BUNDLE_ELEMENT = 16, 4  # bytes of a bundle, and of each message in it, besides the messages
 MAX_ASKERS = 64
 """Places that are being answered at the same time, besides the targets."""
 
@@ -39,6 +48,61 @@ class Timer(Protocol):
 
 
 CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class Parcel:
+    """What one target is sent in one go: messages one by one, or in bundles of at most ``limit`` bytes."""
+
+    def __init__(self, target: Target, limit: int, routes: RouteTable, now: float) -> None:
+        self._target = target
+        self._limit = limit
+        self._routes = routes
+        self._now = now
+        self._packets: list[bytes] = []
+        self._size = BUNDLE_HEAD
+        self._said: list[tuple[Due | Event, Entry, int]] = []  # what is said when these have left
+
+    def add(self, packets: Sequence[bytes], said: Due | Event, entry: Entry | None = None) -> bool:
+        """Say something with these messages. False if what was there before could not be sent."""
+        for packet in packets:
+            size = BUNDLE_ELEMENT + len(packet)
+            if self._packets and self._size + size > self._limit and not self.ship():
+                return False
+            self._packets.append(packet)
+            self._size += size
+        entry = said.change.entry if isinstance(said, Event) else entry
+        assert entry is not None
+        self._said.append((said, entry, len(packets)))
+        return True
+
+    def ship(self) -> bool:
+        """Send what was added. False if it cannot be sent now: then it is still owed."""
+        if self._packets:
+            data = self._packets[0] if len(self._packets) == 1 else encode_bundle(IMMEDIATELY, self._packets)
+            if not self._target.link.send(data):
+                return False
+        self._packets, self._size = [], BUNDLE_HEAD
+        for said, entry, count in self._said:
+            self._note(said, entry, count)
+        self._said.clear()
+        return True
+
+    def _note(self, said: Due | Event, entry: Entry, count: int) -> None:
+        """It is not owed any more, and may come back."""
+        target, now, change = self._target, self._now, said.change
+        if isinstance(said, Event):
+            target.owed.sent_event(said)
+        else:
+            target.owed.sent(entry.id, now, count)
+        for ear in self._routes.ears.get(entry.id, ()):
+            if change is None:
+                settles = isinstance(said, Due) and said.is_settling
+                target.echoes.sent(ear, ear.rules, entry.value, now, settles)
+            elif change.what == "value":
+                value = change.value if isinstance(said, Event) else entry.value
+                target.echoes.sent(ear, ear.rules, value, now, change.is_settling, change.answers, change.origin)
+            elif ear.rules.echoes:
+                target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(change.args, now, change.origin)
 
 
 class Outbox:
@@ -59,6 +123,7 @@ class Outbox:
         self._call_later = call_later
         self._askers: dict[Address, tuple[OscPeer, Target]] = {}
         self._flush_timer: Timer | None = None
+        self._flush_at = 0.0
         self._settle_timer: Timer | None = None
         self._is_open = False
 
@@ -86,8 +151,11 @@ class Outbox:
                 entry_id = change.entry.id
                 for peer in self._peers:
                     routes = peer.routes.speakers.get(entry_id)
-                    # What came from the only target goes nowhere: not even encoded (0.6 µs).
-                    if routes is not None and peer.targets and not peer.is_told_by(change.origin):
+                    if routes is None or not peer.targets:
+                        continue
+                    if not peer.is_direct:
+                        self._line_up(peer, routes, change, now)
+                    elif not peer.is_told_by(change.origin):  # else it goes nowhere: not even encoded (0.6 µs)
                         self._send_change(peer, routes, change, now)
             elif what == "hold":
                 self._hold_changed(change)
@@ -101,6 +169,7 @@ class Outbox:
                     peer.drop(change.entry)
 
     def _send_change(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:
+        """To a peer without a limit: at once."""
         entry_id, is_value = change.entry.id, change.what == "value"
         if peer.questions.is_busy and is_value and not peer.said(change.origin):
             peer.questions.moved(peer.routes.ears[entry_id])
@@ -108,25 +177,23 @@ class Outbox:
             try:
                 packet = route.packet(change.value if is_value else change.args)
             except OscError as exc:
-                peer.lost += 1
-                self._once.warning((peer.name, "encode", entry_id), "%s: %s", change.entry.path, exc)
+                self._cannot_say(peer, change.entry, exc)
                 continue
             for target in peer.targets:
                 if change.origin is target.origin:
                     continue  # it does not go back to where it came from
                 if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
                     continue  # it gets the settled value when its finger is gone: _hold_changed
-                is_sent = target.link.send(packet)
-                if not is_value:
-                    peer.lost += not is_sent  # an event that cannot leave now is an old gesture later
-                elif not is_sent:
-                    target.pending[entry_id] = None
+                owed = target.owed
+                # Who waits for a trigger must not be overtaken, nor a trigger overtake the values before it.
+                if owed.events or (owed.pending and not is_value) or not target.link.send(packet):
+                    self._owe(peer, target, route, change, now)
                     self.flush_soon()
-                elif target.pending and len(routes) == 1:
-                    target.pending.pop(entry_id, None)
+                elif owed.pending and len(routes) == 1:
+                    owed.pending.pop(entry_id, None)
         for ear in peer.routes.ears[entry_id]:
             for target in peer.targets:
-                if change.origin is target.origin or entry_id in target.pending:
+                if change.origin is target.origin or entry_id in target.owed.pending or target.owed.events:
                     continue
                 if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
                     continue
@@ -139,6 +206,37 @@ class Outbox:
                         change.args, now, change.origin
                     )
 
+    def _line_up(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:
+        """To a peer with a limit, or that gets bundles: when its turn is."""
+        if peer.questions.is_busy and change.what == "value" and not peer.said(change.origin):
+            peer.questions.moved(peer.routes.ears[change.entry.id])
+        for target in peer.targets:
+            if change.origin is target.origin:
+                if change.what == "value":
+                    target.owed.drop(change.entry.id)
+                continue
+            if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
+                continue
+            for route in routes if change.what == "trigger" else routes[:1]:
+                self._owe(peer, target, route, change, now)
+            self._wake_at(now, now)  # when this turn of the loop is over: a burst leaves as what is latest then
+
+    def _owe(self, peer: OscPeer, target: Target, route: Route, change: Change, now: float) -> None:
+        """Put a change in its target's line; a press and a release too are events, and not merged into nothing."""
+        entry = change.entry
+        if change.what == "trigger":
+            peer.lost += not target.owed.fire(change, now, route)
+            return
+        rest = entry.control.rest if entry.control.momentary else None
+        is_press_or_release = entry.control.momentary and (change.value == rest) != (change.previous == rest)
+        if not (is_press_or_release and target.owed.fire(change, now)):
+            target.owed.owe(entry.id, now, change)
+
+    def _cannot_say(self, peer: OscPeer, entry: Entry, why: OscError) -> None:
+        """OSC has no way to say a value."""
+        peer.lost += 1
+        self._once.warning((peer.name, "encode", entry.id), "%s: %s", entry.path, why)
+
     def _hold_changed(self, change: Change) -> None:
         """A finger has left a peer's own fader: now it is sent where the control stands."""
         entry, origin = change.entry, change.origin
@@ -149,13 +247,15 @@ class Outbox:
                 if target.origin == origin and any(
                     route.touched_at for route in peer.routes.speakers.get(entry.id, ())
                 ):
-                    target.pending[entry.id] = None
+                    target.owed.owe(entry.id, self._clock())
                     self.flush_soon()
+
+    # What is owed
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         """Send whoever asked these controls' values, in slices, each as it is when its turn comes. What its finger
         is on it gets when that is gone."""
-        peer, ids = source.peer, dict.fromkeys(entry_ids)
+        peer, ids, now = source.peer, dict.fromkeys(entry_ids), self._clock()
         if source.target is not None:
             for entry_id in [entry_id for entry_id in ids if self._is_held_back(peer, source.target, entry_id)]:
                 del ids[entry_id]
@@ -166,61 +266,108 @@ class Outbox:
                     peer.lost += 1
                     continue
                 _, target = self._askers.setdefault(target.address, (peer, target))
-            target.pending |= ids
-        if self._flush_timer is None:
-            self._flush()
+            is_first = not target.owed
+            target.owed.owe_all(ids, now)
+            if is_first:
+                due_at = self._flush_target(peer, target, now)
+                if due_at == inf:
+                    self._askers.pop(target.address or (), None)
+                self._wake_at(due_at, now)
 
     def push(self, peer: OscPeer, target: Target | None = None) -> None:
         """Send every value, in slices, to one target of the peer; to all of them if none is given."""
         for each in peer.targets if target is None else (target,):
-            each.pending |= dict.fromkeys(peer.routes.spoken())
+            each.owed.owe_all(peer.routes.spoken(), self._clock())
         self.flush_soon()
 
     def owe(self, target: Target, entry_ids: Iterable[int]) -> None:
         """Send these controls' values to a target, in slices."""
-        target.pending |= dict.fromkeys(entry_ids)
-        if target.pending:
+        target.owed.owe_all(entry_ids, self._clock())
+        if target.owed:
             self.flush_soon()
 
     def flush_soon(self) -> None:
         """Some targets are owed something, or have room again."""
-        if self._flush_timer is None and self._is_open:
-            self._flush_timer = self._call_later(SLICE_PAUSE_S, self._flush)
+        now = self._clock()
+        self._wake_at(now + SLICE_PAUSE_S, now)
 
-    def _flush(self) -> None:
-        """Send a slice of what is pending, oldest first; come again for the rest."""
+    def _wake_at(self, due_at: float, now: float) -> None:
+        """Flush then, or earlier."""
+        if not self._is_open or due_at == inf or (self._flush_timer is not None and self._flush_at <= due_at):
+            return
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        self._flush_at = due_at
+        self._flush_timer = self._call_later(due_at - now, self.flush)
+
+    def flush(self) -> None:
+        """Send what is due of what is owed, and come again for the rest."""
         self._flush_timer = None
         now = self._clock()
-        is_left = False
+        due_at = inf
         for peer in self._peers:
-            for target in peer.targets:
-                is_left |= self._flush_target(peer, target, now)
+            for target in list(peer.targets):
+                due_at = min(due_at, self._flush_target(peer, target, now))
         for address, (peer, target) in list(self._askers.items()):
-            if self._flush_target(peer, target, now):
-                is_left = True
-            else:
+            again_at = self._flush_target(peer, target, now)
+            if again_at == inf:
                 del self._askers[address]
-        if is_left:
-            self.flush_soon()
+            due_at = min(due_at, again_at)
+        self._wake_at(max(due_at, now + LEAST_PAUSE_S), now)
 
-    def _flush_target(self, peer: OscPeer, target: Target, now: float) -> bool:
-        """True if something is left."""
-        if now < target.link.retry_at:
-            return bool(target.pending) and target.link.retry_at < inf  # else it says when it has room
+    def _flush_target(self, peer: OscPeer, target: Target, now: float) -> float:
+        """When to come again; infinity where nothing is left, or the link says when it has room."""
+        owed, link = target.owed, target.link
+        if not owed:
+            return inf
+        if now < link.retry_at:
+            return link.retry_at
+        peer.lost += owed.expired(now)
+        bundles = peer.settings.bundles
+        room = owed.room(now, BUNDLED_SLICE if bundles else SLICE)
+        if room:
+            parcel = Parcel(target, peer.settings.datagram_bytes if bundles else 0, peer.routes, now)
+            if not (self._pack(peer, target, parcel, room) and parcel.ship()):
+                return max(now + SLICE_PAUSE_S, link.retry_at)
+        return owed.due_at(now, SLICE_PAUSE_S)
+
+    def _pack(self, peer: OscPeer, target: Target, parcel: Parcel, room: int) -> bool:
+        """Put so many messages into a parcel. False if it had to be shipped and could not."""
+        speakers = peer.routes.speakers
         is_motor = target in peer.targets  # who only asks is not told when its finger has gone: it is answered now
-        for entry_id in list(islice(target.pending, SLICE)):
+        for event in list(islice(target.owed.events, room)):
+            change = event.change
+            routes = speakers.get(change.entry.id, ()) if event.route is None else (event.route,)
+            said = change.args if change.what == "trigger" else change.value
+            if not parcel.add(self._packets(peer, routes, change.entry, said), event):
+                return False
+            room -= 1
+        for entry_id, due in target.owed.first(room):
+            if room <= 0:
+                break
             if is_motor and self._is_held_back(peer, target, entry_id):
-                del target.pending[entry_id]  # it comes back with _hold_changed
+                target.owed.drop(entry_id)  # it comes back with _hold_changed
                 continue
-            for route in peer.routes.speakers.get(entry_id, ()):
-                value = route.entry.value
-                if value is not None and not target.link.send(route.packet(value)):
-                    return True
-            for ear in peer.routes.ears.get(entry_id, ()):
-                if ear.entry.value is not None:
-                    target.echoes.sent(ear, ear.rules, ear.entry.value, now)
-            del target.pending[entry_id]
-        return bool(target.pending)
+            routes = speakers.get(entry_id, ())
+            entry = routes[0].entry if routes else None
+            if entry is None or entry.value is None:
+                target.owed.drop(entry_id)
+                continue
+            packets = self._packets(peer, routes, entry, entry.value)
+            if not parcel.add(packets, due, entry):
+                return False
+            room -= max(1, len(packets))
+        return True
+
+    def _packets(self, peer: OscPeer, routes: Iterable[Route], entry: Entry, said: Any) -> list[bytes]:
+        """The messages that say a value, or a trigger's arguments."""
+        packets = []
+        for route in routes:
+            try:
+                packets.append(route.packet(said))
+            except OscError as exc:
+                self._cannot_say(peer, entry, exc)
+        return packets
 
     def _is_held_back(self, peer: OscPeer, target: Target, entry_id: int) -> bool:
         """True while this target's finger is on the control: ``_hold_changed`` sends it the settled value."""
@@ -273,8 +420,8 @@ class Outbox:
         if entry.control.momentary and any(who.kind == "osc" and who.name == peer.name for who in entry.holders):
             return
         for route in peer.routes.speakers.get(entry.id, ()):
-            if not target.link.send(route.packet(entry.value)):
-                target.pending[entry.id] = None
+            if not peer.is_direct or not target.link.send(route.packet(entry.value)):
+                target.owed.owe(entry.id, now, is_settling=True)
                 self.flush_soon()
                 return
         for ear in peer.routes.ears.get(entry.id, ()):

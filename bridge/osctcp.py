@@ -239,6 +239,10 @@ class TcpCarrier:
                 await asyncio.wait(late)
         self._server = None
 
+    def health(self) -> dict[str, Any]:
+        """Nothing that a peer does not know."""
+        return {}
+
     async def keep_house(self, now: float) -> None:
         """Once a second: what has lasted for a while may be told again when it ends."""
         for connection in self._connections:

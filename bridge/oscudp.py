@@ -7,13 +7,23 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from .log import OncePer
 from .osclink import Link
 from .oscpeer import OscPeer
 from .oscsettings import Endpoint, parse_endpoint
-from .oscsocket import Address, Reader, literal, open_socket, read_errors, resolve, shown, trouble_text
+from .oscsocket import (
+    Address,
+    Reader,
+    literal,
+    open_socket,
+    read_errors,
+    received_and_dropped,
+    resolve,
+    shown,
+    trouble_text,
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +94,8 @@ class UdpCarrier:
         self._once = once
         self._clock = clock
         self._owner = owner
+        self._name = "osc " + "+".join(peer.name for peer in peers)
+        self._dropped: int | None = None
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
 
@@ -139,9 +151,16 @@ class UdpCarrier:
             await self._closed
         self._transport = self._closed = None
 
+    def health(self) -> dict[str, Any]:
+        """Of the socket, which peers may share: its buffer's bytes, and datagrams that were dropped for want of room
+        since it is open (None: not counted)."""
+        room, dropped = (0, None) if self.sock is None else received_and_dropped(self.sock)
+        return {"receive_buffer": room, "dropped": dropped}
+
     async def keep_house(self, now: float) -> None:
         """Find addresses of names. Once a second."""
         self._read_errors()
+        self._look_for_drops()
         for link in self._links():
             if link.address is None and now >= link.retry_at:
                 await self._resolve(link)
@@ -165,6 +184,14 @@ class UdpCarrier:
             self._owner.changed(link.peer)
 
     # Trouble
+
+    def _look_for_drops(self) -> None:
+        assert self.sock is not None
+        room, dropped = received_and_dropped(self.sock)
+        if dropped and dropped != self._dropped:
+            text = "%s: %d datagrams were dropped, more came at once than fit into %d bytes: see net.core.rmem_max"
+            self._once.warning("dropped", text, self._name, dropped, room)
+        self._dropped = dropped
 
     def not_sent(self, link: UdpLink, packet: bytes, why: OSError) -> bool | None:
         """What ``UdpLink.send`` returns; None where the same datagram may well go now."""
@@ -199,5 +226,4 @@ class UdpCarrier:
     def _failed(self, exc: Exception) -> None:
         """The loop reports an error of the socket."""
         if not self._read_errors():
-            names = "+".join(peer.name for peer in self._peers)
-            self._once.warning(("socket", str(exc)), "osc %s: %s", names, exc)
+            self._once.warning(("socket", str(exc)), "%s: %s", self._name, exc)

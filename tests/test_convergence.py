@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from .simulation.device import Habits
 from .simulation.schedule import cast_of, run, steps_of
-from .simulation.show import CONTROLS, Cast, Mouths, Show, Step
+from .simulation.show import CONTROLS, Cast, Mouths, Pace, Show, Step
 
 COUNT = int(os.environ.get("SIMULATE", "800"))
 FIRST = int(os.environ.get("SIMULATE_FROM", "1000000"))
@@ -91,6 +91,20 @@ def most_by_chance(mean: float) -> float:
 def test_those_who_speak_from_another_address_end_well_too(mouths: Mouths) -> None:
     for seed in range(FIRST, FIRST + max(40, COUNT // 10)):
         run(seed, mouths)
+
+
+PACES: list[Pace] = [
+    (("rate", 100),),
+    (("control_rate", 20),),
+    (("rate", 60), ("control_rate", 30)),
+    (("bundles", True),),
+]
+
+
+@pytest.mark.parametrize("pace", PACES, ids=str)
+def test_peers_with_a_limit_end_well_too(pace: Pace) -> None:
+    for seed in range(FIRST, FIRST + max(10, COUNT // 40)):
+        run(seed, pace=pace)
 
 
 habits = st.builds(

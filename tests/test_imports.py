@@ -31,7 +31,8 @@ ROWS = [
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords", "unlisted"},
     {"store", "oscsettings", "osccodec"},
     {"presence"},
-    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap"},
+    {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"}
+    | {"osctap", "oscpace"},
     {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
     {"configtables", "oscroutes", "oscprofile", "osclearn"},
@@ -84,6 +85,7 @@ PURE |= {
     "oscquestions",
     "presence",
     "oscframing",
+    "oscpace",
     "midicodec",
     "wsframes",
 }

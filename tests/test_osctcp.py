@@ -370,7 +370,7 @@ async def test_who_does_not_read_costs_little_and_gets_the_truth_when_it_does(br
                         bridge.set("/level", (step + 1) / 2000)
                         while (await other.hear()).args != (pytest.approx((step + 1) / 2000),):
                             pass  # the other one is not delayed
-                assert len(stuck.target.pending) == 11
+                assert len(stuck.target.owed.pending) == 11
                 reader, writer = await asyncio.open_connection(sock=raw)
                 stream = Stream("tcp-length", reader, writer)
                 latest: dict[str, Any] = {}

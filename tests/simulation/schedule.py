@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from .device import Habits
-from .show import CONTROLS, Cast, Mouths, Report, Show, Step
+from .show import CONTROLS, NO_PACE, Cast, Mouths, Pace, Report, Show, Step
 
 
 def cast_of(rng: Random) -> Cast:
@@ -64,10 +64,10 @@ def gesture_of(rng: Random, is_browser: bool) -> list[tuple[float, str, float]]:
     return [*touch, *moves, (count * beat + rng.uniform(0, 0.2), "release", 0.0)]
 
 
-def run(seed: int, mouths: Mouths = "") -> Report:
+def run(seed: int, mouths: Mouths = "", pace: Pace = NO_PACE) -> Report:
     """Play one schedule and check it; whatever is raised names the seed."""
     rng = Random(seed)
-    cast = replace(cast_of(rng), mouths=mouths)
+    cast = replace(cast_of(rng), mouths=mouths, pace=pace)
     if mouths:  # noise that comes back as a move is cut as a loop, much later than the show ends
         cast = replace(cast, habits=tuple(replace(habits, noise=0.0) for habits in cast.habits))
     steps = steps_of(rng, cast)

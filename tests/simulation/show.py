@@ -9,7 +9,7 @@ from bridge.control import Control
 from bridge.echo import EchoBook
 from bridge.frames import Frames
 from bridge.osc import OscPort
-from bridge.osccodec import Message, decode
+from bridge.osccodec import Bundle, Message, decode, encode, messages
 from bridge.oscsettings import Binding, Settings
 from bridge.port import Peer, PortContext
 from bridge.session import Session, Shared
@@ -41,6 +41,8 @@ CONTROLS = (
     Control(path="/go", kind="trigger"),
 )
 Mouths = Literal["", "elsewhere", "together"]
+Pace = tuple[tuple[str, Any], ...]
+NO_PACE: Pace = ()
 SEVEN_BITS = {"range": (0, 127), "type": "i"}
 UNIT = {"range": (0, 1)}
 
@@ -50,7 +52,7 @@ class Cast:
     """Who takes part. ``bindings``: how each device has some floats: "" own unit, "unit" 0…1, "bits" 0…127.
 
     ``mouths``: where devices speak from: where they listen; "elsewhere", another address; or "together": all are on one
-    host, targets of one peer (with the first's binding), and speak from other ports.
+    host, targets of one peer (with the first's binding), and speak from other ports. ``pace``: the peers' settings.
     """
 
     habits: tuple[Habits, ...]
@@ -58,6 +60,7 @@ class Cast:
     browsers: int
     acks: tuple[bool, ...] = (True, True, True)
     mouths: Mouths = ""
+    pace: Pace = NO_PACE
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class Show:
                 "name": f"d{n}", "listen": "127.0.0.1:9000",
                 "send": ["{}:{}".format(*self._ear(member)) for member in members],
                 "from": sorted({self._ear(n)[0], self._mouth(n)[0]}),
+                **dict(self.cast.pace),
             })  # fmt: skip
             bindings = {path: (Binding.model_validate(raw),) for path, raw in bound.items()}
             peers.append(Peer("osc", f"d{n}", settings, bindings))
@@ -174,11 +178,12 @@ class Show:
         n = next((n for n in range(len(self.cast.habits)) if self._ear(n) == address), None)
         if n is None:
             return  # an answer to a mouth, where nobody listens
-        if packet.startswith(b"/go\0"):
-            message = decode(packet)
-            assert isinstance(message, Message)
-            self._sent_triggers.setdefault(address, []).append(message.args[0])
-        self.devices[n].deliver(packet)
+        for one in _unpacked(packet):
+            if one.startswith(b"/go\0"):
+                message = decode(one)
+                assert isinstance(message, Message)
+                self._sent_triggers.setdefault(address, []).append(message.args[0])
+            self.devices[n].deliver(one)
 
     def _hearing(self, n: int) -> Any:
         return lambda packet: self.port._receiver.receive(packet, self._mouth(n))
@@ -409,6 +414,12 @@ class Show:
             its = sum(change.origin is target.origin for change in fired)
             spoken = len(device.fired) + device.reflected
             assert spoken == its + self.port._peers[n].echoed, f"triggers of d{n} were lost without being counted"
+
+
+def _unpacked(packet: bytes) -> list[bytes]:
+    """The messages of a packet."""
+    found = decode(packet)
+    return [encode(message) for _, message in messages(found)] if isinstance(found, Bundle) else [packet]
 
 
 def value_of(control: Control, amount: float, current: Any) -> Any:
