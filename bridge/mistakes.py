@@ -160,7 +160,8 @@ def explain(model: type[BaseModel], raw: Any, exc: ValidationError, hints: Mappi
         if kind == "extra_forbidden":
             key = str(keys[-1])
             message = "unknown key"
-            hint = hints.get(key) or (did_you_mean(key, key_names(model)) if len(keys) == 1 else None)
+            hint = hints.get(key) if len(keys) == 1 else None
+            hint = hint or did_you_mean(key, _names_at(model, keys[:-1]))
         elif kind in ("value_error", "assertion_error"):
             message = str(context.get("error", error["msg"]))
         elif kind in ("greater_than_equal", "less_than_equal"):
@@ -179,6 +180,17 @@ def explain(model: type[BaseModel], raw: Any, exc: ValidationError, hints: Mappi
 def key_names(model: type[BaseModel]) -> list[str]:
     """The keys that a table of this model may have."""
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _names_at(model: type[BaseModel], keys: Keys) -> list[str]:
+    """The keys that a table inside a table of this model may have; none where that is no table of its own."""
+    for key in keys:
+        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        inner = fields.get(str(key))
+        if not isinstance(inner, type) or not issubclass(inner, BaseModel):
+            return []
+        model = inner
+    return key_names(model)
 
 
 def listed(names: Iterable[str]) -> str:

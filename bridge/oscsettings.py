@@ -7,7 +7,7 @@ Whether a binding suits its control is decided where it is compiled, in ``oscbin
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -258,6 +258,8 @@ class Settings(Table):
         inferred: dict[str, Any] = {}
         if "on_connect" not in raw and raw.get("query") == "address":
             inferred["on_connect"] = "pull"
+        if "listen" not in raw and raw.get("transport", "udp") == "udp" and _names_ipv6(raw):
+            inferred["listen"] = "[::]:0"
         return {**raw, **inferred}
 
     @check_together(mode="after")
@@ -286,6 +288,13 @@ class Settings(Table):
     def networks(self) -> tuple[Network, ...]:
         """``from``, parsed; empty is everybody."""
         return tuple(ipaddress.ip_network(text, strict=False) for text in self.sources)
+
+
+def _names_ipv6(raw: Mapping[str, Any]) -> bool:
+    """True if a target is written as an IPv6 address: an IPv4 socket could not reach it."""
+    send = raw.get("send")
+    texts = [raw.get("host"), *(send if isinstance(send, (list, tuple)) else ())]
+    return any(isinstance(text, str) and text.count(":") > 1 for text in texts)
 
 
 def _contradictions(one: Settings) -> Iterator[str]:

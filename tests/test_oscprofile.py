@@ -115,7 +115,7 @@ def test_an_unknown_profile_is_told_with_the_nearest(tmp_path: Path) -> None:
 
 def test_mistakes_in_a_profile_are_told_with_its_file_and_line(tmp_path: Path) -> None:
     text = 'description = "a\\nb"\nport = 99999\nmirrow = true\nhost = "1.2.3.4"\nkeepalive = "/x"\nrate = inf\n'
-    text += '[types]\nbool = "i32"\n'
+    text += '[types]\nbool = "i32"\ncolour = "r"\n'
     assert mistakes(tmp_path, 'profile = "bad"\nhost = "1.2.3.4"\nprot = 1', bad=text) == [
         'config.toml:5: osc[0].prot = 1: unknown key (did you mean "port"?)',
         'profiles/bad.toml:1: description = "a\\nb": must be a text of one line, at most 200 characters',
@@ -125,7 +125,8 @@ def test_mistakes_in_a_profile_are_told_with_its_file_and_line(tmp_path: Path) -
         'profiles/bad.toml:5: keepalive = "/x": must be messages: [["/address", argument, …], …]',
         "profiles/bad.toml:6: rate = inf: must be a finite number",
         'profiles/bad.toml:8: types.bool = "i32": must be "i", "f" or "T"',
-        "8 mistakes",
+        'profiles/bad.toml:9: types.colour = "r": unknown key (did you mean "color"?)',
+        "9 mistakes",
     ]
 
 

@@ -42,7 +42,7 @@ def test_an_endpoint_is_host_and_port(text: str, endpoint: tuple[str, int]) -> N
         ({"send": ["1.2.3.4:0"]}, "port must be 1–65535"),
         ({"send": ["1.2.3.4:5", "1.2.3.4:5"]}, "stands there twice"),
         ({"send": [f"1.2.3.4:{n}" for n in range(1, 20)]}, "at most 16 targets"),
-        ({"send": ["[::1]:9001"]}, "has the IPv6 address [::1]:9001"),
+        ({"listen": "0.0.0.0:0", "send": ["[::1]:9001"]}, "has the IPv6 address [::1]:9001"),
         ({"from": "1.2.3.4"}, 'must be a list: ["1.2.3.4"]'),
         ({"from": ["max.local"]}, '"max.local" is no address'),
         ({"from": []}, "must be a list of"),
@@ -52,7 +52,7 @@ def test_an_endpoint_is_host_and_port(text: str, endpoint: tuple[str, int]) -> N
         ({"port": 9000}, "port needs host"),
         ({"host": "1.2.3.4", "port": 0}, "greater than or equal to 1"),
         ({"host": "1.2.3.4", "port": 1, "send": ["1.2.3.4:1"]}, "write one of them"),
-        ({"host": "::1", "port": 9000}, "has the IPv6 address [::1]:9000"),
+        ({"listen": "0.0.0.0:0", "host": "::1", "port": 9000}, "has the IPv6 address [::1]:9000"),
         ({"profile": "../x32"}, "must be a profile's name"),
         ({"transport": "tcp"}, "'udp', 'tcp-slip' or 'tcp-length'"),
         ({"transport": "tcp-slip"}, "a TCP peer needs send or host"),
@@ -119,6 +119,11 @@ def test_messages_are_written_with_the_types_that_toml_has() -> None:
     assert desk.hello == (Call("/eos/reset"), Call("/eos/user", (1,)), Call("/x", (0.5, "7", True)))
     assert desk.keepalive == (Call("/xremote"),)
     assert desk.probe == Call("/info")
+
+
+@pytest.mark.parametrize("keys", [{"host": "::1", "port": 9000}, {"send": ["1.2.3.4:1", "[::1]:9000"]}])
+def test_an_ipv6_target_is_sent_to_from_an_ipv6_socket(keys: dict[str, Any]) -> None:
+    assert Settings.model_validate({"name": "it"} | keys).listen == "[::]:0"
 
 
 def test_a_tcp_peer_connects_or_is_connected_to() -> None:

@@ -1,5 +1,6 @@
 """The names and colours that a desk gives its channels, on the page."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -88,3 +89,35 @@ async def test_a_strip_and_a_knob_are_called_and_coloured_as_on_the_desk(open_pa
         say("/bus/01/config/name", "Hall")
         await page.get_by_role("tab", name="Grid").click()
         await expect(page.locator("sb-knob")).to_contain_text("Hall")
+
+
+async def test_a_new_name_does_not_take_a_fader_from_the_finger(open_page: OpenPage, tmp_path: Path) -> None:
+    udp_port = free_udp_port()
+    with (
+        Daemon.start(CONFIG.format(udp_port=udp_port), tmp_path) as daemon,
+        socket.socket(type=socket.SOCK_DGRAM) as desk,
+    ):
+
+        def value() -> float:
+            _, control = daemon.request("GET", "/api/controls/ch/1/fader")
+            return float(control["value"])
+
+        page = await open_page(daemon.url)
+        fader = page.locator("sb-fader").first
+        box = await fader.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8
+        await page.mouse.move(x, y)
+        await page.mouse.down()
+        await page.mouse.move(x, y - 40, steps=4)
+        for name in ("Anna", "Ben"):
+            desk.sendto(encode_message("/ch/01/config/name", (name,)), ("127.0.0.1", udp_port))
+            await expect(page.locator(".strip-name").first).to_have_text(name)
+            await expect(fader).to_be_visible()
+            before = value()
+            y -= 60
+            await page.mouse.move(x, y, steps=4)
+            async with asyncio.timeout(5):
+                while value() <= before:
+                    await asyncio.sleep(0.02)
+        await page.mouse.up()
