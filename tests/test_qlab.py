@@ -1,6 +1,7 @@
 """QLab, over TCP and over UDP: it is greeted, moved and heard, and greeted again when it comes back."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import uvloop
 from .fakes.qlab import WORKSPACE, QLab, opened_workspace
 from .peers import free_udp_port
 from .programs import Page
+from .test_profile_examples import EXAMPLES
 
 LOOPS = {"uvloop": uvloop.new_event_loop}  # as the daemon has it
 
@@ -126,3 +128,15 @@ async def test_over_udp_it_does_not_forget_us_while_nothing_moves(tmp_path: Path
             one.change("1", "name", "Storm")
             await page.hears("/rain/changed")
             assert {address for address, _ in one.heard} == {"/thump"}
+
+
+async def test_the_example_of_the_docs_works_with_a_workspace(tmp_path: Path) -> None:
+    async with opened_workspace({"10": {"level/0/0": -12.0}}, "1234") as one:
+        config = re.sub(r'host = ".*"', f'host = "127.0.0.1"\nport = {one.port}', EXAMPLES["qlab"], count=1)
+        async with Page.beside(config, tmp_path) as page:
+            await is_greeted(one)
+            await page.set("/backing", -6.0)
+            await one.reaches(lambda: one.cues["10"]["level/0/0"] == -6.0)
+            await page.fire("/go")
+            await page.fire("/stop")
+            await one.reaches(lambda: one.commands == ["/go", "/panic"])

@@ -21,6 +21,7 @@ WAIT_S = 5.0
 FORGET_UDP_S = 31.0
 REPLY_PORT = 53001
 END, ESC, ESC_END, ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
+COMMANDS = ("/go", "/panic", "/pause", "/resume", "/stop", "/reset")
 WORKSPACE = "8B2A6B1C-0E41-4B0B-9E6C-DEC0DE000000"
 
 
@@ -54,6 +55,8 @@ class QLab:
         self.heard: list[tuple[str, tuple[Any, ...]]] = []
         self.started: list[str] = []
         """Numbers of cues, in the order in which they were started."""
+        self.commands: list[str] = []
+        """What the whole workspace was told to do."""
         self._server: asyncio.Server | None = None
         self._udp: asyncio.DatagramTransport | None = None
         self._connections: dict[asyncio.StreamWriter, Client] = {}
@@ -163,6 +166,9 @@ class QLab:
             self._answer(client, address)
         elif path == "/workspaces":
             self._reply(client, address, [{"uniqueID": WORKSPACE, "displayName": "Show", "hasPasscode": False}])
+        elif path in COMMANDS:
+            self.commands.append(path)
+            self._answer(client, address)
         else:
             self._cue(path, address, args, client)
 

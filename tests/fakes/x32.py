@@ -22,6 +22,7 @@ WAIT_S = 5.0
 SUBSCRIPTION_S = 10.0
 METERS_EVERY_S = 0.05
 LONGEST_NAME = 12
+ACTIONS = ("/-action/goscene", "/-action/gosnippet", "/-action/gocue", "/-snap/load")
 COLORS = ("OFF", "RD", "GN", "YE", "BL", "MG", "CY", "WH", "OFFi", "RDi", "GNi", "YEi", "BLi", "MGi", "CYi", "WHi")
 
 Args = tuple[Any, ...]
@@ -88,6 +89,8 @@ class Desk(asyncio.DatagramProtocol):
         self.heard: list[tuple[str, Args]] = []
         """Everything that came in, but questions for a value."""
         self.asked: list[str] = []
+        self.unknown: list[str] = []
+        """Addresses that it does not have."""
         self.udp_port = 0
         self.is_plugged = True
         """False: its network cable is out, and nobody hears of it."""
@@ -177,6 +180,8 @@ class Desk(asyncio.DatagramProtocol):
             self._meters[source] = (args[0], self._clock() + self.subscription_s)
             if self._timer is None:
                 self._say_meters()
+        elif address not in ACTIONS:
+            self.unknown.append(address)
 
     def _set(self, address: str, tag: str, value: Any, source: Where) -> None:
         parameter = self.parameters[address]
