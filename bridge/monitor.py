@@ -67,6 +67,7 @@ class Watch:
     def __init__(self, peer: str | None, address: str | None, wake: Callable[[], None]) -> None:
         self.peer = peer
         """None: all of them."""
+        self.address = address
         self._matches = None if address is None else _filter(address)
         self._wake = wake
         self._known: dict[str, bool] = {}

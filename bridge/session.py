@@ -284,6 +284,9 @@ class Session:
     def _subscribe(self, message: msg.Subscribe) -> None:
         if self.role == "view":
             raise ProtocolError("not_allowed", "this device may only watch the controls")
+        watch = self.watch
+        if watch is not None and message.what and (watch.peer, watch.address) == (message.peer, message.address):
+            return  # what waits for it, waits on
         self.unsubscribe()
         if "monitor" not in message.what:
             return

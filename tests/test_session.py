@@ -773,6 +773,9 @@ def test_a_subscription_replaces_the_one_before(shared: Shared, browser: Browser
     browser.say("subscribe", what=["monitor"], address="/a")
     browser.say("subscribe", what=["monitor"], address="/b")
     assert len(shared.monitor) == 1
+    watched(shared, "/b")
+    browser.say("subscribe", what=["monitor"], address="/b")
+    assert browser.session.poll_monitor() is not None  # the same again loses nothing
     watched(shared, "/a")
     assert browser.session.poll_monitor() is None
     browser.say("subscribe", what=[])
