@@ -41,11 +41,15 @@ class Program:
             [[osc]]
             name = "{self.name}"
             mirror = false
+            bundles = true
             {self.settings}
             [[control]]
             path = "/{self.name}/cutoff"
             default = 0.5
             osc.{self.name} = {{ address = "/cutoff" }}
+            [[control]]
+            path = "/{self.name}/resonance"
+            osc.{self.name} = {{ address = "/resonance" }}
             [[control]]
             path = "/{self.name}/answer"
             osc.{self.name} = {{ address = "/answer/cutoff", direction = "in" }}
@@ -107,13 +111,17 @@ class Page:
 
     async def set(self, path: str, *values: Any) -> None:
         """Move a control, to each of these in one go; returns when the daemon has."""
-        for value in values:
+        await self.set_all(*((path, value) for value in values))
+
+    async def set_all(self, *moves: tuple[str, Any], together: bool = False) -> None:
+        """Make these moves, one after the other or in one message; returns when the daemon has."""
+        for some in [moves] if together else [[move] for move in moves]:
             self._n += 1
-            await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=[[path, value]])
+            await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=some)
         async with asyncio.timeout(WAIT_S):
             while self._client.applied < self._n:
                 await self._hear()
-        assert self.values[path] == values[-1]
+        assert {path: self.values[path] for path, _ in moves} == dict(moves)
 
     async def fire(self, path: str) -> None:
         """Press a trigger."""

@@ -82,6 +82,9 @@ async def test_it_is_told_what_holds_when_it_starts_and_both_hear_each_other(sta
             await page.sees(f"/{name}/answer", value / 2)
         await page.set(f"/{name}/cutoff", *(step / 64 for step in range(64)), 0.5)
         await page.sees(f"/{name}/answer", 0.25)
+        # what changes together comes as a bundle
+        await page.set_all((f"/{name}/resonance", 1.0), (f"/{name}/cutoff", 0.875), together=True)
+        await page.sees(f"/{name}/answer", 0.4375)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -117,17 +120,19 @@ LIBLO = """
 async def test_liblo_hears_us_over_udp_and_we_hear_it(tmp_path: Path) -> None:
     listen, ours = free_udp_port(), free_udp_port()
     async with Page.beside(LIBLO.format(transport="udp", listen=listen, ours=ours), tmp_path) as page:
-        for _ in range(2):  # it comes back, and does not say so: UDP has no connect
-            async with Oscdump.at(str(listen)) as dump:
-                value = 0.0
-                while not await dump.hears(f"/cutoff f {value:.6f}", 0.05):
-                    value = 0.5 - value
-                    await page.set("/cutoff", value)
-                await page.set("/cutoff", 0.75)
-                assert await dump.hears("/cutoff f 0.750000")
-                await oscsend(f"osc.udp://127.0.0.1:{ours}", "/cutoff", "f", "0.125")
-                await page.sees("/cutoff", 0.125)
-            await page.set("/cutoff", 1.0)
+        async with Oscdump.at(str(listen)) as dump:
+            value = 0.0
+            while not await dump.hears(f"/cutoff f {value:.6f}", 0.05):  # it does not say when it is ready
+                value = 0.5 - value
+                await page.set("/cutoff", value)
+            await page.set("/cutoff", 0.75)
+            assert await dump.hears("/cutoff f 0.750000")
+            await oscsend(f"osc.udp://127.0.0.1:{ours}", "/cutoff", "f", "0.125")
+            await page.sees("/cutoff", 0.125)
+        await page.set("/cutoff", 1.0)
+        await page.comes_to("/stagebridge/peers/liblo", lambda text: "nobody listens" in text)
+        async with Oscdump.at(str(listen)) as dump:  # it comes back, and does not say so either
+            assert await dump.hears("/cutoff f 1.000000")
 
 
 async def test_liblo_hears_us_over_tcp_and_we_hear_it(tmp_path: Path) -> None:
