@@ -6,6 +6,7 @@ import { lockPage } from './elements/base.js';
 import './elements/index.js';
 import { bind } from './lib/binder.js';
 import { CancelStorm, FrameWatch } from './lib/gesture.js';
+import { goneText, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
 import { Bar, button } from './surface/bar.js';
 import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
@@ -48,6 +49,7 @@ export class Surface {
     client.addEventListener('status', () => this.#drawStatus());
     client.addEventListener('surface', () => this.#changed());
     client.addEventListener('controls', () => this.#changed());
+    client.addEventListener('value', ({ detail }) => isPeer(detail.path) && this.#drawPeers());
     window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
     new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect.width, contentRect.height)).observe(root);
     this.#drawStatus();
@@ -115,6 +117,11 @@ export class Surface {
     if (title) document.title = title;
     this.bar.setPanic(this.#client.model.get(PANIC) !== undefined);
     this.showPage(this.#page ?? pageInAddress());
+    this.#drawPeers();
+  }
+
+  #drawPeers() {
+    this.bar.setPeers(goneText(peersOf(this.#client.model)));
   }
 
   #drawStatus() {
@@ -207,8 +214,9 @@ export class Surface {
       window.location.reload(); // the name is said when the connection is made
     });
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
+    const peers = peersOf(this.#client.model).map(({ name: peer, state: how, text }) => h('p', { class: 'sheet-line' }, `${peer}: ${how}${text ? `, ${text}` : ''}`));
     this.sheet.open('Menu', ...above,
-      h('p', { class: 'sheet-line' }, line),
+      h('p', { class: 'sheet-line' }, line), ...peers,
       h('div', { class: 'sheet-row' }, ...themes),
       h('div', { class: 'sheet-row' },
         act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),

@@ -4,7 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { contrast, fromHsv, themed, toHex, toHsv, toRgb } from '../../web/lib/color.js';
 import { GAP, gridGrowth, gridLayout, gridSpan, rowLayout, stripLayout } from '../../web/lib/layout.js';
-import { fitName, fits } from '../../web/lib/names.js';
+import { fitName, fitNotice, fits } from '../../web/lib/names.js';
 
 const SCREENS = [[1180, 718], [1024, 670], [744, 1030], [390, 664], [320, 454], [664, 390], [568, 320], [1920, 1080]];
 const plain = Array(8).fill(['fader', 'toggle', 'meter']);
@@ -92,6 +92,9 @@ test('a name that fits is whole; a long one loses its middle, because beginnings
   assert.equal(fitName('Keyboards Right', 90, 1, ten), 'Keyb…ight');
   assert.ok(fits(fitName('Überlangername­ohneLeerzeichen', 70, 2, ten), 70, 2, ten));
   assert.equal(fitName('abc', 0, 1, ten), 'abc');
+  assert.equal(fitNotice('Live offline', 120, ten), 'Live offline');
+  assert.equal(fitNotice('Live offline', 80, ten), '\u2715 Live');
+  assert.equal(fitNotice('Anna, FOH iPad', 60, ten), 'Ann…ad');
 });
 
 test('colours survive hex, rgb and hsv', () => {

@@ -10,7 +10,7 @@
 
 import { inkOn, themed } from '../lib/color.js';
 import * as law from '../lib/law.js';
-import { fitName } from '../lib/names.js';
+import { fitName, fitNotice } from '../lib/names.js';
 import { adopt, h, ruler, setText } from './dom.js';
 import { askValue } from './entry.js';
 import { shared } from './style.js';
@@ -65,7 +65,7 @@ export function themeOf(element) {
 export function writeName(nameNode, noticeNode, { name, notice, width, lines, size }) {
   const isTwo = lines > 1;
   const fit = (text, count, px) => (width > 0 ? fitName(text, width, count, ruler(px, 600)) : text);
-  setText(noticeNode, notice ? fit(notice, 1, 14) : '');
+  setText(noticeNode, notice ? fitNotice(notice, width, ruler(14, 600)) : '');
   setText(nameNode, notice && !isTwo ? '' : fit(name, notice ? 1 : lines, size));
 }
 

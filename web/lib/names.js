@@ -14,6 +14,13 @@ export function fitName(name, width, lines, measure) {
   return '\u2026';
 }
 
+/** What stands in the place of a name, on one line; where "Live offline" is too long it is "\u2715 Live". */
+export function fitNotice(notice, width, measure) {
+  const gone = / offline$/.exec(notice);
+  if (!gone || width <= 0 || fits(notice, width, 1, measure)) return fitName(notice, width, 1, measure);
+  return fitName(`\u2715 ${notice.slice(0, gone.index)}`, width, 1, measure);
+}
+
 /** True when greedy wrapping (at spaces, else anywhere) needs no more than `lines` lines. */
 export function fits(text, width, lines, measure) {
   let used = 1;

@@ -11,6 +11,8 @@ const TAB_MIN = 72;
 const TAB_PADDING = 32;
 const GAP = 8;
 const NARROW = 744; // below it the device's switches live in the menu
+const BADGE = 100; // as wide as a round trip
+const MOST_BADGE = 200;
 const SMALL = 400; // below it one button is pages, state and menu
 const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
 
@@ -22,6 +24,9 @@ export class Bar {
   #isCollapsed = null;
   #hasPanic = false;
   #hasSleepHint = false;
+  #status = { state: 'connecting', rtt: null };
+  #gone = ''; // who of the peers is, in words
+  #badgeWidth = BADGE;
 
   /** `calls`: showPage(name), turnBank(±1), turnLayer(), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
   constructor(calls) {
@@ -102,7 +107,7 @@ export class Bar {
     this.element.classList.toggle('narrow', isNarrow);
     this.element.classList.toggle('small', isSmall);
     this.isSmall = isSmall;
-    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + 100 + (this.#hasSleepHint ? 160 : 0);
+    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + this.#badgeWidth + (this.#hasSleepHint ? 160 : 0);
     const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
     const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
     const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
@@ -132,10 +137,32 @@ export class Bar {
   }
 
   setStatus({ state, rtt }) {
+    this.#status = { state, rtt };
+    this.#drawBadge();
+  }
+
+  /** `text`: who of the peers is gone; "" while all are there. */
+  setPeers(text) {
+    if (text === this.#gone) return;
+    this.#gone = text;
+    this.#drawBadge();
+  }
+
+  #drawBadge() {
+    const { state, rtt } = this.#status;
+    const isGone = state === 'online' && this.#gone !== '';
     this.badge.dataset.state = this.pageButton.dataset.state = state;
-    const text = state === 'online' && rtt !== null ? `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms` : WORDS[state];
-    setText(this.state, text);
-    this.badge.setAttribute('aria-label', `Connection: ${WORDS[state]}${state === 'online' && rtt !== null ? `, round trip ${text}` : ''}. Menu`);
+    for (const element of [this.badge, this.pageButton]) element.classList.toggle('has-gone', isGone);
+    const trip = state === 'online' && rtt !== null ? `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms` : WORDS[state];
+    const measure = ruler(16, 400);
+    setText(this.state, isGone ? fitName(this.#gone, MOST_BADGE - 40, 1, measure) : trip);
+    this.badge.setAttribute('aria-label',
+      `Connection: ${WORDS[state]}${state === 'online' && rtt !== null ? `, round trip ${trip}` : ''}. ${isGone ? `${this.#gone}. ` : ''}Menu`);
+    const width = isGone ? Math.max(BADGE, Math.ceil(Math.min(MOST_BADGE, measure(this.#gone) + 40))) : BADGE;
+    if (width === this.#badgeWidth) return;
+    this.#badgeWidth = width;
+    this.#isCollapsed = null;
+    this.resize(this.#width);
   }
 
   setLocked(isLocked) {
