@@ -36,6 +36,8 @@ MAX_SENT = 64
 WINDOW_S = 0.25
 MAX_TOLD = 4
 """Times that a peer is told the truth though it denies it, each after twice the quiet of the last."""
+MAX_TRIGGERS = 64
+"""The same for triggers, before one is cut: two drummers on one pad answer each other too, but not so long."""
 MAX_ANSWERS = 4
 """Reports that follow from each other, one peer's from another's, before they count as echoes."""
 FORGIVEN_WINDOWS = 16
@@ -93,6 +95,7 @@ class EchoGuard:
     _remembered: Wire | None = None
     _why: Why = "near"  # what was remembered was not applied
     _is_confirmed: bool = False
+    _has_moved: bool = False  # by itself, since we sent last
     _is_told: bool = False  # the truth, and nothing else was heard since
     _denied: int = 0  # times that it was told and said something else
     _has_adopted: bool = False  # since a hand moved
@@ -108,7 +111,7 @@ class EchoGuard:
         ``answers``: how many reports led to it; 0 is a hand. ``mover``: whose move it is, for ``overhear``.
         """
         self._sent.append((now, value, mover))  # turned into wire units when a report comes: most never meet one
-        self._is_confirmed = False
+        self._is_confirmed = self._has_moved = False
         self.due_at = self._remembered = None
         self.answers = answers
         if is_settling:
@@ -116,6 +119,16 @@ class EchoGuard:
         elif not answers:
             self._forgive()
         self.is_calm = not (is_settling or answers)
+
+    @property
+    def is_cut(self) -> bool:
+        """True if the last report was not applied because it goes round and round with another peer's."""
+        return self._remembered is not None and self._why == "answer"
+
+    @property
+    def is_confirmed(self) -> bool:
+        """True if the peer has said since we sent last that it has this value, or what it has moved it to."""
+        return self._is_confirmed or self._has_moved
 
     @property
     def sent_at(self) -> float:
@@ -139,6 +152,7 @@ class EchoGuard:
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at < since:
             self._remembered = None
+            self._has_moved = True
             if not insists:
                 self._forgive()  # a move of its own: whatever we tell from now on is about this
             return "apply"
@@ -375,10 +389,17 @@ class TriggerEchoes:
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
         self._sent: deque[tuple[float, Wire, Any]] = deque(maxlen=MAX_SENT)
+        self._sent_at = -inf
+        self._answers = 0
 
-    def sent(self, args: Wire, now: float, mover: Any = None) -> None:
-        """``mover``: who fired it."""
+    def sent(self, args: Wire, now: float, mover: Any = None, answers: int = 0) -> None:
+        """``mover``: who fired it. ``answers``: see ``store.Change``."""
         self._sent.append((now, _rounded(args), mover))
+        self._sent_at, self._answers = now, answers
+
+    def answers(self, now: float) -> int:
+        """How many triggers of peers have led to one of now, if it is an answer."""
+        return self._answers + 1 if now - self._sent_at <= self._window_s else 0
 
     def is_echo(self, args: Wire, now: float, besides: Any = _NOBODY) -> bool:
         """True if this trigger answers one of ours, but for one mover's; each of ours is answered once."""

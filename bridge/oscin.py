@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from .allowance import Allowance
 from .control import PANIC, RESERVED, Control
-from .echo import TriggerEchoes
+from .echo import MAX_TRIGGERS, TriggerEchoes
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, Values, is_button_up
@@ -247,6 +247,8 @@ class Receiver:
         verdict = target.echoes.hear(route, report, is_current, now, is_rest)
         if verdict != "confirmed":
             self._sender.settle_soon(target)
+            if verdict == "remembered" and target.echoes.guards[route].is_cut:
+                self._cut_loop(source, route.entry)
         return verdict == "apply"
 
     def _is_unlisted_news(
@@ -315,14 +317,19 @@ class Receiver:
         """Fire a trigger, unless it is one of ours that comes back."""
         target = source.target
         if target is None:
-            fired = [found for each in source.peer.targets if (found := each.fired.get(route)) is not None]
-            is_echo = bool(fired) and self._is_unlisted_ring(fired, route, args, source, now)
+            books = [found for each in source.peer.targets if (found := each.fired.get(route)) is not None]
+            is_echo = bool(books) and self._is_unlisted_ring(books, route, args, source, now)
         else:
             is_echo = route in target.fired and target.fired[route].is_echo(args, now)
         if is_echo:
             source.peer.echoed += 1
+            return
+        fired = [target] if target is not None else source.peer.targets
+        answers = max((each.fired[route].answers(now) for each in fired if route in each.fired), default=0)
+        if answers > MAX_TRIGGERS:
+            self._cut_loop(source, route.entry)
         else:
-            self._store.trigger(route.entry, args, source.origin, now)
+            self._store.trigger(route.entry, args, source.origin, now, answers)
 
     def panic(self, source: Source, now: float) -> None:
         """``/stagebridge/panic``, which every peer may say."""

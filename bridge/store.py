@@ -339,8 +339,10 @@ class Store:
         """``set`` for what an echo guard adopts: ports must not take the change for a new move of a hand."""
         return self.set(entry, raw, origin, now, is_settling=True)
 
-    def trigger(self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float) -> Change | None:
-        """Fire a trigger: every one is told, in order, never merged.
+    def trigger(
+        self, entry: Entry, args: tuple[Any, ...], origin: Origin, now: float, answers: int = 0
+    ) -> Change | None:
+        """Fire a trigger: every one is told, in order, never merged. ``answers``: see Change.
 
         Raises BadValue for other kinds, and for arguments that not every transport can carry. None
         only where the control is gone, or it would be one link too many in a chain (MAX_LINKS).
@@ -352,6 +354,7 @@ class Store:
             return None
         self.trigger_sequence += 1
         change = Change("trigger", entry, self._advance(), now, origin, args=args, sequence=self.trigger_sequence)
+        change.answers = answers
         self._triggers.append(change)
         self._tell([change])
         return change
