@@ -20,6 +20,7 @@ from .osclink import Link
 from .oscliveness import Liveness, Rules, State
 from .osclooks import Look, compile_looks, is_only_look
 from .oscpace import Owed
+from .oscpolicy import policy_of
 from .oscquestions import Questions
 from .oscroutes import RouteTable
 from .oscsettings import Binding, Settings
@@ -182,7 +183,9 @@ class OscPeer:
         return origin.name == self.name and origin.kind == "osc"
 
     def _packet(self, call: Call) -> bytes:
-        return encode_message(f"{self.settings.prefix}{call.address}", call.args)
+        policy = policy_of(self.settings.types)
+        args = [policy.truth(each) if isinstance(each, bool) else each for each in call.args]
+        return encode_message(f"{self.settings.prefix}{call.address}", args, policy.tags)
 
     def target(self, link: Link) -> Target:
         """A target at the end of a link. It is none of ``targets`` yet."""

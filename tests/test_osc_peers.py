@@ -7,7 +7,9 @@ import pytest
 import uvloop
 
 from bridge.osccodec import Bundle, Message, encode, encode_bundle
+from bridge.oscprofile import settings_of
 from bridge.osctypes import IMMEDIATELY
+from bridge.port import Peer
 
 from .test_osc import Bridge, level, voice
 
@@ -157,3 +159,32 @@ async def test_each_peer_is_sent_the_types_that_it_wants() -> None:
         await bridge.reaches("/xy", (0.75, 0.5))
         max_.send("/on", False)
         await bridge.reaches("/on", False)
+
+
+async def test_a_touchosc_tablet_gets_every_value_at_its_own_port_when_it_is_first_heard() -> None:
+    bridge = Bridge(level("/mix/1"), level("/mix/2"), level("/flash", kind="bool", momentary=True))
+    bridge.set("/mix/2", 0.5)
+    table = {"name": "tablet", "profile": "touchosc", "listen": "127.0.0.1:0"}
+    async with voice() as ear, voice() as mouth:
+        # TouchOSC speaks from another port than it hears on, which is always the same.
+        settings = await asyncio.to_thread(settings_of, table | {"reply_port": ear.address[1]})
+        async with bridge.running(Peer("osc", "tablet", settings)) as (port,):
+            mouth.goal = ("127.0.0.1", port.udp_port or 0)
+            mouth.send("/mix/1", 0.25)
+            heard = {message.address: message.args[0] for message in await ear.hear_all(3)}
+            assert heard["/mix/2"] == 0.5
+            assert heard["/flash"] == 0
+            mouth.send("/mix/2/z", 1.0)
+            mouth.send("/mix/2", 0.75)
+            await bridge.reaches("/mix/2", 0.75)
+            assert [holder.name for holder in bridge.store.get("/mix/2").holders] == ["tablet"]
+            bridge.set("/mix/1", 1.0)
+            while (message := await ear.hear()) != Message("/mix/1", (1.0,)):
+                assert message.address != "/mix/2", "nobody pulls at the finger"
+
+
+async def test_hello_is_sent_with_the_types_that_it_is_written_with() -> None:
+    bridge = Bridge(MARK)
+    hello = [["/eos/reset"], ["/x", 1, 0.5, "7", True]]
+    async with bridge.with_max(prefix="/desk", types={"bool": "T", "int": "f"}, hello=hello) as (_, max_):
+        assert await max_.hear_all(2) == [Message("/desk/eos/reset"), Message("/desk/x", (1, 0.5, "7", True))]
