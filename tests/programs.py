@@ -222,18 +222,19 @@ def pure_data(udp_port: int, our_port: int, cwd: Path) -> Program:
     return Program("pd", settings, [pd, *flags])
 
 
-def supercollider(udp_port: int, our_port: int, cwd: Path) -> Program:
-    """sclang. It asks for all values when its script runs."""
+def supercollider(name: str, protocol: str, its_port: int, our_port: int, cwd: Path) -> Program:
+    """sclang over UDP, or TCP by which it connects to us. It asks for all values when its script runs."""
     sclang = require_tool("sclang", package="supercollider-language")
-    home = cwd / "sclang"
+    home = cwd / name
     home.mkdir(mode=0o700)
     env = {
         "QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1",
         "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home),
     }  # fmt: skip
-    settings = f'listen = "127.0.0.1:{our_port}"\nhost = "127.0.0.1"\nport = {udp_port}\nprofile = "supercollider"'
-    command = [sclang, "-u", str(udp_port), str(FAKES / "answer.scd"), str(our_port)]
-    return Program("supercollider", settings, command, env)
+    settings = f'listen = "127.0.0.1:{our_port}"\nprofile = "supercollider"\n'
+    settings += 'transport = "tcp-length"' if protocol == "tcp" else f'host = "127.0.0.1"\nport = {its_port}'
+    command = [sclang, "-u", str(its_port), str(FAKES / "answer.scd"), str(our_port), protocol]
+    return Program(name, settings, command, env)
 
 
 def python_osc(name: str, mode: str, transport: str, tcp_port: int) -> Program:

@@ -13,7 +13,8 @@ from .programs import Oscdump, Page, Program, kill, osc_js, oscsend, pure_data, 
 
 PROGRAMS: dict[str, Callable[[Path], Program]] = {
     "pd": lambda cwd: pure_data(free_udp_port(), free_udp_port(), cwd),
-    "supercollider": lambda cwd: supercollider(free_udp_port(), free_udp_port(), cwd),
+    "sclang-udp": lambda cwd: supercollider("sclang-udp", "udp", free_udp_port(), free_udp_port(), cwd),
+    "sclang-tcp": lambda cwd: supercollider("sclang-tcp", "tcp", free_udp_port(), free_tcp_port(), cwd),
     "python-osc-slip": lambda cwd: python_osc("python-osc-slip", "1.1", "tcp-slip", free_tcp_port()),
     "python-osc-length": lambda cwd: python_osc("python-osc-length", "1.0", "tcp-length", free_tcp_port()),
     "osc-js-listens": lambda cwd: osc_js("osc-js-listens", "listen", free_tcp_port()),
