@@ -9,6 +9,7 @@ from typing import Literal
 from .errors import OscError
 from .monitor import Bundled, Line, Monitor, Watch
 from .osccodec import IMMEDIATELY, Bundle, Message, Packet, TimeTag, decode, messages
+from .osctypes import BUNDLE
 from .oscwords import plain_words, tags_of
 
 PORT = "osc"
@@ -18,7 +19,6 @@ MAX_SHOWN_TEXT = 200
 MAX_SHOWN_TAGS = 64
 BUNDLES_PER_S = 200
 """Bundles of ours that are taken apart again; the others count as lost lines."""
-_BUNDLE = b"#bundle\0"
 
 Way = Literal["in", "out"]
 
@@ -31,40 +31,48 @@ class OscTap:
         """Ask its ``is_watched`` before anything else."""
         self._wall_clock = wall_clock
         self._bundles = 0
-        self._latest: list[tuple[Message, Line]] = []
+        self._latest: dict[tuple[int, str], Line] = {}  # of the last packet that came, by message
         self._room = float(BUNDLES_PER_S)
         self._at = 0.0
 
     def came(self, peer: str, where: str, packet: Packet, size: int) -> None:
         """A packet has come in; what comes of it follows, as ``remark``."""
         self._latest.clear()
-        self._show("in", peer, where, packet, size)
+        now = self._wall_clock()
+        if isinstance(packet, Bundle):
+            self._show_bundle("in", peer, where, packet, size, now)
+        elif takers := self.monitor.takers(peer, packet.address, now):
+            self._show("in", peer, where, packet, size, now, takers)
 
     def went(self, peer: str, where: str, data: bytes) -> None:
         """A packet of ours has left."""
         now = self._wall_clock()
-        if data.startswith(_BUNDLE):
-            self._room = min(float(BUNDLES_PER_S), self._room + max(0.0, now - self._at) * BUNDLES_PER_S)
-            self._at = now
-            if self._room < 1:
-                self.monitor.lose(peer, 1)
+        try:
+            if data.startswith(BUNDLE):
+                if self._may_take_apart(now):
+                    packet = decode(data)
+                    assert isinstance(packet, Bundle)
+                    self._show_bundle("out", peer, where, packet, len(data), now)
+                else:
+                    self.monitor.lose(peer, 1)
                 return
-            self._room -= 1
-            self._show("out", peer, where, decode(data), len(data))
-            return
-        address = data[: data.find(b"\0")].decode("utf-8", "replace")
-        if takers := self.monitor.takers(peer, address, now):
-            message = decode(data)
-            assert isinstance(message, Message)
-            _put(takers, _line(now, "out", peer, where, len(data), message))
+            address = data[: data.find(b"\0")].decode("utf-8", "replace")
+            if takers := self.monitor.takers(peer, address, now):
+                packet = decode(data)
+                assert isinstance(packet, Message)
+                self._show("out", peer, where, packet, len(data), now, takers)
+        except OscError as exc:  # the monitor is no reason for a port to stop
+            self._show_garbage("out", peer, where, data, exc, now)
 
     def garbage(self, peer: str, where: str, data: bytes, why: OscError) -> None:
         """Something has come that is no OSC."""
+        self._show_garbage("in", peer, where, data, why, self._wall_clock())
+
+    def broken(self, peer: str, where: str, why: str) -> None:
+        """A stream holds what is no packet; its bytes are not at hand."""
         now = self._wall_clock()
         if takers := self.monitor.takers(peer, None, now):
-            shown = data[:MAX_SHOWN_TEXT].hex(" ")
-            line = Line(now, "in", PORT, peer, where, len(data), error=why.reason, offset=why.offset, hex=shown)
-            _put(takers, line)
+            _put(takers, Line(now, "in", PORT, peer, where, 0, note=why))
 
     def stranger(self, where: str, size: int) -> None:
         """Something has come from where no peer is; it was not read."""
@@ -74,28 +82,48 @@ class OscTap:
 
     def remark(self, message: Message, text: str) -> None:
         """What came of a message of the last packet that came; its address may have been read in another way."""
-        for shown, line in self._latest:
-            if shown.args is message.args and shown.address.endswith(message.address.lstrip("/")):
-                line.note = text
-                return
+        line = self._latest.get(_key(message))
+        if line is not None:
+            line.note = text
 
-    def _show(self, way: Way, peer: str, where: str, packet: Packet, size: int) -> None:
-        now = self._wall_clock()
-        if isinstance(packet, Message):
-            found = [(IMMEDIATELY, packet)]
-        else:
-            found = list(messages(packet))
-            self._bundles += 1
-        for tag, message in found:
-            takers = self.monitor.takers(peer, message.address, now)
-            if not takers:
-                continue
-            line = _line(now, way, peer, where, size, message)
-            if isinstance(packet, Bundle):
+    def _may_take_apart(self, now: float) -> bool:
+        self._room = min(float(BUNDLES_PER_S), self._room + max(0.0, now - self._at) * BUNDLES_PER_S)
+        self._at = now
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
+
+    def _show_bundle(self, way: Way, peer: str, where: str, bundle: Bundle, size: int, now: float) -> None:
+        self._bundles += 1
+        tag = bundle.timetag
+        for tag, message in messages(bundle):
+            if takers := self.monitor.takers(peer, message.address, now):
+                line = self._show(way, peer, where, message, size, now, takers)
                 line.bundle = Bundled(self._bundles, _seconds(tag))
+        if not bundle.elements and (takers := self.monitor.takers(peer, None, now)):
+            line = Line(now, way, PORT, peer, where, size, bundle=Bundled(self._bundles, _seconds(tag)), note="empty")
             _put(takers, line)
-            if way == "in":
-                self._latest.append((message, line))
+
+    def _show(
+        self, way: Way, peer: str, where: str, message: Message, size: int, now: float, takers: Sequence[Watch]
+    ) -> Line:
+        line = _line(now, way, peer, where, size, message)
+        _put(takers, line)
+        if way == "in":
+            self._latest[_key(message)] = line
+        return line
+
+    def _show_garbage(self, way: Way, peer: str, where: str, data: bytes, why: OscError, now: float) -> None:
+        if takers := self.monitor.takers(peer, None, now):
+            shown = data[:MAX_SHOWN_TEXT].hex(" ")
+            line = Line(now, way, PORT, peer, where, len(data), error=why.reason, offset=why.offset, hex=shown)
+            _put(takers, line)
+
+
+def _key(message: Message) -> tuple[int, str]:
+    """What stays the same where an address loses its prefix or is given its slash."""
+    return id(message.args), message.address.rpartition("/")[2]
 
 
 def _put(takers: Sequence[Watch], line: Line) -> None:

@@ -332,6 +332,7 @@ class TcpCarrier:
         name, transport = self.peer.name, self.peer.settings.transport
         text = 'osc %s: not OSC in frames of transport = "%s", from %s'
         self._once.warning((name, "frames", host), text, name, transport, host)
+        self._show_broken(connection, f"not OSC in frames of {transport}")
 
     def unreadable(self, connection: Connection, why: Exception) -> None:
         """Nothing that still comes can be read: only a new connection can."""
@@ -339,7 +340,13 @@ class TcpCarrier:
         host = host_of(connection.address) if connection.address else ""
         text = "osc %s: the connection with %s cannot be read on and is closed: %s"
         self._once.warning((self.peer.name, "stream", host), text, self.peer.name, host, why)
+        self._show_broken(connection, f"cannot be read on and is closed: {why}")
         connection.transport.abort()
+
+    def _show_broken(self, connection: Connection, text: str) -> None:
+        if self.peer.tap.monitor.is_watched:
+            where = shown(connection.address) if connection.address else ""
+            self.peer.tap.broken(self.peer.name, where, text)
 
     def _troubled(self, link: TcpLink, text: str) -> None:
         if link.trouble != text:

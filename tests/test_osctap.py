@@ -127,3 +127,30 @@ def test_long_messages_are_cut() -> None:
     assert len(line["args"]) + line["more"] == 201
     assert len(line["args"][0]) < 300
     assert len(json.dumps(line)) < 2000
+
+
+def test_an_empty_bundle_is_shown_too() -> None:
+    seen = Seen()
+    seen.tap.went("max", HERE, encode(Bundle(TimeTag(1))))
+    (line,) = seen.lines()
+    assert (line["bundle"], line["note"]) == ({"number": 1}, "empty")
+
+
+def test_what_we_send_and_cannot_read_ourselves_stops_nothing() -> None:
+    seen = Seen()
+    seen.tap.went("max", HERE, b"/a\0\0,q\0\0")
+    seen.tap.went("max", HERE, b"#bundle\0")
+    assert [(line["way"], line["offset"]) for line in seen.lines()] == [("out", 5), ("out", 8)]
+
+
+def test_a_remark_finds_its_message_at_once_in_a_packet_full_of_them() -> None:
+    seen = Seen()
+    packet = decode(encode(Bundle(TimeTag(1), tuple(Message(f"/a/{number}", (number,)) for number in range(3000)))))
+    assert isinstance(packet, Bundle)
+    seen.tap.came("max", HERE, packet, 4000)
+    for element in packet.elements:
+        assert isinstance(element, Message)
+        seen.tap.remark(element._replace(address=element.address[2:]), f"note {element.args[0]}")
+    lines = seen.lines()
+    assert [line["note"] for line in lines] == [f"note {number}" for number in range(len(lines))]
+    assert len(lines) > 100

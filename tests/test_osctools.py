@@ -14,6 +14,7 @@ from bridge.osccodec import Bundle, Message, TimeTag, encode
 
 from .port_contract import until
 from .test_osc import Bridge, Voice, level, voice
+from .test_osctcp import started
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -105,6 +106,27 @@ async def test_a_stranger_is_shown_too(bridge: Bridge) -> None:
         assert (lines[0]["peer"], lines[0]["where"]) == ("", max_.shown)
         assert "no [[osc]] table" in lines[0]["note"]
         assert port.health()[0]["received"] == 0
+
+
+@pytest.mark.parametrize("transport", ["tcp-slip", "tcp-length"])
+async def test_a_stream_is_shown_as_datagrams_are_and_where_it_breaks(bridge: Bridge, transport: str) -> None:
+    watcher = Watcher(bridge)
+    async with started(transport) as program:
+        peer = bridge.peer(transport=transport, send=[program.shown])
+        async with bridge.running(peer):
+            stream = await program.stream()
+            stream.send("/level", 0.5)
+            await bridge.reaches("/level", 0.5)
+            bridge.set("/mark", 0.25)
+            assert await stream.hear() == Message("/mark", (0.25,))
+            heard, sent = watcher.lines()
+            assert (heard["way"], heard["where"], heard["address"]) == ("in", program.shown, "/level")
+            assert (sent["way"], sent["where"], sent["args"]) == ("out", program.shown, [0.25])
+            stream.writer.write(b"\xc0\xdbbroken\xc0" if transport == "tcp-slip" else b"\x7f\xff\xff\xff")
+            while not (lines := watcher.lines()):
+                await asyncio.sleep(0.005)
+            assert lines[0]["peer"] == "max"
+            assert "frames" in lines[0]["note"] or "closed" in lines[0]["note"]
 
 
 # ---------------------------------------------------------------------------------- learn
@@ -208,6 +230,8 @@ async def test_what_is_no_control_is_not_learnt(bridge: Bridge) -> None:
         assert port.health()[0]["unknown"] == 5
         max_.send("/1/fader1", 0.5)
         await appears(bridge, "/1/fader1", 0.5)
+        max_.send("/1/fader1/z", 1)  # now it is one of its fingers
+        await until(bridge.store, lambda: bool(bridge.store.get("/1/fader1").holders))
 
 
 async def test_nothing_is_learnt_from_who_may_not_teach(bridge: Bridge) -> None:
