@@ -164,8 +164,7 @@ class Owed:
     def sent(self, key: int, now: float, count: int = 1) -> None:
         """A control's value has left, in so many messages."""
         self.pending.pop(key, None)
-        if self._bucket is not None:
-            self._bucket.spend(count)
+        self.spend(count)
         if self._rest_s:
             self._resting.pop(key, None)
             self._resting[key] = now + self._rest_s
@@ -174,8 +173,12 @@ class Owed:
         """The first event has left."""
         if self.events and self.events[0] is event:
             self.events.popleft()
+        self.spend(1)
+
+    def spend(self, count: int) -> None:
+        """So many other messages have left, such as questions."""
         if self._bucket is not None:
-            self._bucket.spend(1)
+            self._bucket.spend(count)
 
     def due_at(self, now: float, pause_s: float) -> float:
         """When to come again; infinity while there is nothing to come for. ``pause_s``: between two slices."""

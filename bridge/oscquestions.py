@@ -53,9 +53,9 @@ class Questions(Generic[K]):
                 self._waiting.setdefault(key, 0)
         self._look()
 
-    def take(self, now: float) -> list[K]:
-        """What is to be asked now."""
-        taken = list(islice(self._waiting, max(0, MAX_ASKED - len(self._asked))))
+    def take(self, now: float, most: int = MAX_ASKED) -> list[K]:
+        """What is to be asked now: at most so many."""
+        taken = list(islice(self._waiting, max(0, min(most, MAX_ASKED - len(self._asked)))))
         for key in taken:
             self._asked[key] = _Asked(now, self._waiting.pop(key) + 1)
         return taken

@@ -13,6 +13,7 @@ from .log import OncePer
 from .oscliveness import Due, Greeting, opening, reconnected, returning
 from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
+from .oscquestions import MAX_ASKED
 from .oscsocket import shown
 from .presence import Presence
 
@@ -229,7 +230,9 @@ class Watch:
                 questions.clear()
                 continue
             given_up = questions.expire(now)
-            for each in questions.take(now):
+            asked = questions.take(now, target.owed.room(now, MAX_ASKED))
+            target.owed.spend(len(asked))
+            for each in asked:
                 if each.question is not None:
                     target.link.send(each.question)
             if questions.waiting:

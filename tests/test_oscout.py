@@ -112,6 +112,27 @@ async def test_a_peer_with_a_limit_that_echoes_in_seven_bits_agrees_after_quiet(
             assert len(device.heard) < 10
 
 
+async def test_what_waits_is_not_sent_to_a_peer_that_has_moved_it_meanwhile(bridge: Bridge) -> None:
+    async with bridge.with_max(control_rate=10) as (port, max_):
+        bridge.set("/level", 0.25)
+        assert await max_.hear() == Message("/level", (0.25,))
+        bridge.set("/level", 0.5)
+        max_.send("/level", 0.75)
+        await bridge.reaches("/level", 0.75)
+        assert port.health()[0]["waiting"] == 0
+
+
+async def test_a_limit_holds_for_questions_too() -> None:
+    bridge = Bridge(*(level(f"/c/{n}") for n in range(60)))
+    async with bridge.with_max(rate=200, query="address") as (_, max_):
+        max_.send("/c/0", 0.5)  # it is there: it is asked for all its values
+        began = time.monotonic()
+        for _ in range(60):
+            max_.send((await max_.hear()).address, 0.25)
+        assert time.monotonic() - began >= (60 - 5) / 200
+        await bridge.reaches("/c/59", 0.25)
+
+
 async def test_a_limit_holds_for_answers_too() -> None:
     bridge = Bridge(*(level(f"/c/{n}") for n in range(100)))
     async with bridge.with_max(rate=500) as (_, max_), voice() as other:

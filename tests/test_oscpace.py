@@ -132,10 +132,9 @@ def test_controls_that_have_rested_leave_in_the_order_of_their_last_changes() ->
     for key in (1, 2, 3):
         owed.owe(key, 0.0, change(key))
     take(owed, 0.0)
-    for key in (3, 1, 2):
-        owed.owe(key, 0.01, change(key))
-        owed.owe(key, 0.02 + key / 1000, change(key))
-    assert [key for _, key in drain(owed, 0.05, 1.0)] == [1, 2, 3]
+    for at, key in enumerate((2, 3, 1, 3, 1, 2)):
+        owed.owe(key, 0.01 + at / 1000, change(key))
+    assert [key for _, key in drain(owed, 0.05, 1.0)] == [3, 1, 2]
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.05), st.integers(0, 3)), max_size=100))

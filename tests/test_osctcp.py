@@ -335,6 +335,18 @@ async def test_a_stranger_may_not_connect_nor_a_seventeenth(bridge: Bridge) -> N
                 writer.transport.abort()
 
 
+@both_loops
+async def test_what_was_sent_before_we_stop_still_leaves(bridge: Bridge) -> None:
+    async with started("tcp-length") as one:
+        async with bridge.running(bridge.peer(transport="tcp-length", send=[one.shown])) as (port,):
+            stream = await one.stream()
+            await shows(port, connected=1)
+            for step in range(1, 101):
+                bridge.set("/level", step / 100)
+        assert [(await stream.hear()).args for _ in range(100)][-1] == (1.0,)
+        await stream.ends()
+
+
 async def test_a_taken_tcp_port_is_a_state(bridge: Bridge) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         tcp_port = squatter.getsockname()[1]
