@@ -197,6 +197,27 @@ async def test_a_desk_that_was_away_is_asked_again_when_it_is_back(profile: str,
         await desk.shows(fader(4), 1.0)
 
 
+async def test_a_fast_finger_does_not_flood_the_desk_and_ends_where_it_lifts(tmp_path: Path) -> None:
+    async with switched_on(X32, SUBSCRIPTION_S) as desk, page_at(desk, tmp_path) as page:
+        began = asyncio.get_running_loop().time()
+        for step in range(10):
+            await page.set("/desk/1/fader", *((step * 20 + n) / 200 for n in range(1, 21)))
+        await desk.shows(fader(1), 1.0)
+        took_s = asyncio.get_running_loop().time() - began
+        assert len(sets(desk)) <= 2 + took_s * 50  # control_rate of the profile
+
+
+async def test_moves_that_cross_on_the_wire_end_the_same_on_both_sides(tmp_path: Path) -> None:
+    async with switched_on(X32, SUBSCRIPTION_S) as desk, page_at(desk, tmp_path) as page:
+        desk.delay_s = 0.05
+        desk.move(fader(1), 0.75)
+        await page.set("/desk/1/fader", 0.25)
+        await desk.reaches(lambda: sets(desk) != [])
+        await page.sees("/desk/1/fader", 0.75)  # it was under way to us
+        await desk.reaches(lambda: desk.values[fader(1)] == pytest.approx(0.75, abs=1 / 1023))
+        assert page.values["/desk/1/fader"] == pytest.approx(desk.values[fader(1)], abs=1 / 1023)
+
+
 async def test_a_desk_with_no_room_for_one_more_is_still_asked_and_moved(tmp_path: Path) -> None:
     async with switched_on(X32, SUBSCRIPTION_S) as desk:
         full = {("127.0.0.1", port): float("inf") for port in range(1, 5)}

@@ -94,10 +94,13 @@ class Desk(asyncio.DatagramProtocol):
         self.udp_port = 0
         self.is_plugged = True
         """False: its network cable is out, and nobody hears of it."""
+        self.delay_s = 0.0
+        """How long its packets are on their way."""
         self._clock = clock or asyncio.get_running_loop().time
         self._transport: asyncio.DatagramTransport | None = None
         self._meters: dict[Where, tuple[str, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._under_way: list[asyncio.TimerHandle] = []
         self._moved = asyncio.Event()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -119,6 +122,9 @@ class Desk(asyncio.DatagramProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for timer in self._under_way:
+            timer.cancel()
+        self._under_way.clear()
         self.subscribers.clear()
         self._meters.clear()
 
@@ -237,8 +243,15 @@ class Desk(asyncio.DatagramProtocol):
         self._moved.set()
 
     def _say(self, where: Where, address: str, tags: str, args: Args) -> None:
-        if self._transport is not None and self.is_plugged:
+        if self._transport is None or not self.is_plugged:
+            return
+        if not self.delay_s:
             self._transport.sendto(pack(address, tags, args), where)
+            return
+        timer = asyncio.get_running_loop().call_later(
+            self.delay_s, self._transport.sendto, pack(address, tags, args), where
+        )
+        self._under_way.append(timer)
 
 
 @asynccontextmanager
