@@ -73,9 +73,9 @@ class Watch:
         self._known: dict[str, bool] = {}
         self._lines: deque[Line] = deque()
         self._lost = 0
-        self._room = float(MAX_WAITING)
-        self._look_ups = float(LOOK_UPS_PER_S)
-        self._at = 0.0
+        self._room = 0.0  # filled when first asked for
+        self._look_ups = 0.0
+        self._at = -float(MAX_WAITING)
 
     def wants(self, peer: str, address: str | None, now: float) -> bool:
         """True if a line about this is to be ``put``; what it would want but has no room for is counted.
@@ -84,14 +84,15 @@ class Watch:
         """
         if self.peer is not None and peer != self.peer:
             return False
-        elapsed, self._at = max(0.0, now - self._at), now
-        self._room = min(float(MAX_WAITING), self._room + elapsed * LINES_PER_S)
         if self._matches is not None:
-            self._look_ups = min(float(LOOK_UPS_PER_S), self._look_ups + elapsed * LOOK_UPS_PER_S)
-            if address is None or not self._fits(address):
+            fits = False if address is None else self._known.get(address)
+            if fits is None:
+                assert address is not None
+                fits = self._look_up(address, now)
+            if not fits:
                 return False
-        if self._room < 1 or len(self._lines) >= MAX_WAITING:
-            self.lose(1)
+        if (self._room < 1 and not self._refill(now)) or len(self._lines) >= MAX_WAITING:
+            self.lose()
             return False
         return True
 
@@ -102,11 +103,11 @@ class Watch:
         if len(self._lines) == 1:
             self._wake()
 
-    def lose(self, count: int) -> None:
-        """So many lines could not be looked at, or not be kept."""
-        if not self._lost:
+    def lose(self) -> None:
+        """Count a line that cannot be looked at, or not be kept."""
+        self._lost += 1
+        if self._lost == 1:
             self._wake()
-        self._lost += count
 
     def take(self) -> Line | None:
         """The oldest line that waits."""
@@ -121,18 +122,29 @@ class Watch:
     def is_empty(self) -> bool:
         return not self._lines and not self._lost
 
-    def _fits(self, address: str) -> bool:
+    def _refill(self, now: float) -> bool:
+        """Room for what the time since the last call allows. False if there is none; a clock may be set back."""
+        elapsed = now - self._at
+        if 0 <= elapsed < 1 / LINES_PER_S:
+            return False  # in a flood this is all that happens
+        self._at = now
+        self._room = min(float(MAX_WAITING), self._room + max(0.0, elapsed) * LINES_PER_S)
+        self._look_ups = min(float(LOOK_UPS_PER_S), self._look_ups + max(0.0, elapsed) * LOOK_UPS_PER_S)
+        return self._room >= 1
+
+    def _look_up(self, address: str, now: float) -> bool:
+        """Whether an address fits that is new."""
         assert self._matches is not None
-        known = self._known.get(address)
-        if known is None:
+        if self._look_ups < 1:
+            self._refill(now)
             if self._look_ups < 1:
-                self.lose(1)
+                self.lose()
                 return False
-            self._look_ups -= 1
-            if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
-            known = self._known[address] = self._matches(address)
-        return known
+        self._look_ups -= 1
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        found = self._known[address] = self._matches(address)
+        return found
 
 
 class Monitor:
@@ -168,11 +180,11 @@ class Monitor:
         """Who is to get a line about this."""
         return [watch for watch in self._watches if watch.wants(peer, address, now)]
 
-    def lose(self, peer: str, count: int) -> None:
+    def lose(self, peer: str) -> None:
         """Count what nobody had the time to look at."""
         for watch in self._watches:
             if watch.peer is None or watch.peer == peer:
-                watch.lose(count)
+                watch.lose()
 
 
 def _filter(address: str) -> Callable[[str], bool]:

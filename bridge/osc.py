@@ -22,7 +22,7 @@ from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
-from .oscsocket import Address
+from .oscsocket import Address, shown
 from .osctap import OscTap
 from .osctcp import TcpCarrier
 from .oscudp import UdpCarrier
@@ -67,7 +67,7 @@ class OscPort:
         self._clock = context.clock
         self._publish = context.publish_state
         self._once = OncePer(log)
-        tap = OscTap(context.monitor, wall_clock)
+        tap = OscTap(context.monitor, wall_clock, shown)
         self._peers = [OscPeer(peer, self._warn_binding, tap) for peer in peers]
         self._out = Outbox(self._peers, self._store, self._once, self._clock, call_later)
         self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock, tap)

@@ -112,7 +112,7 @@ class Receiver:
         if source is None:
             self.strangers += 1
             if self._tap.monitor.is_watched:
-                self._tap.stranger(shown(address), len(data))
+                self._tap.stranger(address, len(data))
             return
         peer = source.peer
         peer.received += 1
@@ -124,10 +124,10 @@ class Receiver:
                 (peer.name, "garbage", source.host), "osc %s: not OSC, from %s: %s", peer.name, source.host, exc
             )
             if self._tap.monitor.is_watched:
-                self._tap.garbage(peer.name, shown(address), data, exc)
+                self._tap.garbage(peer.name, address, data, exc)
             return
         if self._tap.monitor.is_watched:
-            self._tap.came(peer.name, shown(address), packet, len(data))
+            self._tap.came(peer.name, address, packet, len(data))
         now = self._clock()
         life = peer.life
         life.heard_at = now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from .errors import OscError
 from .monitor import Bundled, Line, Monitor, Watch
@@ -21,21 +21,27 @@ BUNDLES_PER_S = 200
 """Bundles of ours that are taken apart again; the others count as lost lines."""
 
 Way = Literal["in", "out"]
+Address: TypeAlias = tuple[Any, ...]
+"""Of a socket."""
 
 
 class OscTap:
-    """Shows a monitor what one socket hears and says. ``wall_clock`` is seconds since 1970."""
+    """Shows a monitor what one socket hears and says.
 
-    def __init__(self, monitor: Monitor, wall_clock: Callable[[], float]) -> None:
+    ``wall_clock`` is seconds since 1970; ``shown`` makes a text of an address.
+    """
+
+    def __init__(self, monitor: Monitor, wall_clock: Callable[[], float], shown: Callable[[Address], str]) -> None:
         self.monitor = monitor
         """Ask its ``is_watched`` before anything else."""
         self._wall_clock = wall_clock
+        self._shown = shown
         self._bundles = 0
         self._latest: dict[tuple[int, str], Line] = {}  # of the last packet that came, by message
         self._room = float(BUNDLES_PER_S)
         self._at = 0.0
 
-    def came(self, peer: str, where: str, packet: Packet, size: int) -> None:
+    def came(self, peer: str, where: Address, packet: Packet, size: int) -> None:
         """A packet has come in; what comes of it follows, as ``remark``."""
         self._latest.clear()
         now = self._wall_clock()
@@ -54,7 +60,7 @@ class OscTap:
                     assert isinstance(packet, Bundle)
                     self._show_bundle("out", peer, where, packet, len(data), now)
                 else:
-                    self.monitor.lose(peer, 1)
+                    self.monitor.lose(peer)
                 return
             address = data[: data.find(b"\0")].decode("utf-8", "replace")
             if takers := self.monitor.takers(peer, address, now):
@@ -64,21 +70,22 @@ class OscTap:
         except OscError as exc:  # the monitor is no reason for a port to stop
             self._show_garbage("out", peer, where, data, exc, now)
 
-    def garbage(self, peer: str, where: str, data: bytes, why: OscError) -> None:
+    def garbage(self, peer: str, where: Address, data: bytes, why: OscError) -> None:
         """Something has come that is no OSC."""
         self._show_garbage("in", peer, where, data, why, self._wall_clock())
 
-    def broken(self, peer: str, where: str, why: str) -> None:
+    def broken(self, peer: str, where: Address, why: str) -> None:
         """A stream holds what is no packet; its bytes are not at hand."""
         now = self._wall_clock()
         if takers := self.monitor.takers(peer, None, now):
-            _put(takers, Line(now, "in", PORT, peer, where, 0, note=why))
+            _put(takers, Line(now, "in", PORT, peer, self._shown(where), 0, note=why))
 
-    def stranger(self, where: str, size: int) -> None:
+    def stranger(self, where: Address, size: int) -> None:
         """Something has come from where no peer is; it was not read."""
         now = self._wall_clock()
         if takers := self.monitor.takers("", None, now):
-            _put(takers, Line(now, "in", PORT, "", where, size, note="no [[osc]] table is for this address"))
+            why = "no [[osc]] table is for this address"
+            _put(takers, Line(now, "in", PORT, "", self._shown(where), size, note=why))
 
     def remark(self, message: Message, text: str) -> None:
         """What came of a message of the last packet that came; its address may have been read in another way."""
@@ -94,7 +101,7 @@ class OscTap:
         self._room -= 1
         return True
 
-    def _show_bundle(self, way: Way, peer: str, where: str, bundle: Bundle, size: int, now: float) -> None:
+    def _show_bundle(self, way: Way, peer: str, where: str | Address, bundle: Bundle, size: int, now: float) -> None:
         self._bundles += 1
         tag = bundle.timetag
         for tag, message in messages(bundle):
@@ -102,23 +109,33 @@ class OscTap:
                 line = self._show(way, peer, where, message, size, now, takers)
                 line.bundle = Bundled(self._bundles, _seconds(tag))
         if not bundle.elements and (takers := self.monitor.takers(peer, None, now)):
-            line = Line(now, way, PORT, peer, where, size, bundle=Bundled(self._bundles, _seconds(tag)), note="empty")
-            _put(takers, line)
+            bundled = Bundled(self._bundles, _seconds(tag))
+            _put(takers, Line(now, way, PORT, peer, self._text(where), size, bundle=bundled, note="empty"))
 
     def _show(
-        self, way: Way, peer: str, where: str, message: Message, size: int, now: float, takers: Sequence[Watch]
+        self,
+        way: Way,
+        peer: str,
+        where: str | Address,
+        message: Message,
+        size: int,
+        now: float,
+        takers: Sequence[Watch],
     ) -> Line:
-        line = _line(now, way, peer, where, size, message)
+        line = _line(now, way, peer, self._text(where), size, message)
         _put(takers, line)
         if way == "in":
             self._latest[_key(message)] = line
         return line
 
-    def _show_garbage(self, way: Way, peer: str, where: str, data: bytes, why: OscError, now: float) -> None:
+    def _show_garbage(self, way: Way, peer: str, where: str | Address, data: bytes, why: OscError, now: float) -> None:
         if takers := self.monitor.takers(peer, None, now):
             shown = data[:MAX_SHOWN_TEXT].hex(" ")
-            line = Line(now, way, PORT, peer, where, len(data), error=why.reason, offset=why.offset, hex=shown)
-            _put(takers, line)
+            where = self._text(where)
+            _put(takers, Line(now, way, PORT, peer, where, len(data), error=why.reason, offset=why.offset, hex=shown))
+
+    def _text(self, where: str | Address) -> str:
+        return where if isinstance(where, str) else self._shown(where)
 
 
 def _key(message: Message) -> tuple[int, str]:

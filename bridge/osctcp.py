@@ -345,8 +345,7 @@ class TcpCarrier:
 
     def _show_broken(self, connection: Connection, text: str) -> None:
         if self.peer.tap.monitor.is_watched:
-            where = shown(connection.address) if connection.address else ""
-            self.peer.tap.broken(self.peer.name, where, text)
+            self.peer.tap.broken(self.peer.name, connection.address, text)
 
     def _troubled(self, link: TcpLink, text: str) -> None:
         if link.trouble != text:

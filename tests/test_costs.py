@@ -156,6 +156,22 @@ async def test_an_osc_message_takes_few_calls(stage: Stage) -> None:
     assert stage.bridge.store.get("/fader/1").value == pytest.approx(0.9)
 
 
+async def test_a_flood_that_somebody_watches_takes_few_calls_more(stage: Stage) -> None:
+    """1.8 µs for a line where there are too many to be shown, 11 µs for one that is."""
+    watch = stage.bridge.monitor.watch(None, None, lambda: None)
+    assert watch is not None
+    for step in range(600):
+        stage.move(step / 601)
+    packet = encode_message("/fader/1", (0.9,))
+    assert min(calls(lambda: stage.receive(packet, FROM)), calls(lambda: stage.move(0.8))) <= 56
+    assert stage.bridge.store.get("/fader/1").value == pytest.approx(0.8)
+    lines = 0
+    while watch.take() is not None:
+        lines += 1
+    assert lines + watch.take_lost() == 602
+    stage.bridge.monitor.unwatch(watch)
+
+
 async def test_a_pass_takes_few_calls_for_each_browser(stage: Stage) -> None:
     stage.move(0.9)
     before = [len(sink.written) for sink in stage.sinks]

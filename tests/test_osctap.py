@@ -13,6 +13,7 @@ from bridge.osctap import BUNDLES_PER_S, OscTap
 
 NOW = 1_790_000_000.0
 HERE = "127.0.0.1:9001"
+ADDRESS = ("127.0.0.1", 9001)
 
 
 class Seen:
@@ -24,10 +25,10 @@ class Seen:
         assert watch is not None
         self.watch: Watch = watch
         self.now = NOW
-        self.tap = OscTap(monitor, lambda: self.now)
+        self.tap = OscTap(monitor, lambda: self.now, lambda address: "{}:{}".format(*address))
 
     def came(self, data: bytes) -> None:
-        self.tap.came("max", HERE, decode(data), len(data))
+        self.tap.came("max", ADDRESS, decode(data), len(data))
 
     def frame(self) -> dict[str, Any]:
         shown: dict[str, Any] = json.loads(frames.monitor(self.watch))
@@ -82,7 +83,7 @@ def test_garbage_is_shown_with_where_and_why_it_cannot_be_read() -> None:
     data = b"/a\0\0,x\0\0\x01\x02\x03\x04"
     with pytest.raises(OscError) as caught:
         decode(data)
-    seen.tap.garbage("max", HERE, data, caught.value)
+    seen.tap.garbage("max", ADDRESS, data, caught.value)
     (line,) = seen.lines()
     assert line["error"] == "unknown type tag 'x'"
     assert line["offset"] == 5
@@ -92,7 +93,7 @@ def test_garbage_is_shown_with_where_and_why_it_cannot_be_read() -> None:
 
 def test_a_stranger_is_shown_where_no_peer_is_asked_for() -> None:
     for seen, count in ((Seen(), 1), (Seen(peer="max"), 0)):
-        seen.tap.stranger("10.0.0.9:7", 16)
+        seen.tap.stranger(("10.0.0.9", 7), 16)
         lines = seen.lines()
         assert len(lines) == count
         assert all("no [[osc]] table" in line["note"] for line in lines)
@@ -102,7 +103,7 @@ def test_what_came_of_a_message_stands_beside_it() -> None:
     seen = Seen()
     packet = decode(encode(Bundle(TimeTag(1), (Message("/a", (1,)), Message("/a", (2,))))))
     assert isinstance(packet, Bundle)
-    seen.tap.came("max", HERE, packet, 40)
+    seen.tap.came("max", ADDRESS, packet, 40)
     second = packet.elements[1]
     assert isinstance(second, Message)
     seen.tap.remark(second, "no such control")
@@ -147,7 +148,7 @@ def test_a_remark_finds_its_message_at_once_in_a_packet_full_of_them() -> None:
     seen = Seen()
     packet = decode(encode(Bundle(TimeTag(1), tuple(Message(f"/a/{number}", (number,)) for number in range(3000)))))
     assert isinstance(packet, Bundle)
-    seen.tap.came("max", HERE, packet, 4000)
+    seen.tap.came("max", ADDRESS, packet, 4000)
     for element in packet.elements:
         assert isinstance(element, Message)
         seen.tap.remark(element._replace(address=element.address[2:]), f"note {element.args[0]}")
