@@ -315,6 +315,8 @@ def _contradictions(one: Settings) -> Iterator[str]:
             yield 'send = "last" is for UDP: over TCP, whoever is connected hears us'
         if one.reply_port is not None:
             yield "reply_port is for UDP: over TCP, answers go back by the connection"
+        if one.sources and not one.is_server:
+            yield "from says who may connect to us: it needs listen"
         if not one.targets and not one.is_server:
             yield "a TCP peer needs send or host (we connect to it), or listen (it connects to us)"
     elif speaks_first and not one.targets and one.send != "last":

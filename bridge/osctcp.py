@@ -120,6 +120,11 @@ class Connection(asyncio.Protocol):
         self._packets: deque[bytes] = deque()
         self._is_paused = False
 
+    @property
+    def was_made(self) -> bool:
+        """True once it stands, or stood."""
+        return self.transport is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.address = transport.get_extra_info("peername") or ()
@@ -257,12 +262,14 @@ class TcpCarrier:
         loop = asyncio.get_running_loop()
         delay_s = FIRST_RETRY_S
         while True:
+            connection = Connection(self, target)
             try:
                 async with asyncio.timeout(CONNECT_S):
-                    _, connection = await loop.create_connection(lambda: Connection(self, target), *link.endpoint)
+                    await loop.create_connection(lambda one=connection: one, *link.endpoint)  # type: ignore[misc]
             except OSError as exc:
-                self._troubled(link, _why_not(exc, link.endpoint))
-            else:
+                if not connection.was_made:  # else the time was over just when it stood
+                    self._troubled(link, _why_not(exc, link.endpoint))
+            if connection.was_made:
                 await asyncio.shield(connection.closed)
                 if self._clock() - connection.since > STEADY_S:
                     delay_s = FIRST_RETRY_S

@@ -56,6 +56,10 @@ def test_an_endpoint_is_host_and_port(text: str, endpoint: tuple[str, int]) -> N
         ({"profile": "../x32"}, "must be a profile's name"),
         ({"transport": "tcp"}, "'udp', 'tcp-slip' or 'tcp-length'"),
         ({"transport": "tcp-slip"}, "a TCP peer needs send or host"),
+        (
+            {"transport": "tcp-slip", "send": ["1.2.3.4:5"], "from": ["1.2.3.4"]},
+            "from says who may connect to us: it needs listen",
+        ),
         ({"transport": "tcp-slip", "send": "last"}, "is for UDP"),
         ({"transport": "tcp-slip", "send": ["1.2.3.4:5"], "reply_port": 9}, "reply_port is for UDP"),
         ({"prefix": "gma3"}, 'must start with "/"'),
