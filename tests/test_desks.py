@@ -18,8 +18,8 @@ from .test_profile_examples import EXAMPLES
 LOOPS = {"uvloop": uvloop.new_event_loop}  # as the daemon has it
 PROFILES = {"x32": X32, "xair": XAIR}
 
-SUBSCRIPTION_S = 1.0  # a tenth of the real one
-TIMES = "keepalive_s = 0.4\nprobe_s = 0.3\ntimeout_s = 0.8"
+SUBSCRIPTION_S = 1.0  # a tenth of the real one, and so are these
+TIMES = "keepalive_s = 0.4\nprobe_s = 0.4\ntimeout_s = 0.9"
 
 CONFIG = """
     [[osc]]

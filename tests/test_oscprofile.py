@@ -161,7 +161,7 @@ def made(name: str, **keys: Any) -> Settings:
 def test_the_x32_is_kept_awake_asked_and_paced() -> None:
     desk = made("x32")
     assert desk.keepalive == (Call("/xremote"),)
-    assert desk.keepalive_s < 10, "it forgets us after 10 s"
+    assert 2 * desk.keepalive_s < 10, "it forgets us after 10 s, and one may be lost"
     assert desk.probe == Call("/info")
     assert (desk.query, desk.on_connect, desk.echoes, desk.bare_addresses) == ("address", "pull", "no", True)
     assert desk.rate is not None
