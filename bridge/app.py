@@ -169,6 +169,11 @@ class Bridge:
         entries = [(entry, self.peer(entry["name"])) for entry in self._peer_health()]
         return [{**entry, "mirror": peer.mirrors, "learnt": list(peer.learnt)} for entry, peer in entries]
 
+    def peer_in_full(self, name: str) -> dict[str, Any]:
+        """The same of one, and how far each control's value has come. Raises UnknownPeer, with the nearest name."""
+        controls = dict(self.peer(name).reach)
+        return {**next(entry for entry in self.peers() if entry["name"] == name), "controls": controls}
+
     def peer(self, name: str) -> PeerHandle:
         """One peer. Raises UnknownPeer, with the nearest name."""
         for port in self.ports:

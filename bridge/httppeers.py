@@ -23,6 +23,9 @@ class Peers(Protocol):
     def peers(self) -> Sequence[dict[str, Any]]:
         """What health says of each; ``mirror``; ``learnt``: the paths that it taught us."""
 
+    def peer_in_full(self, name: str) -> dict[str, Any]:
+        """The same of one, and how far each ``controls`` has come. Raises UnknownPeer, with the nearest name."""
+
     def peer(self, name: str) -> PeerHandle:
         """Raises UnknownPeer, with the nearest name."""
 
@@ -37,12 +40,19 @@ class PeerRoutes:
         """For ``Application.add_routes``."""
         return [
             web.get("/api/peers", self._all),
+            web.get("/api/peers/{name}", self._one),
             web.post("/api/peers/{name}/push", self._push),
             web.post("/api/peers/{name}/send", self._send),
         ]
 
     async def _all(self, request: web.Request) -> web.StreamResponse:
         return json_answer({"peers": self._peers.peers()})
+
+    async def _one(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return json_answer(self._peers.peer_in_full(request.match_info["name"]))
+        except UnknownPeer as exc:
+            raise Refused(404, "unknown_peer", str(exc)) from exc
 
     async def _push(self, request: web.Request) -> web.StreamResponse:
         """Send it every value, at its pace."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .errors import BadValue, OscError, PortError
@@ -26,6 +26,11 @@ class OscHandle:
     def mirrors(self) -> bool:
         """True if every control goes to it at its own path."""
         return self._peer.settings.mirror
+
+    @property
+    def reach(self) -> Mapping[str, str]:
+        """How far the value of each control that goes to it has come, by path."""
+        return self._peer.reach()
 
     def push(self) -> int:
         """Send it every value, at its pace; how many. Raises PortError where it cannot be sent anything."""

@@ -6,9 +6,9 @@ Sockets, timers and what a message does are in ``osc``.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from .control import Control
 from .echo import EchoBook, TriggerEchoes
@@ -31,6 +31,10 @@ from .store import Entry, Origin
 from .unlisted import Unlisted
 
 MAX_UNLISTED = 64
+Reach = Literal["silent", "waiting", "unsent", "sent", "confirmed"]
+"""How far a control's value has come on its way to a peer. ``confirmed``: it has said that it has it, or has moved it
+there itself; ``unsent``: it did not change since our port is open; ``silent``: nobody is there."""
+_REACHES: tuple[Reach, ...] = get_args(Reach)
 EMPTY_BUNDLE = b"#bundle\0\0\0\0\0\0\0\0\1"
 """Says nothing, so it can be sent to find out whether somebody takes it."""
 
@@ -58,6 +62,15 @@ class Target:
     def address(self) -> Address | None:
         """None while its name is not resolved, or it is not connected."""
         return self.link.address
+
+    def reach(self, entry_id: int, ears: Sequence[Route]) -> Reach:
+        """How far a control's value has come."""
+        if entry_id in self.owed.pending:
+            return "waiting"
+        guards = [guard for ear in ears if (guard := self.echoes.guards.get(ear)) is not None]
+        if any(guard.is_confirmed for guard in guards):
+            return "confirmed"
+        return "sent" if guards or not ears else "unsent"
 
     def forget(self, route: Route) -> None:
         """The route is gone."""
@@ -177,6 +190,16 @@ class OscPeer:
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to this peer."""
         return bool(self._bindings(entry)) and (bool(self.targets) or self.learns or self.settings.is_tcp)
+
+    def reach(self) -> dict[str, Reach]:
+        """How far the value of each control that goes to it has come, by path; to the target that has it least."""
+        found: dict[str, Reach] = {}
+        for entry_id, routes in self.routes.speakers.items():
+            ears = self.routes.ears.get(entry_id, ())
+            reached = (target.reach(entry_id, ears) for target in self.targets)
+            least: Reach = min(reached, key=_REACHES.index, default="unsent")
+            found[routes[0].entry.path] = "silent" if self.is_gone else least
+        return found
 
     def said(self, origin: Origin) -> bool:
         """True if this is one of the peer's own."""

@@ -68,6 +68,11 @@ class PeerHandle(Protocol):
     def mirrors(self) -> bool:
         """True if every control goes to it at its own path."""
 
+    @property
+    def reach(self) -> Mapping[str, str]:
+        """How far the value of each control that goes to it has come, by path: silent, waiting, unsent, sent, or
+        confirmed."""
+
     def push(self) -> int:
         """Send it every value, at its pace; how many. Raises PortError where it cannot be sent anything."""
 

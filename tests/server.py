@@ -29,6 +29,9 @@ class NoPeers:
     def peers(self) -> list[dict[str, Any]]:
         return []
 
+    def peer_in_full(self, name: str) -> NoReturn:
+        self.peer(name)
+
     def peer(self, name: str) -> NoReturn:
         raise UnknownPeer(f"no peer {name}")
 

@@ -167,6 +167,18 @@ async def test_a_busy_osc_port_is_a_state_and_is_tried_again(pages: Path, peer: 
             assert await hear(peer) == ("/fader", [0.5])
 
 
+async def test_how_far_each_value_has_come_is_told_of_a_peer(pages: Path, peer: socket.socket) -> None:
+    text = osc_table(peer, free_udp_port()) + '[[control]]\npath = "/fader"\n'
+    async with Bridge(await parse(text, pages)) as bridge, aiohttp.ClientSession() as client:
+        bridge.store.set(bridge.store.get("/fader"), 0.5, HAND, bridge.clock())
+        url = f"http://127.0.0.1:{bridge.http_port}/api/peers"
+        async with client.get(f"{url}/max") as answer:
+            told = await answer.json()
+        assert (told["name"], told["state"], told["controls"]) == ("max", "connecting", {"/fader": "sent"})
+        async with client.get(f"{url}/mix") as answer:
+            assert (answer.status, (await answer.json())["message"]) == (404, "no peer mix: did you mean max?")
+
+
 async def test_leaving_releases_momentaries_to_the_peers(pages: Path, peer: socket.socket) -> None:
     text = osc_table(peer, free_udp_port()) + '[[control]]\npath = "/flash"\nkind = "bool"\nmomentary = true\n'
     async with contextlib.AsyncExitStack() as stack:

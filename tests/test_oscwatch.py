@@ -384,3 +384,26 @@ async def test_a_busy_port_of_ours_marks_what_it_would_have_carried(bridge: Brid
         with pytest.raises(Exception, match="is taken"):
             await port.serve(lambda: None)
         assert marks(bridge) == ["max", "max"]
+
+
+# Sent is not arrived
+
+
+async def test_sent_confirmed_and_silent_are_told_apart() -> None:
+    bridge = Bridge(*(level(f"/{name}") for name in ("echoed", "moved", "lost", "still", "late")))
+    async with bridge.with_max(echo_window_ms=20, probe=["/info"], probe_s=0.2, timeout_s=0.5) as (port, max_):
+        handle = port.peer("max")
+        assert handle is not None
+        for path in ("/echoed", "/moved", "/lost"):
+            bridge.set(path, 0.5)
+        await never(bridge, 0.05)  # what crosses ours on the wire says nothing
+        max_.send("/echoed", 0.5)
+        max_.send("/moved", 0.25)
+        await bridge.reaches("/moved", 0.25)
+        assert handle.reach == {
+            "/echoed": "confirmed", "/moved": "confirmed", "/lost": "sent", "/still": "unsent", "/late": "unsent"
+        }  # fmt: skip
+        bridge.set("/echoed", 0.75)
+        assert handle.reach["/echoed"] == "sent"
+        await state_is(bridge, "silent")
+        assert set(handle.reach.values()) == {"silent"}
