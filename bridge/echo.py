@@ -277,12 +277,13 @@ class EchoGuard:
                     return True
             return False
         return any(
-            at >= since and mover is not besides and _are_near(report, to_wire(value), tolerance)
+            at >= since and mover is not besides and are_near(report, to_wire(value), tolerance)
             for at, value, mover in self._sent
         )
 
 
-def _are_near(report: Wire, wire: Wire, tolerance: float) -> bool:
+def are_near(report: Wire, wire: Wire, tolerance: float) -> bool:
+    """True if no part of a report is further than this from what was sent."""
     return len(report) == len(wire) and all(
         abs(part - sent) <= tolerance if isinstance(sent, (int, float)) else part == sent
         for part, sent in zip(report, wire, strict=True)

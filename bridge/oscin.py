@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from .allowance import Allowance
 from .control import PANIC, RESERVED, Control
-from .echo import MAX_TRIGGERS, TriggerEchoes
+from .echo import MAX_TRIGGERS, TriggerEchoes, are_near
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, Values, is_button_up
@@ -169,9 +169,9 @@ class Receiver:
         entry = route.entry
         if entry.control.access == "write":
             return
-        if source.peer.questions.is_busy and self.is_old_answer(source, route):
-            return
         values = values_of(route, message.args)
+        if source.peer.questions.is_busy and self.is_old_answer(source, route, values, now):
+            return
         try:
             raw = route.raw(values)
             target = source.target
@@ -226,12 +226,16 @@ class Receiver:
 
     # What the parts of a batch need
 
-    def is_old_answer(self, source: Source, route: Route) -> bool:
+    def is_old_answer(self, source: Source, route: Route, values: Values, now: float) -> bool:
         """True for the answer to a question, if a hand has moved the control since: the hand wins."""
-        if source.peer.questions.answered(route):
-            return False
-        self._sender.owe(source.peer, route.entry)
-        return True
+        questions = source.peer.questions
+        is_audit = questions.is_audit(route)
+        if not questions.answered(route):
+            self._sender.owe(source.peer, route.entry)
+            return True
+        if is_audit and not _is_said(route, values):
+            questions.doubt(route, now)
+        return False
 
     def is_news(self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float) -> bool:
         """False for a report that is not to be applied: it is what we have, or an echo. Raises BadValue."""
@@ -484,6 +488,15 @@ class Receiver:
         return Source(peer, address, host, asker.origin, (asker,), None)
 
 
+def _is_said(route: Route, values: Values) -> bool:
+    """True if a report is what the peer can have made of our value, or nothing that can be."""
+    try:
+        report = route.report(values, route.raw(values))
+    except BadValue:
+        return True
+    return are_near(report, route.rules.to_wire(route.entry.value), route.rules.tolerance)
+
+
 class Batch:
     """Messages that take effect together, in order: values in one ``store.apply``, triggers between them."""
 
@@ -555,7 +568,7 @@ class Batch:
             return entry.id if self._source.peer.settings.answers else None
         if control.access == "write":
             return None
-        if self._source.peer.questions.is_busy and self._receiver.is_old_answer(self._source, route):
+        if self._source.peer.questions.is_busy and self._receiver.is_old_answer(self._source, route, values, self._now):
             return None
         try:
             raw = route.raw(values)

@@ -3,11 +3,15 @@
 A pull asks for everything once; the peer's answer is its value. What a hand moves meanwhile is the hand's: it is not
 asked for any more, and the answer that is under way to us is an old one. Few questions are out at a time, so that a
 slow peer sets the pace; what is not answered (UDP loses) is asked again.
+
+In between, a few are asked again and again: an audit. A subscription can end in silence (an X32 that has no room, a
+lost keepalive), and then nobody tells us of moves over there. An answer that is none of what we have raises a doubt:
+who still tells us says so a second time, as the move itself; from who does not, we have missed something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -17,6 +21,12 @@ MAX_ASKED = 32
 ANSWER_S = 1.0
 """How long an answer may take before it is asked again."""
 MAX_TRIES = 3
+AUDIT_S = 60.0
+"""Within about this time everything is audited once."""
+DOUBT_S = 0.5
+"""How long the telling of a move may be later than the answer that has shown it."""
+
+_AUDIT = -1  # instead of a count of tries: it is asked once, its turn comes again
 
 K = TypeVar("K", bound=Hashable)
 
@@ -27,6 +37,7 @@ class _Asked:
     tries: int
     is_old: bool = False
     """A hand has moved it since: the answer does not count."""
+    is_audit: bool = False
 
 
 class Questions(Generic[K]):
@@ -39,25 +50,60 @@ class Questions(Generic[K]):
         """What was not answered in MAX_TRIES; until it is asked for again."""
         self._waiting: dict[K, int] = {}  # how often it was asked already
         self._asked: dict[K, _Asked] = {}
+        self._audited = 0  # where in the round of all we are
+        self._doubts: dict[K, float] = {}
 
     @property
     def waiting(self) -> int:
         """How many answers are still to come, and questions to be asked."""
-        return len(self._waiting) + len(self._asked)
+        return len(self._waiting) + len(self._asked) + len(self._doubts)
+
+    def audit(self, keys: Sequence[K], part: float) -> None:
+        """Ask for the next part (0…1) of all ``keys``, at least for one; not while something else is asked."""
+        if self.is_busy or not keys:
+            return
+        for _ in range(max(1, round(len(keys) * min(part, 1.0)))):
+            self._audited = (self._audited + 1) % len(keys)
+            key = keys[self._audited]
+            if key not in self.unanswered:
+                self._waiting[key] = _AUDIT
+        self._look()
+
+    def is_audit(self, key: K) -> bool:
+        """True if the next report of this may be the answer to an audit."""
+        asked = self._asked.get(key)
+        return asked is not None and asked.is_audit
+
+    def doubt(self, key: K, now: float) -> None:
+        """The answer to an audit was news."""
+        self._doubts[key] = now
+        self._look()
+
+    def has_missed(self, now: float) -> bool:
+        """True, once, if a move was told by the answer to an audit and by nothing else."""
+        old = [key for key, at in self._doubts.items() if now - at >= DOUBT_S]
+        if not old:
+            return False
+        self._doubts.clear()
+        self._look()
+        return True
 
     def ask(self, keys: Iterable[K]) -> None:
         """Ask these; what is being asked already is not asked twice."""
         for key in keys:
             self.unanswered.pop(key, None)
-            if key not in self._asked:
-                self._waiting.setdefault(key, 0)
+            if (asked := self._asked.get(key)) is not None:
+                asked.is_audit = False
+            elif self._waiting.get(key, _AUDIT) == _AUDIT:
+                self._waiting[key] = 0
         self._look()
 
     def take(self, now: float, most: int = MAX_ASKED) -> list[K]:
         """What is to be asked now: at most so many."""
         taken = list(islice(self._waiting, max(0, min(most, MAX_ASKED - len(self._asked)))))
         for key in taken:
-            self._asked[key] = _Asked(now, self._waiting.pop(key) + 1)
+            tries = self._waiting.pop(key)
+            self._asked[key] = _Asked(now, tries + 1, is_audit=tries == _AUDIT)
         return taken
 
     def moved(self, keys: Iterable[K]) -> None:
@@ -71,6 +117,7 @@ class Questions(Generic[K]):
     def answered(self, key: K) -> bool:
         """The peer has reported this value. False if it is the answer to a question from before a hand's move."""
         self._waiting.pop(key, None)
+        self._doubts.pop(key, None)
         asked = self._asked.pop(key, None)
         self._look()
         return asked is None or not asked.is_old
@@ -82,7 +129,7 @@ class Questions(Generic[K]):
             if now - asked.at < ANSWER_S:
                 break  # in the order in which they were asked
             del self._asked[key]
-            if asked.is_old:
+            if asked.is_old or asked.is_audit:
                 continue
             if asked.tries < MAX_TRIES:
                 self._waiting[key] = asked.tries
@@ -97,6 +144,7 @@ class Questions(Generic[K]):
         self._waiting.pop(key, None)
         self._asked.pop(key, None)
         self.unanswered.pop(key, None)
+        self._doubts.pop(key, None)
         self._look()
 
     def clear(self) -> None:
@@ -104,7 +152,8 @@ class Questions(Generic[K]):
         self._waiting.clear()
         self._asked.clear()
         self.unanswered.clear()
+        self._doubts.clear()
         self.is_busy = False
 
     def _look(self) -> None:
-        self.is_busy = bool(self._waiting or self._asked)
+        self.is_busy = bool(self._waiting or self._asked or self._doubts)

@@ -13,7 +13,7 @@ from .log import OncePer
 from .oscliveness import Due, Greeting, opening, reconnected, returning
 from .oscout import CallLater, Outbox, Timer
 from .oscpeer import OscPeer, Source, Target
-from .oscquestions import MAX_ASKED
+from .oscquestions import AUDIT_S, MAX_ASKED
 from .oscsocket import shown
 from .presence import Presence
 
@@ -163,6 +163,8 @@ class Watch:
                 self._say(peer.targets, packet)
         if due.probe and peer.probe is not None:
             self._say(peer.targets, peer.probe)
+            if peer.is_there and peer.settings.on_connect == "pull" and peer.asked is not None:
+                peer.questions.audit(list(peer.routes.questions()), peer.settings.probe_s / AUDIT_S)
         for target in due.knock:
             target.link.send(peer.knock)
 
@@ -229,18 +231,28 @@ class Watch:
             if target is None or target not in peer.targets:
                 questions.clear()
                 continue
-            given_up = questions.expire(now)
+            questions.expire(now)
             asked = questions.take(now, target.owed.room(now, MAX_ASKED))
             target.owed.spend(len(asked))
             for each in asked:
                 if each.question is not None:
                     target.link.send(each.question)
+            if questions.has_missed(now):
+                self._subscribe_again(peer, target)
             if questions.waiting:
                 is_left = True
-            elif given_up:
+            elif questions.unanswered:
                 self._complain(peer)
         if is_left:
             self._ask_timer = self._call_later(ASK_PAUSE_S, self._ask)
+
+    def _subscribe_again(self, peer: OscPeer, target: Target) -> None:
+        """A peer answers, but does not tell us any more of what moves there."""
+        text = "osc %s: it answers, but does not tell what moves there; it is asked for everything"
+        self._once.info((peer.name, "missed"), text, peer.name)
+        for packet in (*peer.hello, *peer.keepalive):
+            target.link.send(packet)
+        self.ask_all(peer, target)
 
     def _complain(self, peer: OscPeer) -> None:
         """Name what a peer was asked for, and never answered."""

@@ -1,6 +1,6 @@
 """What a peer is asked, and whose value wins."""
 
-from bridge.oscquestions import ANSWER_S, MAX_ASKED, MAX_TRIES, Questions
+from bridge.oscquestions import ANSWER_S, DOUBT_S, MAX_ASKED, MAX_TRIES, Questions
 
 
 def asked(*keys: str) -> Questions[str]:
@@ -76,3 +76,66 @@ def test_nothing_is_left_when_the_peer_is_gone() -> None:
     questions.clear()
     assert not questions.is_busy
     assert questions.take(1.0) == []
+
+
+# Audits
+
+
+def audited(questions: Questions[str], keys: list[str], part: float, now: float = 0.0) -> list[str]:
+    questions.audit(keys, part)
+    return questions.take(now)
+
+
+def test_an_audit_goes_round_all_in_parts() -> None:
+    questions: Questions[str] = Questions()
+    keys = [f"/{number}" for number in range(10)]
+    seen = []
+    for _ in range(5):
+        part = audited(questions, keys, 0.2)
+        assert len(part) == 2
+        for key in part:
+            assert questions.is_audit(key)
+            assert questions.answered(key)
+        seen += part
+    assert sorted(seen) == keys
+    assert len(audited(questions, keys, 0.001)) == 1
+    assert audited(questions, keys, 1.0) == []  # something is asked already
+
+
+def test_an_answer_that_is_news_and_is_not_told_again_was_missed() -> None:
+    questions: Questions[str] = Questions()
+    (key,) = audited(questions, ["/a"], 1.0)
+    questions.answered(key)
+    questions.doubt(key, 0.1)
+    assert questions.is_busy
+    assert not questions.has_missed(0.1 + DOUBT_S / 2)
+    assert questions.has_missed(0.1 + DOUBT_S)
+    assert not questions.has_missed(10.0)
+    assert not questions.is_busy
+
+
+def test_a_move_that_is_told_too_was_not_missed() -> None:
+    questions: Questions[str] = Questions()
+    (key,) = audited(questions, ["/a"], 1.0)
+    questions.answered(key)
+    questions.doubt(key, 0.1)
+    questions.answered(key)  # the move itself
+    assert not questions.has_missed(10.0)
+    assert not questions.is_busy
+
+
+def test_an_audit_that_is_not_answered_is_not_asked_again_at_once() -> None:
+    questions: Questions[str] = Questions()
+    audited(questions, ["/a"], 1.0)
+    assert questions.expire(ANSWER_S) == []
+    assert not questions.is_busy
+    assert not questions.unanswered
+
+
+def test_what_is_audited_and_then_pulled_is_asked_until_it_is_answered() -> None:
+    questions: Questions[str] = Questions()
+    audited(questions, ["/a"], 1.0)
+    questions.ask(["/a"])
+    questions.expire(ANSWER_S)
+    assert questions.take(ANSWER_S) == ["/a"]
+    assert not questions.is_audit("/a")

@@ -312,11 +312,41 @@ async def test_a_lost_question_is_asked_again_and_one_without_an_answer_is_named
     assert "osc max does not answer for 1 controls: /mark" in caplog.messages
 
 
+async def test_a_subscription_that_has_ended_in_silence_is_noticed_and_renewed(
+    bridge: Bridge, at_info: pytest.LogCaptureFixture
+) -> None:
+    says = {"keepalive": ["/xremote"], "keepalive_s": 60.0}
+    async with desk(level=0.25, mark=0.5) as it, bridge.running(bridge.peer(**pulled(it, **says))):
+        await bridge.reaches("/level", 0.25)
+        await bridge.reaches("/mark", 0.5)
+        await state_is(bridge, "online")
+        it.heard.clear()
+        it.values["/level"] = 0.75  # and nobody is told; the probe is answered as ever
+        await bridge.reaches("/level", 0.75)
+        await it.hears(Message("/xremote", ()))
+    assert "osc max: it answers, but does not tell what moves there; it is asked for everything" in at_info.messages
+
+
+async def test_a_desk_that_rounds_what_it_is_sent_has_missed_nothing(
+    bridge: Bridge, at_info: pytest.LogCaptureFixture
+) -> None:
+    async with desk(level=0.25, mark=0.5) as it, bridge.running(bridge.peer(**pulled(it))):
+        await bridge.reaches("/mark", 0.5)
+        bridge.set("/level", 0.75)
+        await it.hears(Message("/level", (0.75,)))
+        it.values["/level"] = 0.7504
+        await bridge.reaches("/level", pytest.approx(0.7504))
+        with pytest.raises(TimeoutError):
+            await until(bridge.store, lambda: False, 0.7)
+    assert not any("it answers, but" in message for message in at_info.messages)
+
+
 async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
     bridge = Bridge(*(level(f"/v{n}") for n in range(400)))
     async with desk(**{f"v{n}": n / 400 for n in range(400)}) as it, bridge.running(bridge.peer(**pulled(it))):
         await until(bridge.store, lambda: all(bridge.value(f"/v{n}") == pytest.approx(n / 400) for n in range(400)))
-        assert sum(not message.args and message.address != "/info" for message in it.heard) == 400
+        asked = [message.address for message in it.heard if not message.args and message.address != "/info"]
+        assert sorted(asked[:400]) == sorted(it.values)  # each once; then the audit begins
 
 
 async def test_after_our_own_port_was_away_the_desk_is_asked_again(bridge: Bridge) -> None:
