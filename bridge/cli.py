@@ -293,7 +293,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _problem_json(problem: Any) -> dict[str, Any]:
-    return {name: getattr(problem, name) for name in ("where", "line", "message", "hint", "value")}
+    return {name: getattr(problem, name) for name in ("file", "where", "line", "message", "hint", "value")}
 
 
 def _count(number: int, what: str) -> str:

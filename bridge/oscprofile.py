@@ -7,6 +7,7 @@ same name. Mistakes in them are told like those of the configuration. Not here: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ def find(name: str, folder: Path) -> Path | None:
 
 def read(path: Path) -> tuple[Profile, list[Problem]]:
     """A profile, without what is wrong in it, and that. Raises ConfigError where it is no TOML at all."""
+    with suppress(ValueError):  # it is elsewhere: then by its whole name
+        path = path.relative_to(Path.cwd())
     document = read_text(read_file(path), str(path))
     mistakes = Mistakes(document)
     data = dict(document.data)

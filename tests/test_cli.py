@@ -456,6 +456,19 @@ def test_check_as_json_lists_the_mistakes(tmp_path: Path) -> None:
     ]
 
 
+def test_check_names_mistakes_in_a_profile_with_its_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "synth.toml").write_text("port = 7000\nmirrow = true\n")
+    (tmp_path / "show.toml").write_text('[[osc]]\nname = "it"\nprofile = "synth"\nhost = "127.0.0.1"\n')
+    answer = run("check", "show.toml", cwd=tmp_path)
+    assert answer.stderr.splitlines() == [
+        'profiles/synth.toml:2: mirrow = true: unknown key (did you mean "mirror"?)',
+        "1 mistake",
+    ]
+    (mistake,) = json.loads(run("check", "--json", "show.toml", cwd=tmp_path).stdout)
+    assert (mistake["file"], mistake["line"], mistake["where"]) == ("profiles/synth.toml", 2, "mirrow")
+
+
 def test_check_of_a_good_file_says_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(config())
     answer = run("check", cwd=tmp_path)
