@@ -176,14 +176,14 @@ def nothing(raw: Any, current: Value = None) -> Value:
     raise BadValue("a trigger has no value: fire it")
 
 
-def plain_args(args: Sequence[Any]) -> tuple[bool | int | float | str, ...]:
-    """A trigger's arguments as every transport can carry them: bool, finite number or text, no subclass of these.
+def plain_args(args: Sequence[Any]) -> tuple[bool | int | float | str | None, ...]:
+    """A trigger's arguments as every transport can carry them: bool, finite number, text or None, no subclass of these.
 
     Raises BadValue for anything else, for more than MAX_ARGS and for texts longer than MAX_ARG_TEXT.
     """
     if len(args) > MAX_ARGS:
         raise BadValue(f"a trigger takes at most {MAX_ARGS} arguments, not {len(args)}")
-    return tuple([_plain(arg) for arg in args])
+    return tuple([None if arg is None else _plain(arg) for arg in args])
 
 
 # Helpers

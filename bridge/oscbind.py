@@ -60,6 +60,8 @@ class Route:
     """Where the peer says that a finger is on the control."""
     question: bytes | None = None
     """The message that asks the peer for the value; None where it cannot be asked, or need not."""
+    fired: Callable[[Values], Values] = tuple
+    """What a trigger is fired with → what comes back if the peer sends back what it is sent."""
     is_quick: bool = True
     """False if a message may mean more than a value of this control: it is no case for a short cut."""
 
@@ -90,7 +92,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
     heard_at = binding.reply or address
     prefix = settings.prefix if settings is not None else ""
     policy = policy_of(settings.types if settings is not None else _SAFE)
-    packet, raw, confirms, wire, step = compile_form(Form(entry, binding, prefix + address, args, policy))
+    packet, raw, confirms, wire, step, fired = compile_form(Form(entry, binding, prefix + address, args, policy))
     is_exact = wire is None
     wire = wire or _itself
     tolerance = 0.0
@@ -123,6 +125,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         question=encode_message(prefix + heard_at, args.before, policy.tags)
         if _is_asked(control, binding, settings)
         else None,
+        fired=fired,
         is_quick=control.kind != "trigger",
     )
 

@@ -70,6 +70,7 @@ class Compiled(NamedTuple):
     confirms: Callable[[Any, Values], bool]
     wire: Callable[[Any], Wire] | None = None
     step: float = 0.0
+    fired: Callable[[Values], Values] = tuple
 
 
 def compile_form(form: Form) -> Compiled:
@@ -91,14 +92,19 @@ def plain(value: Any) -> Any:
 
 
 def plain_args(values: Values) -> tuple[Any, ...]:
-    """A trigger's arguments as the store takes them: arrays and MIDI in a row, N left out."""
+    """A trigger's arguments as the store takes them: arrays and MIDI in a row. N alone is a bang, without any."""
+    found = _in_a_row(values)
+    return () if found == [None] else tuple(found)
+
+
+def _in_a_row(values: Values) -> list[Any]:
     found: list[Any] = []
     for value in map(plain, values):
         if isinstance(value, (tuple, list)):
-            found += plain_args(tuple(value))
-        elif value is not None:
+            found += _in_a_row(tuple(value))
+        else:
             found.append(value)
-    return tuple(found)
+    return found
 
 
 # ---------------------------------------------------------------------------------- numbers
@@ -369,6 +375,7 @@ def _compile_trigger(form: Form) -> Compiled:
         lambda fired: form.packet(*(form.policy.arguments(fired) or alone)),
         plain_args,
         _confirms_nothing,
+        fired=lambda args: plain_args(form.policy.arguments(args)),
     )
 
 

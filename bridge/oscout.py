@@ -103,7 +103,7 @@ class Parcel:
                 target.echoes.sent(ear, ear.rules, value, now, change.is_settling, change.answers, change.origin)
             elif ear.rules.echoes:
                 target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
-                    change.args, now, change.origin, change.answers
+                    ear.fired(change.args), now, change.origin, change.answers
                 )
 
 
@@ -205,7 +205,7 @@ class Outbox:
                     )
                 elif ear.rules.echoes:
                     target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
-                        change.args, now, change.origin, change.answers
+                        ear.fired(change.args), now, change.origin, change.answers
                     )
 
     def _line_up(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:

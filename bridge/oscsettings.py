@@ -97,7 +97,9 @@ class Types(Table):
     trigger: Literal["1", "none", "I", "N", "T"] = Field(
         "1", description="What a trigger without arguments is sent with: `i` 1, nothing, impulse, nil, or true."
     )
-    nil: Literal["drop", "N", "0"] = Field("drop", description="An argument that is no value: left out, nil, or `i` 0.")
+    nil: Literal["drop", "N", "0"] = Field(
+        "drop", description="A trigger's argument that is no value (`N`): left out, nil, or `i` 0."
+    )
 
 
 class Settings(Table):

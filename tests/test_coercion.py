@@ -260,15 +260,14 @@ def test_what_is_no_color_is_refused(raw: Any) -> None:
 
 
 def test_arguments_become_plain_types_that_every_encoder_knows() -> None:
-    args = plain_args((True, 7, 0.5, "x", Int64(5), Double(0.25), Symbol("sym"), TimeTag(3), -0.0))
-    assert args == (True, 7, 0.5, "x", 5, 0.25, "sym", 3, 0.0)
-    assert [type(arg) for arg in args] == [bool, int, float, str, int, float, str, int, float]
+    args = plain_args((True, 7, 0.5, None, "x", Int64(5), Double(0.25), Symbol("sym"), TimeTag(3), -0.0))
+    assert args == (True, 7, 0.5, None, "x", 5, 0.25, "sym", 3, 0.0)
+    assert [type(arg) for arg in args] == [bool, int, float, type(None), str, int, float, str, int, float]
 
 
 @pytest.mark.parametrize(
     "arg",
     [
-        None,
         math.nan,
         math.inf,
         HUGE,

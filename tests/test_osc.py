@@ -749,7 +749,7 @@ async def test_liblo_sends_every_type_that_it_has(oscsend: str) -> None:
         await send("/go", "ifscmTFNI", "1", "0.5", "x", "A", "00904060")
         await until(bridge.store, lambda: any(change.what == "trigger" for change in bridge.changes))
         assert [bridge.value(path) for path in ("/level", "/n", "/on", "/name")] == [0.5, 42, True, "größer"]
-        assert bridge.changes[-1].args == (1, 0.5, "x", "A", 0, 0x90, 0x40, 0x60, True, False, True)
+        assert bridge.changes[-1].args == (1, 0.5, "x", "A", 0, 0x90, 0x40, 0x60, True, False, None, True)
 
 
 async def test_liblo_reads_what_we_send_in_order(oscdump: str) -> None:

@@ -188,3 +188,20 @@ async def test_hello_is_sent_with_the_types_that_it_is_written_with() -> None:
     hello = [["/eos/reset"], ["/x", 1, 0.5, "7", True]]
     async with bridge.with_max(prefix="/desk", types={"bool": "T", "int": "f"}, hello=hello) as (_, max_):
         assert await max_.hear_all(2) == [Message("/desk/eos/reset"), Message("/desk/x", (1, 0.5, "7", True))]
+
+
+@pytest.mark.parametrize(("nil", "sent"), [("drop", (3, "x")), ("N", (3, None, "x")), ("0", (3, 0, "x"))])
+async def test_nil_among_a_triggers_arguments_goes_on_as_each_peer_takes_it(nil: str, sent: tuple[Any, ...]) -> None:
+    bridge = Bridge(level("/go", kind="trigger"), MARK)
+    fired = bridge.changes
+    async with voice() as one, voice() as other:
+        peers = [bridge.peer("one", send=[one.shown]), bridge.peer("other", send=[other.shown], types={"nil": nil})]
+        async with bridge.running(*peers) as (first, second):
+            one.goal, other.goal = ("127.0.0.1", first.udp_port or 0), ("127.0.0.1", second.udp_port or 0)
+            one.send("/go", 3, None, "x")
+            heard = await other.hear()
+            assert heard == Message("/go", sent)
+            other.send(heard.address, *heard.args)  # it sends back what it gets
+            other.send("/mark", 1.0)
+            await bridge.reaches("/mark", 1.0)
+            assert [change.args for change in fired if change.what == "trigger"] == [(3, None, "x")]

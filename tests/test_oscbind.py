@@ -210,8 +210,10 @@ def test_the_release_of_a_button_is_known() -> None:
 def test_arguments_of_a_trigger_are_plain_and_in_a_row() -> None:
     args = (Symbol("a"), Char(65), Int64(2), Double(0.5), TimeTag(1), Rgba(1, 2, 3, 4), None, IMPULSE)
     got = plain_args((*args, (Symbol("b"), (Int64(1),)), Midi(0, 1, 2, 3)))
-    assert got == ("a", "A", 2, 0.5, 1, "#01020304", True, "b", 1, 0, 1, 2, 3)
-    assert [type(value) for value in got] == [str, str, int, float, int, str, bool, str, int, int, int, int, int]
+    assert got == ("a", "A", 2, 0.5, 1, "#01020304", None, True, "b", 1, 0, 1, 2, 3)
+    kinds = [str, str, int, float, int, str, type(None), bool, str, int, int, int, int, int]
+    assert [type(value) for value in got] == kinds
+    assert plain_args((None,)) == plain_args(((None,),)) == ()
 
 
 def test_the_bridges_own_status_is_not_mirrored() -> None:
