@@ -148,7 +148,8 @@ class EchoGuard:
             if self.rules.is_counted:
                 self._was_sent(report, now - self.rules.window_s)
             return "confirmed"
-        self._deny()
+        if self._is_told:
+            self._deny()
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at < since:
             self._remembered = None
@@ -185,7 +186,8 @@ class EchoGuard:
         if is_current:
             self._is_confirmed = True
             return "confirmed", match
-        self._deny()
+        if self._is_told:
+            self._deny()
         why: Why | None = None
         if distrust == "cut" and match != "none":
             why = "answer"
@@ -233,7 +235,7 @@ class EchoGuard:
     def _deny(self) -> None:
         """It has said something else than it was told. What it never denied is not held against it: neither what was
         told for another's sake, nor what it took in silence."""
-        self._denied += self._is_told
+        self._denied += 1
         self._is_told = False
 
     def _forgive(self) -> None:

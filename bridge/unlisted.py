@@ -21,6 +21,8 @@ MAX_BOUNCES = 256
 MAX_WAVERS = 32
 WAVER = 3
 PATIENCE = 2048
+DEBOUNCE_WINDOWS = 0.25
+"""So long after a release what is like a press that was sent is none: some 60 ms."""
 MAX_RINGS = 8
 MAX_HEARD = 64
 """Controls of which its last MAX_REPEATED reports are known."""
@@ -33,6 +35,8 @@ class _Run:
     """Reports of one control, in a row, that are near the speaker's own: a slow drag, or a loop."""
 
     cut_until: float = -inf
+    rested_at: float = -inf
+    """When it let go of a momentary."""
     _bounces: int = 0
     _wavers: int = 0
     _at: float | None = None
@@ -108,7 +112,11 @@ class Unlisted(Generic[K]):
         run = self._runs.get(key)
         if run is None:
             run = self._runs[key] = _Run()
-        if run.cut_until > now and not is_rest:
+        if is_rest:
+            run.rested_at = now
+        elif now - run.rested_at <= DEBOUNCE_WINDOWS * window_s:
+            distrust = "cut"  # so soon nobody presses again: its press has come back to it after its release
+        elif run.cut_until > now:
             if is_answer:
                 distrust = "cut"
             else:

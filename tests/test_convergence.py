@@ -55,9 +55,18 @@ def test_what_was_found_once_stays_mended(seed: int) -> None:
     run(seed)
 
 
-@pytest.mark.parametrize("seed", [41001072, 41003991])
-def test_the_echo_of_a_press_that_another_has_confirmed_does_not_press_again(seed: int) -> None:
-    run(seed, "together")
+@pytest.mark.parametrize(
+    ("seed", "mouths"),
+    [
+        (41001072, "together"),  # the late echo of a press that another had confirmed
+        (41003991, "together"),
+        (41001556, "together"),  # its own press came back to it after its release, on a network that shuffles
+        (42003046, "elsewhere"),
+        (42003656, "elsewhere"),
+    ],
+)
+def test_a_press_that_comes_back_after_its_release_does_not_press_again(seed: int, mouths: Mouths) -> None:
+    run(seed, mouths)
 
 
 @pytest.fixture(scope="module")

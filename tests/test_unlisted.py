@@ -117,3 +117,21 @@ def test_who_goes_on_unprompted_is_no_loop(hand: str) -> None:
     assert len(applied) > 0.9 * len(HANDS[hand])
     assert max(later - sooner for sooner, later in itertools.pairwise(applied)) < 0.3  # to find that out, once
     assert wire.value == pytest.approx(HANDS[hand][-1], abs=0.002)
+
+
+def test_a_press_that_comes_back_right_after_its_release_is_none() -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), is_counted=True)
+    unlisted: Unlisted[str] = Unlisted()
+
+    def hears(value: bool, now: float) -> str:
+        verdict = unlisted.hear("/hit", SPEAKER, [book], (value,), False, now, not value)
+        book.sent("/hit", rules, value, now, mover=SPEAKER)
+        return verdict
+
+    book.sent("/hit", rules, False, -1.0)
+    assert hears(True, 0.0) == "apply"
+    assert hears(False, 0.05) == "apply"
+    assert hears(True, 0.1) == "remembered"
+    assert hears(False, 0.11) == "apply"
+    assert hears(True, 0.2) == "apply"  # a hand is not so fast
