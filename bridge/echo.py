@@ -167,7 +167,7 @@ class EchoGuard:
         return "apply"
 
     def overhear(
-        self, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust,
+        self, report: Wire, is_current: bool, now: float, is_rest: bool | None, speaker: Any, distrust: Distrust,
         insists: bool, match: Match = "none",
     ) -> tuple[Verdict, Match]:  # fmt: skip
         """``hear`` for one who may be this target, or somebody else: also whose sent value the report is like.
@@ -179,9 +179,10 @@ class EchoGuard:
         self.is_calm = False
         since, sent_at = now - self.rules.window_s, self.sent_at
         if sent_at >= since and (match == "none" or not self.rules.is_counted):
-            if self._was_sent(report, since, speaker):
+            is_used_up = is_rest is None  # of a momentary it may be another's, whose late echo must not press again
+            if self._was_sent(report, since, speaker, is_used_up):
                 match = "ours"
-            elif self._was_sent(report, since):
+            elif self._was_sent(report, since, is_used_up=is_used_up):
                 match = "its own"
         if is_current:
             self._is_confirmed = True
@@ -259,14 +260,15 @@ class EchoGuard:
                 return "near"
         return "answer" if self.answers >= MAX_ANSWERS else None
 
-    def _was_sent(self, report: Wire, since: float, besides: Any = _NOBODY) -> bool:
+    def _was_sent(self, report: Wire, since: float, besides: Any = _NOBODY, is_used_up: bool = True) -> bool:
         """True if the report is near something sent since then, but for one mover's. The latest first: most echoes
-        are of it."""
+        are of it. ``is_used_up``: of what is counted it explains no other report."""
         to_wire, tolerance = self.rules.to_wire, self.rules.tolerance
         if self.rules.is_counted:
             for index, (at, value, mover) in enumerate(self._sent):
                 if at >= since and mover is not besides and to_wire(value) == report:
-                    self._sent[index] = (at, _ANSWERED, mover)
+                    if is_used_up:
+                        self._sent[index] = (at, _ANSWERED, mover)
                     return True
             return False
         if len(report) == 1 and isinstance(number := report[0], (int, float)):  # by far the most frequent
@@ -331,8 +333,8 @@ class EchoBook(Generic[K]):
         return verdict
 
     def overhear(
-        self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool, speaker: Any, distrust: Distrust,
-        insists: bool, match: Match,
+        self, key: K, report: Wire, is_current: bool, now: float, is_rest: bool | None, speaker: Any,
+        distrust: Distrust, insists: bool, match: Match,
     ) -> tuple[Verdict, Match]:  # fmt: skip
         """See ``EchoGuard.overhear``, of a key that has a guard."""
         guard = self.guards[key]

@@ -265,9 +265,7 @@ class Receiver:
         report = route.report(values, raw)
         is_current = report == (current,) if route.is_exact else route.confirms(current, values)
         control = route.entry.control
-        if is_current and control.momentary:
-            return False  # one of them has it; the echo of another, still to come, must not press it again
-        is_rest = control.momentary and control.coerce(raw) == control.rest
+        is_rest = control.coerce(raw) == control.rest if control.momentary else None
         unlisted = source.peer.unlisted(source.address)
         loops = unlisted.loops
         books = [target.echoes for target in targets]

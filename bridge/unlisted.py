@@ -93,9 +93,10 @@ class Unlisted(Generic[K]):
 
     def hear(
         self, key: K, speaker: Any, books: Iterable[EchoBook[K]], report: Wire, is_current: bool, now: float,
-        is_rest: bool,
+        is_rest: bool | None,
     ) -> Verdict:  # fmt: skip
-        """Judge by the guards of all targets. ``speaker`` is the ``mover`` of what it says itself."""
+        """Judge by the guards of all targets. ``speaker`` is the ``mover`` of what it says itself. ``is_rest``: None
+        for what is no momentary."""
         heard = self._heard.get(key)
         if heard is None:
             if len(self._heard) >= MAX_HEARD:

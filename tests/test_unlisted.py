@@ -49,7 +49,7 @@ class Wire:
 
     def _hear(self, value: float) -> None:
         self.spoke_at = self.now
-        if self.unlisted.hear("/x", SPEAKER, self._books, (value,), value == self.value, self.now, False) == "apply":
+        if self.unlisted.hear("/x", SPEAKER, self._books, (value,), value == self.value, self.now, None) == "apply":
             answers = self.unlisted.answers("/x", SPEAKER, self._books, self.now)
             self.value = value
             self.applied.append(self.now)
