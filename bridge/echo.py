@@ -301,6 +301,8 @@ class EchoBook(Generic[K]):
         self.guards: dict[K, EchoGuard] = {}
         """Of bindings that have sent something, or were refused. What was never sent has no echo: what it reports
         need not be heard here."""
+        self.soonest = inf
+        """Not after ``next_due``, without looking at all that waits."""
         self._waiting: dict[K, None] = {}  # in the order in which they began to wait
 
     def sent(
@@ -329,7 +331,7 @@ class EchoBook(Generic[K]):
             return "confirmed" if is_current else "apply"
         verdict = guard.hear(report, is_current, now, is_rest)
         if guard.due_at is not None:
-            self._waiting[key] = None
+            self._wait(key, guard.due_at)
         return verdict
 
     def overhear(
@@ -340,7 +342,7 @@ class EchoBook(Generic[K]):
         guard = self.guards[key]
         found = guard.overhear(report, is_current, now, is_rest, speaker, distrust, insists, match)
         if guard.due_at is not None:
-            self._waiting[key] = None
+            self._wait(key, guard.due_at)
         return found
 
     def answers(self, key: K, now: float) -> int:
@@ -356,7 +358,13 @@ class EchoBook(Generic[K]):
         if guard is None:
             guard = self.guards[key] = EchoGuard(rules)
         guard.refused(now)
+        assert guard.due_at is not None
+        self._wait(key, guard.due_at)
+
+    def _wait(self, key: K, due_at: float) -> None:
         self._waiting[key] = None
+        if due_at < self.soonest:
+            self.soonest = due_at
 
     def settle(self, now: float) -> Iterator[tuple[K, Settlement]]:
         """What is due, oldest first. The port adopts before it asks for the next: adopting for one binding may send to
@@ -367,6 +375,8 @@ class EchoBook(Generic[K]):
                 yield key, settlement
             if guard is None or guard.due_at is None:
                 self._waiting.pop(key, None)
+        next_due = self.next_due
+        self.soonest = inf if next_due is None else next_due
 
     @property
     def next_due(self) -> float | None:
@@ -383,6 +393,7 @@ class EchoBook(Generic[K]):
         """All bindings are gone."""
         self.guards.clear()
         self._waiting.clear()
+        self.soonest = inf
 
 
 class TriggerEchoes:

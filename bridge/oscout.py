@@ -127,6 +127,7 @@ class Outbox:
         self._flush_timer: Timer | None = None
         self._flush_at = 0.0
         self._settle_timer: Timer | None = None
+        self._settle_at = 0.0
         self._is_open = False
 
     def start(self) -> None:
@@ -380,14 +381,20 @@ class Outbox:
 
     def settle_soon(self, target: Target) -> None:
         """See that what has to be settled with this target is, when it is due."""
-        if self._settle_timer is None and (due_at := target.echoes.next_due) is not None:
-            self._settle_timer = self._call_later(max(0.0, due_at - self._clock()), self._settle)
+        due_at = target.echoes.soonest
+        if due_at < inf and (self._settle_timer is None or due_at < self._settle_at - SETTLE_PAUSE_S):
+            self._settle_later(max(0.0, due_at - self._clock()))
+
+    def _settle_later(self, delay_s: float) -> None:
+        if self._settle_timer is not None:
+            self._settle_timer.cancel()
+        self._settle_at = self._clock() + delay_s
+        self._settle_timer = self._call_later(delay_s, self._settle)
 
     def _settle(self) -> None:
         """Adopt and tell what is due; come again for the rest."""
         self._settle_timer = None
         now = self._clock()
-        dues = []
         settled = []
         for peer in self._peers:
             for target in peer.targets:
@@ -395,14 +402,13 @@ class Outbox:
                     if settlement.adopt is not None:
                         self._adopt(target, route, settlement.adopt, now)
                     settled.append((peer, target, route))
-                if (due_at := target.echoes.next_due) is not None:
-                    dues.append(due_at)
         for peer, target, route in settled:
             guard = target.echoes.guards.get(route)
             if guard is not None and guard.sent_at < now:  # else adopting for another has told it
                 self._tell(peer, target, route.entry, now)
-        if dues and self._settle_timer is None and self._is_open:
-            self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, min(dues) - now), self._settle)
+        soonest = min((target.echoes.soonest for peer in self._peers for target in peer.targets), default=inf)
+        if soonest < inf and self._is_open:
+            self._settle_later(max(SETTLE_PAUSE_S, soonest - now))
 
     def _adopt(self, target: Target, route: Route, report: Wire, now: float) -> None:
         """The store takes what a target has made of a value."""

@@ -61,12 +61,17 @@ def test_what_was_found_once_stays_mended(seed: int) -> None:
         (41001072, "together"),  # the late echo of a press that another had confirmed
         (41003991, "together"),
         (41001556, "together"),  # its own press came back to it after its release, on a network that shuffles
+        (43001377, "together"),
         (42003046, "elsewhere"),
         (42003656, "elsewhere"),
     ],
 )
 def test_a_press_that_comes_back_after_its_release_does_not_press_again(seed: int, mouths: Mouths) -> None:
     run(seed, mouths)
+
+
+def test_what_is_due_sooner_than_all_else_is_settled_in_time() -> None:
+    run(44002639, "elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +153,7 @@ def test_any_few_steps_of_two_browsers_and_a_device_end_well(habit: Habits, bind
 def test_the_simulation_would_notice() -> None:
     """Without the echo guard many schedules end wrong, or never."""
     wrong = 0
-    for seed in range(FIRST, FIRST + 25):
+    for seed in range(FIRST, FIRST + 40):
         rng = Random(seed)
         cast = cast_of(rng)
         show = Show(cast, seed)
@@ -158,7 +163,7 @@ def test_the_simulation_would_notice() -> None:
             show.check()
         except AssertionError:
             wrong += 1
-    assert wrong >= 3
+    assert wrong >= 2  # some 8 % do
 
 
 def test_the_same_seed_is_the_same_show() -> None:

@@ -1,3 +1,5 @@
+from math import inf
+
 import pytest
 
 from bridge.echo import MAX_ANSWERS, MAX_TOLD, EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
@@ -331,6 +333,19 @@ def test_a_book_evaluates_each_settlement_after_the_one_before() -> None:
         book.sent("b", rules, 0.504, 0.25, True)  # adopting for a has sent to b
     assert settled == [("a", Settlement((0.504,)))]
     assert book.next_due is None
+
+
+def test_a_book_knows_what_is_due_soonest_without_a_search() -> None:
+    book: EchoBook[str] = EchoBook()
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    assert book.soonest == inf
+    book.refused("late", rules, 1.0)
+    book.refused("soon", rules, 0.5)
+    assert book.soonest == book.next_due == 0.75
+    assert [key for key, _ in book.settle(0.75)] == ["soon"]
+    assert book.soonest == book.next_due == 1.25
+    assert [key for key, _ in book.settle(1.25)] == ["late"]
+    assert book.soonest == inf
 
 
 def test_a_book_can_be_cleared() -> None:
