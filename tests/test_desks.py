@@ -218,6 +218,35 @@ async def test_moves_that_cross_on_the_wire_end_the_same_on_both_sides(tmp_path:
         assert page.values["/desk/1/fader"] == pytest.approx(desk.values[fader(1)], abs=1 / 1023)
 
 
+@pytest.mark.parametrize("what", ["what we set", "what the desk tells"])
+async def test_what_the_network_has_lost_is_found_and_put_right(what: str, tmp_path: Path) -> None:
+    config = """
+        [[osc]]
+        name = "desk"
+        profile = "x32"
+        host = "127.0.0.1"
+        port = %d
+        probe_s = 0.2
+        [[control]]
+        path = "/fader"
+        osc.desk = { address = "/ch/01/mix/fader" }
+        """
+    async with switched_on() as desk, Page.beside(config % desk.udp_port, tmp_path) as page:
+        await desk.reaches(lambda: bool(desk.subscribers))
+        await page.set("/fader", 1.0)
+        await desk.shows(fader(1), 1.0)
+        desk.losing = fader(1)
+        if what == "what we set":
+            await page.set("/fader", 0.0)
+        else:
+            desk.move(fader(1), 0.0)
+        await desk.reaches(lambda: not desk.losing)
+        assert desk.values[fader(1)] != page.values["/fader"]
+        await page.sees("/fader", desk.values[fader(1)])
+        await page.set("/fader", 0.5)
+        await desk.reaches(lambda: desk.values[fader(1)] == pytest.approx(0.5, abs=1 / 1023))
+
+
 async def test_a_desk_with_no_room_for_one_more_is_still_asked_and_moved(tmp_path: Path) -> None:
     async with switched_on(X32, SUBSCRIPTION_S) as desk:
         full = {("127.0.0.1", port): float("inf") for port in range(1, 5)}

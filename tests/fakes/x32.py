@@ -94,6 +94,8 @@ class Desk(asyncio.DatagramProtocol):
         self.udp_port = 0
         self.is_plugged = True
         """False: its network cable is out, and nobody hears of it."""
+        self.losing = ""
+        """The address of the next value, to it or from it, that the network loses."""
         self.delay_s = 0.0
         """How long its packets are on their way."""
         self._clock = clock or asyncio.get_running_loop().time
@@ -161,8 +163,15 @@ class Desk(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Where) -> None:
         for address, tags, args in parse(data) if self.is_plugged else ():
-            self._take(address, tags, args, addr)
+            if not (args and self._is_lost(address)):
+                self._take(address, tags, args, addr)
         self._moved.set()
+
+    def _is_lost(self, address: str) -> bool:
+        if address != self.losing:
+            return False
+        self.losing = ""
+        return True
 
     def _take(self, address: str, tags: str, args: Args, source: Where) -> None:
         if address in self.parameters and not args:
@@ -243,7 +252,7 @@ class Desk(asyncio.DatagramProtocol):
         self._moved.set()
 
     def _say(self, where: Where, address: str, tags: str, args: Args) -> None:
-        if self._transport is None or not self.is_plugged:
+        if self._transport is None or not self.is_plugged or self._is_lost(address):
             return
         if not self.delay_s:
             self._transport.sendto(pack(address, tags, args), where)
