@@ -124,6 +124,9 @@ def test_new_addresses_without_end_are_looked_at_within_a_budget() -> None:
     assert looker.fetch() == {"type": "monitor", "lines": [], "lost": 100}
     note(monitor, "/mixer/1/volume", now=1001.0)
     assert looker.addresses() == ["/mixer/1/volume"]
+    for second in range(1, 4):
+        for number in range(LOOK_UPS_PER_S):
+            note(monitor, f"/more/{second}/{number}", now=1001.0 + second)
     assert len(looker.watch._known) <= MAX_KNOWN
 
 

@@ -254,6 +254,8 @@ def test_learn_prints_a_configuration(tmp_path: Path, shell: Shell) -> None:
     assert shell.run("check", str(whole))[0] == 0
     made = load(whole, KINDS)
     assert [page.name for page in made.surface.pages] == ["Main", "Learnt"]
+    bound = {peer.name: set(peer.bindings) for peer in made.peers}
+    assert bound == {"max": set(), "strict": {"/own"}, "ear": set()}  # who mirrors needs no binding
     after = {control.path: control.describe() for control in made.controls}
     for path, control in before.items():
         if control.get("owner") == "learn":

@@ -383,16 +383,21 @@ async def test_more_lines_than_a_frame_takes_come_in_several(server: Server) -> 
 
 async def test_a_watcher_that_reads_nothing_loses_lines_and_holds_nobody_up(server: Server) -> None:
     fader = add(server, "/fader")
+    monitor = server.hub.shared.monitor
     async with Client.connect(server.ws_url) as show, connect(server.ws_url, compression=None, proxy=None) as stuck:
         await stuck.send(json.dumps({"type": "hello", "acks": False}))
         await stuck.send(json.dumps({"type": "subscribe", "what": ["monitor"]}))
-        await until(lambda: server.hub.shared.monitor.is_watched)
+        await until(lambda: monitor.is_watched)
         connection = next(c for c in server.hub._connections.values() if c.session.watch is not None)
         connection.unsent = lambda: 1  # its kernel takes nothing
         watch = connection.session.watch
+        assert watch is not None
+        await show.say("subscribe", what=["monitor"])
+        await until(lambda: len(monitor) == 2)
         flood(server, "/a", MAX_WAITING * 3)
         change(server, fader, 0.5)
         assert (await show.hear_until("update"))["values"] == [[fader.id, 0.5]]
-        assert watch is not None
+        await show.hear_until("monitor")
+        assert len(watch._lines) == MAX_WAITING  # what waits for it, waits
+        assert watch.take_lost() == MAX_WAITING * 2
         del connection.unsent
-        assert watch._lost == MAX_WAITING * 2
