@@ -18,13 +18,14 @@ from .log import OncePer
 from .oscbind import check_binding
 from .oschandle import OscHandle
 from .oscin import Receiver
-from .oscout import CallLater, Outbox, Timer
+from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import complete
 from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
 from .osctap import OscTap
 from .osctcp import TcpCarrier
+from .osctimers import CallLater, Timer
 from .oscudp import UdpCarrier
 from .oscwatch import Watch
 from .port import Peer, PortContext, PortKind

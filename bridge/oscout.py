@@ -2,30 +2,26 @@
 
 To a peer without a limit a change is written inside the store's notification: socket in → decode → ``store.set`` →
 encode → link out, no queue. What a link does not take, a peer's limit (``rate``, ``control_rate``) does not allow yet,
-or is to leave in a bundle at the end of the loop's turn, is owed (``oscpace``). Here too: telling a target the truth
-after its echoes have settled.
+or is to leave in a bundle at the end of the loop's turn, is owed (``oscpace``) and leaves in parcels (``oscparcel``).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
-from .echo import TriggerEchoes, Wire
-from .errors import BadValue, OscError
+from .echo import TriggerEchoes
+from .errors import OscError
 from .log import OncePer
 from .oscbind import Route
-from .osccodec import IMMEDIATELY, encode_bundle
-from .oscpace import Due, Event
+from .oscparcel import Parcel
 from .oscpeer import OscPeer, Source, Target
-from .oscroutes import RouteTable
+from .oscsettle import Settler
 from .oscsocket import Address
+from .osctimers import CallLater, Timer
 from .store import Change, Entry, Store
-
-log = logging.getLogger(__name__)
 
 SLICE = 32
 """Values sent in one go when many are due (refresh, a full buffer). Max queues 2,048 messages and then drops."""
@@ -34,77 +30,8 @@ BUNDLED_SLICE = 256
 SLICE_PAUSE_S = 0.002
 LEAST_PAUSE_S = 0.001
 """A loop's timers know no less."""
-SETTLE_PAUSE_S = 0.005
-"""Settlements that fall due within this time are made together."""
-BUNDLE_HEAD, BUNDLE_ELEMENT = 16, 4  # bytes of a bundle, and of each message in it, besides the messages
 MAX_ASKERS = 64
 """Places that are being answered at the same time, besides the targets."""
-
-
-class Timer(Protocol):
-    """What ``call_later`` gives back."""
-
-    def cancel(self) -> None: ...
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
-
-
-class Parcel:
-    """What one target is sent in one go: messages one by one, or in bundles of at most ``limit`` bytes."""
-
-    def __init__(self, target: Target, limit: int, routes: RouteTable, now: float) -> None:
-        self._target = target
-        self._limit = limit
-        self._routes = routes
-        self._now = now
-        self._packets: list[bytes] = []
-        self._size = BUNDLE_HEAD
-        self._said: list[tuple[Due | Event, Entry, int]] = []  # what is said when these have left
-
-    def add(self, packets: Sequence[bytes], said: Due | Event, entry: Entry | None = None) -> bool:
-        """Say something with these messages. False if what was there before could not be sent."""
-        for packet in packets:
-            size = BUNDLE_ELEMENT + len(packet)
-            if self._packets and self._size + size > self._limit and not self.ship():
-                return False
-            self._packets.append(packet)
-            self._size += size
-        entry = said.change.entry if isinstance(said, Event) else entry
-        assert entry is not None
-        self._said.append((said, entry, len(packets)))
-        return True
-
-    def ship(self) -> bool:
-        """Send what was added. False if it cannot be sent now: then it is still owed."""
-        if self._packets:
-            data = self._packets[0] if len(self._packets) == 1 else encode_bundle(IMMEDIATELY, self._packets)
-            if not self._target.link.send(data):
-                return False
-        self._packets, self._size = [], BUNDLE_HEAD
-        for said, entry, count in self._said:
-            self._note(said, entry, count)
-        self._said.clear()
-        return True
-
-    def _note(self, said: Due | Event, entry: Entry, count: int) -> None:
-        """It is not owed any more, and may come back."""
-        target, now, change = self._target, self._now, said.change
-        if isinstance(said, Event):
-            target.owed.sent_event(said)
-        else:
-            target.owed.sent(entry.id, now, count)
-        for ear in self._routes.ears.get(entry.id, ()):
-            if change is None:
-                settles = isinstance(said, Due) and said.is_settling
-                target.echoes.sent(ear, ear.rules, entry.value, now, settles)
-            elif change.what == "value":
-                value = change.value if isinstance(said, Event) else entry.value
-                target.echoes.sent(ear, ear.rules, value, now, change.is_settling, change.answers, change.origin)
-            elif ear.rules.echoes:
-                target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
-                    ear.fired(change.args), now, change.origin, change.answers
-                )
 
 
 class Outbox:
@@ -126,21 +53,21 @@ class Outbox:
         self._askers: dict[Address, tuple[OscPeer, Target]] = {}
         self._flush_timer: Timer | None = None
         self._flush_at = 0.0
-        self._settle_timer: Timer | None = None
-        self._settle_at = 0.0
+        self._settler = Settler(peers, store, clock, call_later, self._tell)
         self._is_open = False
 
     def start(self) -> None:
         """Links can be sent through from now on."""
         self._is_open = True
+        self._settler.start()
 
     def stop(self) -> None:
         """Forget who asked, and stop all timers."""
         self._is_open = False
-        for timer in (self._flush_timer, self._settle_timer):
-            if timer is not None:
-                timer.cancel()
-        self._flush_timer = self._settle_timer = None
+        self._settler.stop()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
         self._askers.clear()
 
     # Changes
@@ -377,47 +304,11 @@ class Outbox:
         entry = self._store.find(entry_id)
         return entry is not None and bool(entry.holders) and peer.routes.holds_back(entry, target.origin)
 
-    # Echoes
+    # Echoes that have settled
 
     def settle_soon(self, target: Target) -> None:
         """See that what has to be settled with this target is, when it is due."""
-        due_at = target.echoes.soonest
-        if due_at < inf and (self._settle_timer is None or due_at < self._settle_at - SETTLE_PAUSE_S):
-            self._settle_later(max(0.0, due_at - self._clock()))
-
-    def _settle_later(self, delay_s: float) -> None:
-        if self._settle_timer is not None:
-            self._settle_timer.cancel()
-        self._settle_at = self._clock() + delay_s
-        self._settle_timer = self._call_later(delay_s, self._settle)
-
-    def _settle(self) -> None:
-        """Adopt and tell what is due; come again for the rest."""
-        self._settle_timer = None
-        now = self._clock()
-        settled = []
-        for peer in self._peers:
-            for target in peer.targets:
-                for route, settlement in target.echoes.settle(now):
-                    if settlement.adopt is not None:
-                        self._adopt(target, route, settlement.adopt, now)
-                    settled.append((peer, target, route))
-        for peer, target, route in settled:
-            guard = target.echoes.guards.get(route)
-            if guard is not None and guard.sent_at < now:  # else adopting for another has told it
-                self._tell(peer, target, route.entry, now)
-        soonest = min((target.echoes.soonest for peer in self._peers for target in peer.targets), default=inf)
-        if soonest < inf and self._is_open:
-            self._settle_later(max(SETTLE_PAUSE_S, soonest - now))
-
-    def _adopt(self, target: Target, route: Route, report: Wire, now: float) -> None:
-        """The store takes what a target has made of a value."""
-        if route.entry.control.momentary:
-            return  # a late echo must not press it: nobody would let go
-        try:
-            self._store.settle(route.entry, route.adopted(report), target.origin, now)
-        except BadValue as exc:
-            log.debug("%s: %s is not adopted: %s", target.shown, route.entry.path, exc)
+        self._settler.settle_soon(target)
 
     def _tell(self, peer: OscPeer, target: Target, entry: Entry, now: float) -> None:
         """Send one target the truth, once, after the guard has settled; if its finger is there, when that has gone. A

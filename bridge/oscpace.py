@@ -104,7 +104,9 @@ class Owed:
         if known is None:
             place[key] = Due(change, now, now, is_settling)
             return
-        known.change, known.at, known.is_settling = change, now, is_settling
+        if change is None:
+            return  # what it is owed for already says more: a hand's move is one, though it settles something too
+        known.change, known.at, known.is_settling = change, now, False
         if now - known.since < LONGEST_WAIT_S:
             del place[key]
             place[key] = known

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .log import OncePer
 from .oscliveness import Due, Greeting, opening, reconnected, returning
-from .oscout import CallLater, Outbox, Timer
+from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscquestions import AUDIT_S, MAX_ASKED
 from .oscsocket import shown
+from .osctimers import CallLater, Timer
 from .presence import Presence
 
 log = logging.getLogger(__name__)

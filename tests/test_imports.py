@@ -33,10 +33,11 @@ ROWS = [
     {"presence"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"}
     | {"osctap", "oscpace"},
-    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
+    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "osctimers", "httpanswers"},
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
     {"configtables", "oscroutes", "oscprofile", "osclearn"},
     {"configreading", "oscpeer"},
+    {"oscparcel", "oscsettle"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch"},
     {"config", "session", "history", "learn"},

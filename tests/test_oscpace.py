@@ -103,6 +103,17 @@ def test_what_is_asked_for_does_not_move_what_is_owed_already() -> None:
     assert list(owed.pending) == [2, 1, 3]
 
 
+def test_a_hands_move_that_waits_is_not_forgotten_for_what_has_to_be_settled() -> None:
+    owed = Owed(rate=10)
+    move = change(1)
+    owed.owe(1, 0.0, move)
+    owed.owe(1, 0.01, is_settling=True)
+    owed.owe(2, 0.01, is_settling=True)
+    owed.owe(2, 0.02, change(2))
+    assert [(due.change is not None, due.is_settling) for due in owed.pending.values()] == [(True, False)] * 2
+    assert owed.pending[1].change is move
+
+
 def test_what_the_target_says_itself_is_not_owed_to_it() -> None:
     owed = Owed(rate=10)
     owed.owe(1, 0.0, change(1))

@@ -1,0 +1,15 @@
+"""Timers as the running loop has them, or somebody else's clock: a simulation has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """What ``call_later`` gives back."""
+
+    def cancel(self) -> None: ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
