@@ -196,6 +196,8 @@ class Liveness(Generic[K]):
     def heard(self, now: float, target: K | None = None) -> list[K]:
         """A message came in while not ``is_well``, from this target if that is known. Returns who is to be greeted."""
         was_away = not self._was_heard or self._is_overdue or self._has_missed
+        if not was_away and target is not None and not self.trouble(target):
+            return []  # another target is refused: this one's messages go on as fast as they can
         self._was_heard = True
         self._is_overdue = self._has_missed = False
         self.heard_at = now

@@ -107,6 +107,8 @@ class Watch:
         peer = source.peer
         was_heard, was_gone = peer.life.was_heard, peer.life.is_gone
         back = peer.life.heard(now, source.target)
+        if was_heard and not was_gone and not back:
+            return
         if not was_heard:
             log.info("osc %s: first message, from %s", peer.name, shown(source.address))
         elif was_gone and not peer.life.is_gone:

@@ -179,13 +179,14 @@ def test_a_peer_with_a_connection_is_offline_until_it_has_one() -> None:
 def test_a_server_without_guests_is_offline_and_greets_each() -> None:
     life: Liveness[str] = Liveness(Rules(needs_link=True))
     life.opened(0.0)
-    assert life.state == "offline"
+    assert (life.state, life.is_gone) == ("offline", False)  # nobody is missed who never came
     assert life.put("a", 1.0) == ["a"]
     assert life.put("b", 2.0) == ["b"]
     assert life.state == "connecting"
+    life.heard(3.0, "a")
     life.drop("a")
     life.drop("b")
-    assert life.state == "offline"
+    assert (life.state, life.is_gone) == ("offline", True)
 
 
 def test_our_closed_port_is_offline_and_nothing_is_due() -> None:

@@ -16,6 +16,7 @@ from bridge.osccodec import Message, decode, encode_message
 
 from .peers import free_udp_port
 from .port_contract import WAIT_S, served, until
+from .test_costs import calls
 from .test_osc import Bridge, Voice, level, voice
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
@@ -404,6 +405,20 @@ async def test_one_silent_peer_of_two_leaves_the_widget_alone(bridge: Bridge) ->
             bridge.set("/level", 0.5)
             await state_is(bridge, "silent", "Live")
             assert marks(bridge) == [None, None]
+
+
+async def test_a_target_that_is_refused_makes_the_others_messages_cost_little_more(bridge: Bridge) -> None:
+    gone = free_udp_port()
+    async with voice() as here, bridge.running(bridge.peer(send=[here.shown, f"127.0.0.1:{gone}"])) as (port,):
+        here.goal = ("127.0.0.1", port.udp_port or 0)
+        here.send("/level", 0.5)
+        await bridge.reaches("/level", 0.5)  # told to the other, which refuses
+        async with asyncio.timeout(WAIT_S):
+            while "nobody listens" not in bridge.states["max"]:
+                await asyncio.sleep(0.005)
+        receive, packet = port._receiver.receive, encode_message("/level", (0.5,))  # what we have: nothing is sent
+        receive(packet, here.address)
+        assert calls(lambda: receive(packet, here.address)) <= 40
 
 
 async def test_a_busy_port_of_ours_marks_what_it_would_have_carried(bridge: Bridge) -> None:
