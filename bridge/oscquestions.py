@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 
 MAX_ASKED = 32
 """Questions out at the same time."""
-ANSWER_S = 1.0
+ANSWER_S = 0.5
 """How long an answer may take before it is asked again."""
 MAX_TRIES = 3
 AUDIT_S = 60.0

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from bridge.control import Control
-from bridge.osc import open_ports
+from bridge.osc import OscPort, open_ports
 from bridge.osccodec import Message, decode, encode_message
 
 from .peers import free_udp_port
@@ -66,6 +66,10 @@ class Desk(asyncio.DatagramProtocol):
     @property
     def shown(self) -> str:
         return f"127.0.0.1:{self.address[1]}"
+
+    def say(self, address: str, value: float, port: OscPort) -> None:
+        """Its own hand."""
+        self._transport.sendto(encode_message(address, (value,)), ("127.0.0.1", port.udp_port))
 
     def let_go(self) -> None:
         """Send the answers that were kept back."""
@@ -163,16 +167,17 @@ async def test_never_heard_first_heard_and_refused_are_told_apart(
 
 async def test_a_program_that_is_killed_and_restarted_is_pushed_to_when_it_speaks() -> None:
     bridge = Bridge(level(), Control(path="/hit", kind="bool", momentary=True))
-    udp_port = free_udp_port()
-    peer = bridge.peer(send=[f"127.0.0.1:{udp_port}"], on_connect="push")
-    async with bridge.running(peer) as (port,):
-        for value in (0.25, 0.5):
-            async with desk(udp_port) as program:
-                program._transport.sendto(encode_message("/level", (value,)), ("127.0.0.1", port.udp_port))
-                await program.hears(Message("/level", (value,)), Message("/hit", (0,)))
-                await state_is(bridge, "online")
-            bridge.set("/level", value + 0.125)
-            await state_is(bridge, "silent")
+    async with desk() as program, bridge.running(bridge.peer(send=[program.shown], on_connect="push")) as (port,):
+        udp_port = program.address[1]
+        program.say("/level", 0.25, port)
+        await program.hears(Message("/level", (0.25,)), Message("/hit", (0,)))
+        await program.close()
+        bridge.set("/level", 0.5)
+        await state_is(bridge, "silent")
+        async with desk(udp_port) as again:
+            again.say("/other", 1.0, port)
+            await again.hears(Message("/level", (0.5,)), Message("/hit", (0,)))
+            await state_is(bridge, "online")
 
 
 async def test_a_program_that_only_listens_is_noticed_when_it_is_back(at_info: pytest.LogCaptureFixture) -> None:
@@ -296,7 +301,7 @@ async def test_a_hands_move_during_a_pull_wins(bridge: Bridge) -> None:
             assert bridge.value("/level") == 0.75
             assert it.values["/level"] == 0.75
             assert port.health()[0]["asked"] == 0
-            it._transport.sendto(encode_message("/level", (0.125,)), ("127.0.0.1", port.udp_port))
+            it.say("/level", 0.125, port)
             await bridge.reaches("/level", 0.125)  # its next move is its own
 
 
@@ -345,7 +350,8 @@ async def test_a_desk_that_rounds_what_it_is_sent_has_missed_nothing(
 async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
     bridge = Bridge(*(level(f"/v{n}") for n in range(400)))
     async with desk(**{f"v{n}": n / 400 for n in range(400)}) as it, bridge.running(bridge.peer(**pulled(it))):
-        await until(bridge.store, lambda: all(bridge.value(f"/v{n}") == pytest.approx(n / 400) for n in range(400)))
+        await bridge.reaches("/v399", pytest.approx(399 / 400))
+        assert all(bridge.value(f"/v{n}") == pytest.approx(n / 400) for n in range(400))
         asked = [message.address for message in it.heard if not message.args and message.address != "/info"]
         assert sorted(asked[:400]) == sorted(it.values)  # each once; then the audit begins
 
@@ -385,7 +391,7 @@ async def test_a_peer_that_was_never_heard_is_sent_nothing_at_start(bridge: Brid
 async def test_who_is_learnt_is_greeted_as_it_speaks() -> None:
     bridge = Bridge(level(), Control(path="/hit", kind="bool", momentary=True))
     async with desk() as it, bridge.running(bridge.peer(send="last", hello=[["/hello"]], on_connect="push")) as (port,):
-        it._transport.sendto(encode_message("/level", (0.5,)), ("127.0.0.1", port.udp_port))
+        it.say("/level", 0.5, port)
         await it.hears(Message("/hello", ()), Message("/level", (0.5,)), Message("/hit", (0,)))
 
 
