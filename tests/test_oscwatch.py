@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
@@ -35,9 +36,14 @@ class Desk(asyncio.DatagramProtocol):
         """Answers to questions that are kept back; None: they go at once."""
         self.lost = 0
         """So many questions more are lost."""
+        self.loss: Callable[[], bool] = lambda: False
+        """Whether this question is lost."""
+        self.delay: Callable[[], float] = lambda: 0.0
+        """How long this answer takes, in seconds; not to the probe."""
         self.heard: list[Message] = []
         self.news = asyncio.Event()
         self.closed = asyncio.Event()
+        self._timers: list[asyncio.TimerHandle] = []
 
     def connection_made(self, transport: Any) -> None:
         self._transport: Any = transport
@@ -54,11 +60,14 @@ class Desk(asyncio.DatagramProtocol):
             self._transport.sendto(encode_message("/info", ("desk",)), addr)
         elif message.args:
             self.values[message.address] = float(message.args[0])
-        elif self.lost:
-            self.lost -= 1
+        elif self.lost or self.loss():
+            self.lost = max(0, self.lost - 1)
         elif message.address in self.values:
             packet = encode_message(message.address, (self.values[message.address],))
-            if self.held is None:
+            if delay_s := self.delay():
+                timer = asyncio.get_running_loop().call_later(delay_s, lambda: self._transport.sendto(packet, addr))
+                self._timers.append(timer)
+            elif self.held is None:
                 self._transport.sendto(packet, addr)
             else:
                 self.held.append(lambda: self._transport.sendto(packet, addr))
@@ -89,6 +98,8 @@ class Desk(asyncio.DatagramProtocol):
 
     async def close(self) -> None:
         """Returns when the port is free."""
+        for timer in self._timers:
+            timer.cancel()
         self._transport.close()
         await self.closed.wait()
 
@@ -345,6 +356,31 @@ async def test_a_desk_that_rounds_what_it_is_sent_has_missed_nothing(
         with pytest.raises(TimeoutError):
             await until(bridge.store, lambda: False, 0.7)
     assert not any("it answers, but" in message for message in at_info.messages)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_hands_on_both_sides_of_a_pull_over_a_bad_link_agree_after_quiet(seed: int) -> None:
+    rng = Random(seed)
+    paths = [f"/v{n}" for n in range(40)]
+    bridge = Bridge(*(level(path) for path in paths))
+    loop = asyncio.get_running_loop()
+    async with desk(**{f"v{n}": rng.randrange(64) / 64 for n in range(40)}) as it:
+        it.loss = lambda: rng.random() < 0.2
+        it.delay = lambda: rng.uniform(0, 0.03)
+        quick = {"probe_s": 0.5, "timeout_s": 5.0, "echo_window_ms": 50}
+        async with bridge.running(bridge.peer(**pulled(it, **quick))) as (port,):
+            until_s = loop.time() + 0.4
+            while loop.time() < until_s:
+                path, value = rng.choice(paths), rng.randrange(64) / 64
+                if rng.random() < 0.5:
+                    bridge.set(path, value)
+                else:
+                    it.values[path] = value
+                    it.say(path, value, port)
+                await asyncio.sleep(rng.uniform(0, 0.01))
+            async with asyncio.timeout(WAIT_S):
+                while port.health()[0]["asked"] or any(bridge.value(path) != it.values[path] for path in paths):
+                    await asyncio.sleep(0.02)
 
 
 async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
