@@ -232,9 +232,9 @@ class Settings(Table):
         12.0, ge=0.2, le=3600, description="Seconds without any message after which it counts as silent."
     )
 
-    echoes: Literal["yes", "changes", "no"] = Field(
+    echoes: Literal["yes", "no"] = Field(
         "yes",
-        description='It may send back what it is sent; `"changes"`: only what was new to it. '
+        description="It may send back what it is sent: all of it, or what was new to it. "
         '`"no"`: whatever it reports is a move of its own, and a trigger from it never an echo of ours.',
     )
     echo_window_ms: float = Field(
