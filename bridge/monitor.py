@@ -23,6 +23,8 @@ MAX_WAITING = 500
 """Lines that may wait for one watcher, and that may come at once."""
 MAX_KNOWN = 1024
 """Addresses of which a filter's answer is remembered; all are forgotten when there are more."""
+MAX_ADDRESS = 255
+"""Characters of an address that a filter looks at."""
 LOOK_UPS_PER_S = 1000
 """New addresses that one filter looks at: a hostile sender has a new one in every message."""
 
@@ -135,6 +137,8 @@ class Watch:
     def _look_up(self, address: str, now: float) -> bool:
         """Whether an address fits that is new."""
         assert self._matches is not None
+        if len(address) > MAX_ADDRESS:
+            return False  # no control's: it would be long to look at, and long to keep
         if self._look_ups < 1:
             self._refill(now)
             if self._look_ups < 1:

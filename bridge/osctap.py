@@ -16,6 +16,7 @@ PORT = "osc"
 MAX_SHOWN_ARGS = 32
 MAX_SHOWN_TEXT = 200
 """Characters of one text that are shown, and bytes of a blob or of garbage."""
+MAX_SHOWN_ADDRESS = 255
 MAX_SHOWN_TAGS = 64
 BUNDLES_PER_S = 200
 """Bundles of ours that are taken apart again; the others count as lost lines."""
@@ -91,7 +92,7 @@ class OscTap:
         """What came of a message of the last packet that came; its address may have been read in another way."""
         line = self._latest.get(_key(message))
         if line is not None:
-            line.note = text
+            line.note = _cut(text)
 
     def _may_take_apart(self, now: float) -> bool:
         self._room = min(float(BUNDLES_PER_S), self._room + max(0.0, now - self._at) * BUNDLES_PER_S)
@@ -132,7 +133,10 @@ class OscTap:
         if takers := self.monitor.takers(peer, None, now):
             shown = data[:MAX_SHOWN_TEXT].hex(" ")
             where = self._text(where)
-            _put(takers, Line(now, way, PORT, peer, where, len(data), error=why.reason, offset=why.offset, hex=shown))
+            _put(
+                takers,
+                Line(now, way, PORT, peer, where, len(data), error=_cut(why.reason), offset=why.offset, hex=shown),
+            )
 
     def _text(self, where: str | Address) -> str:
         return where if isinstance(where, str) else self._shown(where)
@@ -157,4 +161,9 @@ def _line(now: float, way: Way, peer: str, where: str, size: int, message: Messa
     types = "," + "".join(islice(tags_of(args), MAX_SHOWN_TAGS)) if message.tagged else None
     shown = plain_words(args[:MAX_SHOWN_ARGS], MAX_SHOWN_ARGS, MAX_SHOWN_TEXT)
     more = max(0, len(args) - MAX_SHOWN_ARGS)
-    return Line(now, way, PORT, peer, where, size, address=message.address, types=types, args=shown, more=more)
+    address = _cut(message.address)
+    return Line(now, way, PORT, peer, where, size, address=address, types=types, args=shown, more=more)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_ADDRESS else text[:MAX_SHOWN_ADDRESS] + "…"

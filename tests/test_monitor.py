@@ -130,6 +130,17 @@ def test_new_addresses_without_end_are_looked_at_within_a_budget() -> None:
     assert len(looker.watch._known) <= MAX_KNOWN
 
 
+def test_an_address_longer_than_any_controls_is_not_looked_at() -> None:
+    monitor = Monitor()
+    looker = Looker(monitor, address="//volume")
+    deep = "/a" * 30_000 + "/volume"
+    assert deep.startswith("/a")
+    note(monitor, deep)
+    note(monitor, "/a/volume")
+    assert looker.addresses() == ["/a/volume"]
+    assert deep not in looker.watch._known
+
+
 def test_a_frame_takes_only_so_many_lines() -> None:
     monitor = Monitor()
     looker = Looker(monitor)

@@ -121,6 +121,17 @@ def test_bundles_of_ours_are_taken_apart_within_a_budget() -> None:
     assert "lost" not in seen.frame()
 
 
+def test_a_line_fits_its_frame_whatever_comes() -> None:
+    seen = Seen()
+    for address in ("/" + "\x01" * 60_000, "/a"):
+        packet = decode(encode_message(address, ("\x01" * 1000,) * (60 if address == "/a" else 1), ALL))
+        assert isinstance(packet, Message)
+        seen.tap.came("max", ADDRESS, packet, 60_000)
+        seen.tap.remark(packet, "\x01" * 60_000)
+    while not seen.watch.is_empty:
+        assert len(frames.monitor(seen.watch)) < frames.MAX_FRAME_BYTES / 2
+
+
 def test_long_messages_are_cut() -> None:
     seen = Seen()
     seen.came(encode_message("/long", ("x" * 5000, *range(200)), ALL))
