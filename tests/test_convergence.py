@@ -25,7 +25,7 @@ PARTS = 10
 MOST_CROSSED = 0.01
 """Part of all shows: DESIGN.md's "1 % for a toggle whose press crosses our own on the wire"."""
 USUALLY_CROSSED = 0.0055
-"""0.47–0.52 % of three times some 14,000 fresh ones."""
+"""0.47–0.53 % of four batches of 12,000 and more."""
 
 FOUND = {
     1: "a trigger of the peer's own used up the echo of another, which then rang again",
