@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from bridge.osccodec import (
+    ALL,
     Bundle,
     Char,
     Double,
@@ -32,6 +33,7 @@ from bridge.osccodec import (
     Symbol,
     TimeTag,
     decode,
+    encode_message,
     messages,
 )
 
@@ -296,3 +298,37 @@ def test_liblo_reads_what_we_read() -> None:
             expected = foreseen_of_liblo(decode(packet), met)
             assert liblo.say(packet) == expected, packet.hex()
     check_all_met(met, LIBLO)
+
+
+def liblos_argument(value: Any) -> tuple[Any, ...] | None:
+    """(type, value) as pyliblo3 takes them; None for what it cannot write, or not exactly."""
+    (tag, _), *others = spelt(value)
+    if others or tag == "r" or value == b"":
+        return None
+    if tag in "TFNI":
+        return (tag,)
+    if tag == "c":
+        return (tag, chr(value)) if 0 < value < 128 else None
+    if tag == "t":
+        return (tag, float(value >> 32)) if value % 2**32 == 0 else None
+    return (tag, tuple(value) if tag == "m" else value)
+
+
+def test_liblo_writes_what_we_write() -> None:
+    if pyliblo3 is None:
+        missing("pyliblo3 is not installed")
+    packets = Packets(Random(SEED))
+    written: Counter[str] = Counter()
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as ear:
+        ear.bind(("127.0.0.1", 0))
+        there = pyliblo3.Address("127.0.0.1", ear.getsockname()[1])
+        for _ in range(COUNT):
+            message = packets.message()
+            args = [found for value in message.args if (found := liblos_argument(value)) is not None]
+            args.append(("t", 3_000_000_000.0))
+            values = [value for value in message.args if liblos_argument(value) is not None]
+            address = "/" + message.address.strip("/")
+            pyliblo3.send(there, address, *args)
+            assert ear.recv(65_536) == encode_message(address, [*values, TimeTag(3_000_000_000 << 32)], ALL)
+            written.update(arg[0] for arg in args)
+    assert set(written) == set("ifsbhdtScmTFNI")

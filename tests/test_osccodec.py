@@ -374,6 +374,7 @@ def outcome(read: Any, data: bytes) -> Any:
     try:
         return shape(read(data))
     except OscError as exc:
+        assert 0 <= exc.offset <= len(data)
         return exc.offset, exc.reason
 
 
