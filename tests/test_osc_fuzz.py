@@ -392,7 +392,8 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
             settled = sys.getallocatedblocks(), resident()
         if COUNT > 1_000_000 and time.process_time() - began > (said + 1) * 30:
             said += 1
-            print(f"{number:,} packets, {resident() / 1e6:.1f} MB", file=sys.stderr)
+            fullest = {name: size for name, size, _ in sorted(stage.tables(), key=lambda table: table[1])}
+            print(f"{number:,} packets, {resident() / 1e6:.1f} MB, {fullest}", file=sys.stderr)
     gc.collect()
     blocks, memory = sys.getallocatedblocks() - settled[0], resident() - settled[1]
     took_s = time.process_time() - began
