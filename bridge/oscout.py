@@ -191,7 +191,8 @@ class Outbox:
                 del ids[entry_id]
         for target in source.answers:
             if target not in peer.targets:
-                assert target.address is not None
+                if target.address is None:
+                    continue  # a connection that has ended since it asked, in a bundle for later
                 if target.address not in self._askers and len(self._askers) >= MAX_ASKERS:
                     peer.lost += 1
                     continue
@@ -240,6 +241,10 @@ class Outbox:
                 due_at = min(due_at, self._flush_target(peer, target, now))
         for address, (peer, target) in list(self._askers.items()):
             again_at = self._flush_target(peer, target, now)
+            if now < target.link.retry_at < inf and again_at != inf:
+                target.owed.clear()  # it cannot be reached: its place is for others
+                peer.lost += 1
+                again_at = inf
             if again_at == inf:
                 del self._askers[address]
             due_at = min(due_at, again_at)

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -28,10 +28,11 @@ from bridge import oscin, oscout, oscpattern, oscpeer, store
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.errors import OscError
-from bridge.osccodec import ALL, MAX_PLANS, Bundle, TimeTag, decode, encode, encode_bundle, encode_message
+from bridge.osccodec import ALL, MAX_PLANS, Bundle, Message, TimeTag, decode, encode, encode_bundle, encode_message
 from bridge.osccodec import messages as messages_of
 from bridge.oscframing import sized, slip
 from bridge.oscpattern import is_pattern
+from bridge.store import Change
 
 from .oscpackets import Mutations, Packets
 
@@ -156,21 +157,26 @@ path = "/loud"
 kind = "meter"
 """
 
-BASE = 5_000
+BASE = 2_000
 PER_BYTE = 40
-PER_VALUE = 260
-PER_LINE = 20_000
+PER_VALUE = 500
+PER_EVENT = 20_000
 """Calls and returns, C's too, that a packet may cost: at all, for each byte, for each value that it means, for each
-line in the log (of which there are few: bridge/log.py)."""
+line in the log, each control that it makes or changes, each peer that comes or goes with it."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """asyncio's loop with a clock in the test's hands."""
 
     now = 0.0
+    _free_since: float | None = None
 
     def time(self) -> float:
-        return self.now
+        return self.now if self._free_since is None else self.now + time.monotonic() - self._free_since
+
+    def free(self) -> None:
+        """From now on the clock runs by itself: whoever closes waits for a while."""
+        self._free_since = time.monotonic()
 
 
 LOOPS = {"virtual": VirtualLoop}
@@ -184,7 +190,7 @@ class Stage:
         self.loop = loop
         self.ports: list[Any] = [port for port in bridge.ports if port.udp_port is not None]  # type: ignore[attr-defined]
         self.tcp_ports: list[Any] = [port for port in bridge.ports if port not in self.ports]
-        for port in self.ports:
+        for port in (*self.ports, *self.tcp_ports):
             port._receiver._wall_clock = lambda: EPOCH + loop.now
         mouths = [*ears, ("127.0.0.1", 40_000), ("127.0.0.3", 9), ("10.1.1.1", 40_000), ("10.1.1.2", 1)]
         self.mouths: list[tuple[Any, tuple[str, int]]] = [(port, mouth) for port in self.ports for mouth in mouths]
@@ -198,6 +204,19 @@ class Stage:
         self.addresses = [*addresses, *touches, oscin.REFRESH, "/stagebridge/panic"]
         self.addresses += [f"/d{address}" for address in addresses if address.startswith("/ch/")]
         self._watch: Any = None
+        self.events = 0
+        """Controls made or changed, peers that came or went: every port looks at every control."""
+        bridge.store.subscribe(self._note)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        self.events += sum(
+            change.what in ("added", "described", "mark") or change.entry.path.startswith("/stagebridge/peers/")
+            for change in changes
+            if change.what != "surface"
+        )
+
+    def value(self, path: str) -> Any:
+        return self.bridge.store.get(path).value
 
     def watch(self, is_on: bool) -> None:
         """Somebody looks at the monitor, and takes what there is."""
@@ -248,7 +267,7 @@ class Stage:
                 ]
                 for target in peer.targets:
                     found += [
-                        ("pending", len(target.pending), self.controls),
+                        ("owed", len(target.owed), 2 * self.controls + store.TRIGGER_RING),
                         ("guards", len(target.echoes.guards), self.values),
                         ("fired", len(target.fired), self.values),
                     ]
@@ -300,10 +319,10 @@ def reach(packet: bytes, values: int) -> tuple[int, int]:
     return len(found), wide * values
 
 
-def allowed(packet: bytes, values: int, lines: int) -> int:
-    """Steps that a packet may cost which has brought so many lines."""
+def allowed(packet: bytes, values: int, events: int) -> int:
+    """Steps that a packet may cost which has brought so many lines, and controls."""
     said, meant = reach(packet, values)
-    return BASE + PER_BYTE * len(packet) + PER_VALUE * (said + meant) + PER_LINE * lines
+    return BASE + PER_BYTE * len(packet) + PER_VALUE * (said + meant) + PER_EVENT * events
 
 
 def resident() -> int:
@@ -325,7 +344,10 @@ async def staged(tmp_path: Path) -> AsyncIterator[Stage]:
         other.bind(("127.0.0.2", udp_port))
         config = parse(CONFIG.format(ear=udp_port), KINDS, tmp_path, "config.toml")
         async with Bridge(config, clock=loop.time) as bridge:
-            yield Stage(bridge, loop, [("127.0.0.1", udp_port), ("127.0.0.2", udp_port)])
+            try:
+                yield Stage(bridge, loop, [("127.0.0.1", udp_port), ("127.0.0.2", udp_port)])
+            finally:
+                loop.free()
 
 
 @pytest.fixture
@@ -362,7 +384,7 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
         port, mouth = stage.mouths[int(rng.random() * len(stage.mouths))]
         if rng.getrandbits(5) == 0:  # somebody new
             mouth = (mouth[0], 1024 + rng.getrandbits(15))
-        lines = witness.lines
+        events = witness.lines + stage.events
         try:
             if number % METERED:
                 steps = 0
@@ -373,7 +395,7 @@ async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_wei
             exc.add_note(f"seed {SEED}, packet {number}, {data.hex()} from {mouth} to {port.name}")
             raise
         if steps > BASE:
-            most = allowed(data, stage.values, witness.lines - lines)
+            most = allowed(data, stage.values, witness.lines + stage.events - events)
             dearest = max(dearest, (steps / most, data))
             assert steps <= most, (
                 f"seed {SEED}, packet {number} costs {steps} of {most} steps: {data.hex()} to {port.name}"
@@ -487,10 +509,7 @@ async def test_mutated_streams_raise_nothing_and_the_next_one_is_heard(
     await speaker.go()
     for value in (11, 99):  # not what it is
         await speaker.say(frame(encode_message("/steps", (value,))))
-        deadline = time.monotonic() + 10
-        while stage.bridge.store.get("/steps").value != value:
-            assert time.monotonic() < deadline, f"seed {SEED}"
-            await asyncio.sleep(0)
+        await turn_until(lambda value=value: stage.value("/steps") == value)  # type: ignore[misc]
         await speaker.go()
     health = port.health()[0]
     print(f"{framing}: {COUNT // 10:,} frames, {speaker.connections} connections, {health}")
@@ -501,6 +520,46 @@ async def test_mutated_streams_raise_nothing_and_the_next_one_is_heard(
     assert health["received"] > COUNT / 100
     assert len(port._receiver._known) <= 1
     assert len(port._peers[0].targets) <= 1
+
+
+# ---------------------------------------------------------------------------------- what was found once
+
+
+async def test_who_asks_in_a_bundle_for_later_and_hangs_up_is_not_answered(stage: Stage) -> None:
+    failures: list[str] = []
+    stage.loop.set_exception_handler(lambda loop, context: failures.append(repr(context)))
+    port = stage.tcp_ports[0]
+    speaker = Speaker(Random(1), port)
+    later = TimeTag.from_unix(EPOCH + stage.loop.now + 0.5)
+    await speaker.say(slip(encode_bundle(later, [encode_message("/steps")])))
+    await turn_until(lambda: bool(port._receiver._scheduled))
+    await speaker.go()
+    await turn_until(lambda: not port._peers[0].targets)
+    stage.loop.now += 1
+    await turn_until(lambda: not port._receiver._scheduled)
+    assert not failures
+
+
+async def test_those_who_cannot_be_reached_do_not_keep_others_from_an_answer(stage: Stage) -> None:
+    port = stage.ports[0]
+    for number in range(2 * oscout.MAX_ASKERS):
+        port._receiver.receive(encode_message(oscin.REFRESH), ("10.1.1.1", 1_024 + number))  # we are at 127.0.0.1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as patch:
+        patch.bind(("127.0.0.1", 0))
+        patch.setblocking(False)
+        for _ in range(1_000):
+            stage.loop.now += 0.01
+            await asyncio.sleep(0)
+        port._receiver.receive(encode_message("/steps"), patch.getsockname())
+        assert decode(await stage.loop.sock_recv(patch, 1_000)) == Message("/steps", (stage.value("/steps"),))
+
+
+async def turn_until(is_so: Callable[[], bool]) -> None:
+    """Turns of the loop until it is so; no time passes."""
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0)
 
 
 # ---------------------------------------------------------------------------------- the dearest packets of each size
