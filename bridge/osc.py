@@ -35,6 +35,8 @@ from .store import Entry
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 1.0
+HOUSE_PATIENCE_S = 0.05
+"""Peers are kept alive all the same while a name is looked for."""
 
 
 def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
@@ -121,15 +123,24 @@ class OscPort:
             self._watch.stop()
             raise
         unsubscribe = self._store.subscribe(self._out.tell)
+        house: asyncio.Task[None] | None = None
         try:
             self._start()
             ready()
             while True:
-                await self._carrier.keep_house(self._clock())
+                if house is None:
+                    house = asyncio.create_task(self._carrier.keep_house(self._clock()), name=f"{self.name}: house")
+                await asyncio.wait([house], timeout=HOUSE_PATIENCE_S)  # a name may take half a minute to be found
+                if house.done():
+                    house.result()
+                    house = None
                 await asyncio.sleep(min(HOUSEKEEPING_S, self._watch.keep(self._clock())))
         finally:
             unsubscribe()
             self._stop()
+            if house is not None:
+                house.cancel()
+                await asyncio.wait([house])
             await self._carrier.close()
 
     def _start(self) -> None:

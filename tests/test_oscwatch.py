@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
@@ -20,7 +21,7 @@ from .port_contract import WAIT_S, served, until
 from .test_costs import calls
 from .test_osc import Bridge, Voice, level, voice
 
-LOOPS = {"uvloop": uvloop.new_event_loop}
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
 
 PROBED = {"probe": ["/info"], "probe_s": 0.1, "timeout_s": 0.3}
@@ -277,6 +278,34 @@ async def test_a_keepalive_keeps_its_pace() -> None:
             times.append(asyncio.get_running_loop().time())
             it.heard.clear()
         assert 0.25 < times[-1] - times[0] < 0.6
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # its resolver can be held up
+async def test_a_name_that_is_not_found_for_long_does_not_keep_others_from_being_kept_alive(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, found = threading.Event(), threading.Event()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        asked.set()
+        found.wait(WAIT_S)
+        raise socket.gaierror(socket.EAI_NONAME, "no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    says = {"keepalive": ["/xremote"], "keepalive_s": 0.1}
+    try:
+        async with desk() as it, bridge.running(bridge.peer(send=[it.shown, "slow.invalid:9"], **says)):
+            async with asyncio.timeout(WAIT_S):
+                while not asked.is_set():
+                    await asyncio.sleep(0.005)
+            it.heard.clear()
+            for _ in range(3):
+                await it.hears(Message("/xremote", ()))
+                it.heard.clear()
+            assert not found.is_set()
+            found.set()
+    finally:
+        found.set()
 
 
 # Whose values win
