@@ -126,7 +126,8 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         if _is_asked(control, binding, settings)
         else None,
         fired=fired,
-        is_quick=control.kind != "trigger",
+        is_quick=control.kind != "trigger"
+        and not (control.owner == "learn" and settings is not None and settings.auto),
     )
 
 

@@ -139,7 +139,7 @@ class Receiver:
         if peer.renames:
             packet = packet._replace(address=peer.heard_address(packet.address))
         routes = peer.routes.find(packet.address, packet.args)
-        if routes is not None and len(routes) == 1 and peer.is_simple:
+        if routes is not None and len(routes) == 1 and not peer.learns:
             route = routes[0]
             if route.is_quick and len(packet.args) > len(route.before):
                 self._receive_value(source, route, packet, now)  # nearly every message

@@ -109,8 +109,6 @@ class OscPeer:
         self.settings = settings
         self.routes = RouteTable()
         self.learns = settings.send == "last"
-        self.is_simple = not (self.learns or settings.auto)
-        """True if its messages move what is known, and do nothing else."""
         self.learnt: set[str] = set()
         """Paths of controls that were made of what it said, or that it has said too since."""
         self.targets: list[Target] = []
