@@ -14,14 +14,15 @@ from itertools import groupby, islice
 from typing import Any, Protocol
 
 from .allowance import Allowance
-from .control import PANIC, RESERVED, Control
+from .control import PANIC, RESERVED
 from .echo import MAX_TRIGGERS, TriggerEchoes, are_near
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, Values, is_button_up
 from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
 from .osclearn import OWNER as LEARNT
-from .osclearn import grown, learnt
+from .osclearn import grown
+from .osclearner import Learner
 from .osclooks import Look
 from .oscpattern import is_pattern
 from .oscpeer import OscPeer, Source, Target
@@ -99,6 +100,8 @@ class Receiver:
         self._clock = clock
         self._wall_clock = wall_clock
         self._tap = tap
+        self.learner = Learner(store, once)
+        """For peers with ``auto = true``."""
         self._decode = Decoder().decode
         self._sources: dict[Hashable, Source | None] = {}
         self._known: dict[Hashable, Source] = {}
@@ -388,40 +391,6 @@ class Receiver:
             source.peer.name, pattern, source.host, why,
         )  # fmt: skip
 
-    def meet(self, source: Source, message: Message, now: float) -> Sequence[Route] | None:
-        """Make a control of a message to an unknown address: ``auto = true``. None where it becomes none."""
-        peer, path = source.peer, message.address
-        entry = self._store.find(path)
-        if is_pattern(path) or peer.is_touch(path) or (entry is not None and entry.control.owner != LEARNT):
-            return None
-        control = learnt(path, message.args) if entry is None else entry.control
-        if control is None:
-            return None
-        if len(peer.learnt) >= peer.settings.auto_max:
-            self._learns_no_more(peer, path, f"auto_max = {peer.settings.auto_max}")
-            return None
-        peer.learnt.add(path)
-        if entry is None:
-            try:
-                self._store.add(control, now=now, origin=source.origin)
-            except BadValue as exc:
-                peer.learnt.discard(path)
-                self._learns_no_more(peer, path, str(exc))
-                return None
-            self._once.info((peer.name, "learnt", path), "osc %s: learnt %s (%s)", peer.name, path, control.kind)
-        else:  # another peer has taught it to us
-            peer.drop(entry)
-            peer.put(entry)
-        return peer.routes.find(path, message.args)
-
-    def describe(self, entry: Entry, control: Control, source: Source, now: float) -> None:
-        """A learnt control has become another."""
-        self._store.describe(entry, control, now=now, origin=source.origin)
-
-    def _learns_no_more(self, peer: OscPeer, path: str, why: str) -> None:
-        text = "osc %s: %d controls are learnt, and no more will be, such as %s (%s); stagebridge learn prints them"
-        self._once.warning((peer.name, "auto_max"), text, peer.name, len(peer.learnt), path, why)
-
     def wonder(self, source: Source, message: Message) -> None:
         """Count a message for no control, and say once what it may have meant."""
         source.peer.unknown += 1
@@ -535,7 +504,7 @@ class Batch:
             if not routes and (looks or message.address in self._source.peer.quiet):
                 continue
             if routes is None and self._source.peer.settings.auto:
-                routes = self._receiver.meet(self._source, message, self._now)
+                routes = self._receiver.learner.meet(self._source, message, self._now)
             if not routes:
                 self._receiver.wonder(self._source, message)
                 continue
@@ -589,7 +558,7 @@ class Batch:
         if made is None:
             return route
         self._apply()  # by the routes that are
-        self._receiver.describe(route.entry, made, self._source, self._now)
+        self._receiver.learner.describe(route.entry, made, self._source, self._now)
         found = self._source.peer.routes.find(route.heard_at, ()) or ()
         return next((one for one in found if one.entry is route.entry), route)
 

@@ -37,7 +37,7 @@ ROWS = [
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
     {"configtables", "oscroutes", "oscprofile", "osclearn"},
     {"configreading", "oscpeer"},
-    {"oscparcel", "oscsettle"},
+    {"oscparcel", "oscsettle", "osclearner"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch"},
     {"config", "session", "history", "learn"},
