@@ -153,8 +153,8 @@ class OscPort:
         self._watch.start()
 
     def _stop(self) -> None:
-        self._carrier.stop()
         self._out.stop()
+        self._carrier.stop()
         self._receiver.forget()
         for peer in self._peers:
             peer.is_open, peer.listening, peer.udp_port, peer.tcp_port = False, "", None, None

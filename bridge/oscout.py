@@ -62,7 +62,14 @@ class Outbox:
         self._settler.start()
 
     def stop(self) -> None:
-        """Forget who asked, and stop all timers."""
+        """Forget who asked, and stop all timers. A momentary whose release still waits rests at once: it would stay
+        pressed over there."""
+        for peer in self._peers:
+            for target in peer.targets:
+                for entry in filter(None, map(self._store.find, target.owed.keys)):
+                    if entry.control.momentary and entry.value == entry.control.rest:
+                        for packet in self._packets(peer, peer.routes.speakers.get(entry.id, ()), entry, entry.value):
+                            target.link.send(packet)
         self._is_open = False
         self._settler.stop()
         if self._flush_timer is not None:

@@ -88,6 +88,11 @@ class Owed:
     def __len__(self) -> int:
         return len(self.pending) + len(self._waiting) + len(self.events)
 
+    @property
+    def keys(self) -> set[int]:
+        """The controls that something is owed of."""
+        return {*self.pending, *self._waiting, *(event.change.entry.id for event in self.events)}
+
     def clear(self) -> None:
         """Nothing is owed any more."""
         self.pending.clear()

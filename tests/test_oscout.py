@@ -84,6 +84,17 @@ async def test_a_tap_within_one_turn_reaches_a_peer_with_a_limit(bridge: Bridge)
         assert [message.args for message in await max_.hear_all(4)] == [(1,), (0,), (1,), (0,)]
 
 
+async def test_a_release_that_waits_when_we_stop_still_leaves(bridge: Bridge) -> None:
+    bridge.store.add(Control(path="/hit", kind="bool", momentary=True), now=0.0)
+    async with voice() as max_:
+        async with bridge.running(bridge.peer(send=[max_.shown], rate=1)):
+            bridge.set("/hit", True)
+            assert await max_.hear() == Message("/hit", (1,))
+            bridge.set("/level", 0.5)
+            bridge.set("/hit", False)
+        assert await max_.hear() == Message("/hit", (0,))
+
+
 async def test_a_trigger_is_not_kept_waiting_by_a_refresh_and_follows_the_value_that_it_is_about() -> None:
     bridge = Bridge(*(level(f"/c/{n}") for n in range(300)), Control(path="/go", kind="trigger"))
     async with bridge.with_max(rate=100) as (_, max_):
