@@ -254,7 +254,7 @@ def osc_js(name: str, how: str, tcp_port: int) -> Program:
 
 @asynccontextmanager
 async def xair(kind: str, udp_port: int) -> AsyncIterator[Any]:
-    """xair-api, somebody else's remote control for an `X32` or `XR18`. Its properties block: `asyncio.to_thread`."""
+    """xair-api, somebody else's remote control for an `X32` or `XR18`. Its properties block."""
     import xair_api
 
     remote = xair_api.connect(kind, ip="127.0.0.1", port=udp_port, delay=0.05)
@@ -265,3 +265,16 @@ async def xair(kind: str, udp_port: int) -> AsyncIterator[Any]:
         await asyncio.to_thread(remote.__exit__, None, None, None)
         remote.worker.join()
         remote.server.server_close()
+
+
+async def xair_reads(get: Callable[[], Any], expected: Any) -> None:
+    """Return when a property of xair-api is this. It takes whatever came last for the answer: ask until it is."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            found = await asyncio.to_thread(get)
+        except (TypeError, ValueError, IndexError) as exc:
+            found = exc
+        if found == expected:
+            return
+        assert time.monotonic() < deadline, f"{found!r}, not {expected!r}"

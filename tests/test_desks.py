@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from .fakes.x32 import X32, XAIR, Desk, fader_db, switched_on
-from .programs import Page, xair
+from .programs import Page, xair, xair_reads
 from .test_profile_examples import EXAMPLES
 
 LOOPS = {"uvloop": uvloop.new_event_loop}  # as the daemon has it
@@ -66,9 +66,9 @@ def fader(n: int) -> str:
 
 
 @asynccontextmanager
-async def page_at(desk: Desk, tmp_path: Path, profile: str = "x32") -> AsyncIterator[Page]:
+async def page_at(desk: Desk, tmp_path: Path, profile: str = "x32", times: str = TIMES) -> AsyncIterator[Page]:
     """A page at stagebridge at the desk, which has asked the desk for everything."""
-    async with Page.beside(CONFIG.format(profile=profile, port=desk.udp_port, times=TIMES), tmp_path) as page:
+    async with Page.beside(CONFIG.format(profile=profile, port=desk.udp_port, times=times), tmp_path) as page:
         await desk.reaches(lambda: bool(desk.subscribers) and set(desk.asked) >= {fader(4), "/ch/01/config/name"})
         yield page
 
@@ -208,8 +208,9 @@ async def test_a_fast_finger_does_not_flood_the_desk_and_ends_where_it_lifts(tmp
 
 
 async def test_moves_that_cross_on_the_wire_end_the_same_on_both_sides(tmp_path: Path) -> None:
-    async with switched_on(X32, SUBSCRIPTION_S) as desk, page_at(desk, tmp_path) as page:
-        desk.delay_s = 0.05
+    times = TIMES + "\necho_window_ms = 600"
+    async with switched_on(X32, SUBSCRIPTION_S) as desk, page_at(desk, tmp_path, times=times) as page:
+        desk.delay_s = 0.15
         desk.move(fader(1), 0.75)
         await page.set("/desk/1/fader", 0.25)
         await desk.reaches(lambda: sets(desk) != [])
@@ -303,7 +304,7 @@ async def test_another_program_at_the_desk_and_we_see_each_others_moves(
         await page.comes_to("/desk/2/fader", lambda value: value == pytest.approx(0.75, abs=1 / 1023))
         await page.set("/desk/3/fader", 0.5)
         await desk.reaches(lambda: desk.values[fader(3)] > 0)
-        assert await asyncio.to_thread(lambda: other.strip[2].mix.fader) == pytest.approx(-10, abs=0.1)
+        await xair_reads(lambda: other.strip[2].mix.fader, pytest.approx(-10, abs=0.1))
         await page.set("/desk/1/on", False)
         await desk.shows("/ch/01/mix/on", 0)
-        assert await asyncio.to_thread(lambda: other.strip[0].mix.on) is False
+        await xair_reads(lambda: other.strip[0].mix.on, False)

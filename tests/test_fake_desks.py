@@ -16,7 +16,7 @@ from .fakes import qlab as fake_qlab
 from .fakes.qlab import WORKSPACE, QLab, opened_workspace
 from .fakes.x32 import X32, XAIR, Desk, Model, switched_on
 from .peers import free_udp_port
-from .programs import xair
+from .programs import xair, xair_reads
 
 WAIT_S = 5.0
 FADER, NAME, ON = "/ch/01/mix/fader", "/ch/01/config/name", "/ch/01/mix/on"
@@ -183,14 +183,18 @@ async def test_a_desk_that_is_switched_off_and_on_has_its_values_and_no_subscrib
 
 @pytest.mark.parametrize(("model", "kind", "main"), [(X32, "X32", "mainst"), (XAIR, "XR18", "lr")])
 async def test_somebody_elses_remote_control_takes_it_for_a_desk(model: Model, kind: str, main: str) -> None:
-    def drive(remote: Any) -> tuple[Any, ...]:
+    def drive(remote: Any) -> None:
         strip, out = remote.strip[0], getattr(remote, main)
         strip.mix.fader, out.mix.fader = 0.0, -10.0  # dB
         strip.mix.on, strip.config.name, strip.config.color = True, "Anna", 3
-        return strip.mix.fader, out.mix.fader, strip.mix.on, strip.config.name, strip.config.color
 
     async with switched_on(model) as desk, xair(kind, desk.udp_port) as remote:
-        assert await asyncio.to_thread(drive, remote) == (0.0, -10.0, True, "Anna", 3)
+        await asyncio.to_thread(drive, remote)
+        await xair_reads(lambda: remote.strip[0].mix.fader, 0.0)
+        await xair_reads(lambda: getattr(remote, main).mix.fader, -10.0)
+        await xair_reads(lambda: remote.strip[0].mix.on, True)
+        await xair_reads(lambda: remote.strip[0].config.name, "Anna")
+        await xair_reads(lambda: remote.strip[0].config.color, 3)
         assert desk.values[FADER] == pytest.approx(0.75, abs=1 / 1023)
         assert desk.values[f"{model.main}/mix/fader"] == pytest.approx(0.5, abs=1 / 1023)
 
