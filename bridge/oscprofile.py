@@ -86,7 +86,7 @@ def find(name: str, folder: Path) -> Path | None:
     """The file of a profile, or None."""
     if not is_name(name):
         return None  # it must not lead out of the folders
-    return next((path for each in _folders(folder) if (path := each / f"{name}.toml").is_file()), None)
+    return next((path for each in _folders(folder) if _is_file(path := each / f"{name}.toml")), None)
 
 
 def read(path: Path) -> tuple[Profile, list[Problem]]:
@@ -160,6 +160,13 @@ def _faults(peer: Mapping[str, Any], data: Mapping[str, Any]) -> list[Said]:
     except ValidationError as exc:
         return explain(Settings, table, exc)
     return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that we may not look into
+        return False
 
 
 def _of_file(problem: Problem, file: str) -> Problem:

@@ -1,6 +1,7 @@
 """The examples of docs/profiles.md, run as they are written, but on this machine's own network."""
 
 import asyncio
+import json
 import re
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import uvloop
 
@@ -18,7 +20,7 @@ from bridge.osccodec import Message
 from bridge.oscprofile import settings_of
 from bridge.oscsettings import SHIPPED
 from bridge.port import Peer
-from bridge.schema import PROFILES_FILE, profiles_text
+from bridge.schema import PROFILES_FILE, profiles_text, schema_text
 
 from .port_contract import BROWSER, WAIT_S
 from .test_osc import Bridge, voice
@@ -96,6 +98,11 @@ def bound(config: Config, path: str) -> Any:
 
 def test_every_profile_has_one_example() -> None:
     assert sorted(EXAMPLES) == sorted(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_editors_find_no_mistake_in_an_example(name: str) -> None:
+    jsonschema.validate(tomllib.loads(EXAMPLES[name]), json.loads(schema_text()), jsonschema.Draft7Validator)
 
 
 def test_the_table_of_the_docs_is_what_the_profiles_say() -> None:
