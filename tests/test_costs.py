@@ -21,6 +21,7 @@ from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.osccodec import encode_message
 from bridge.session import Session
+from bridge.store import Origin
 from bridge.ws import Connection
 
 BROWSERS = 10
@@ -154,6 +155,29 @@ async def test_an_osc_message_takes_few_calls(stage: Stage) -> None:
     stage.hub._next_pass = math.inf  # the pass is counted by itself
     assert calls(lambda: stage.receive(packet, FROM)) <= 46
     assert stage.bridge.store.get("/fader/1").value == pytest.approx(0.9)
+
+
+async def test_a_monitor_that_nobody_watches_is_not_even_called(stage: Stage) -> None:
+    watch = stage.bridge.monitor.watch(None, None, lambda: None)
+    assert watch is not None
+    stage.bridge.monitor.unwatch(watch)
+    modules: set[str] = set()
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        if event == "call":
+            modules.add(frame.f_globals["__name__"])
+
+    sys.setprofile(note)
+    try:
+        stage.move(0.9)
+        stage.receive(b"/a\0\0,x\0\0", FROM)
+        stage.receive(encode_message("/unknown"), FROM)
+        stage.bridge.store.set(stage.bridge.store.get("/fader/2"), 0.5, Origin("browser", "c1"), 0.0)
+    finally:
+        sys.setprofile(None)
+    assert "bridge.oscin" in modules
+    assert "bridge.oscudp" in modules
+    assert not {"bridge.osctap", "bridge.monitor"} & modules
 
 
 async def test_a_flood_that_somebody_watches_takes_few_calls_more(stage: Stage) -> None:
