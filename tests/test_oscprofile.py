@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge import resources
 from bridge.config import load, parse
@@ -175,3 +177,32 @@ def test_programs_over_tcp_are_connected_to() -> None:
     assert made("qlab").transport == made("eos").transport == "tcp-slip"
     assert not made("qlab").is_server
     assert made("eos").hello[-1] == Call("/eos/subscribe", (1,))
+
+
+KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
+JUNK = [
+    "1", "0", "-5", "1e9", "nan", "true", '""', '"/x"', '"last"', '"{path}/z"', '"::1"', '"tcp-slip"', '"pull"', "[]",
+    '"address"', '["/x"]', '[["/x", 1]]', "[[]]", "[1]", '{ bool = "T" }', "{ a = 1 }", '"i"', '"\\u0000"', '"../x"',
+    '["#ff0000", ""]', '"[::]:0"', '["[::1]:5"]', '"x32"', '"own"', "99999999999999999999", "1979-05-27",
+]  # fmt: skip
+
+
+@given(st.data())
+def test_whatever_stands_in_a_table_and_its_profile_is_understood_or_told(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    def table(keys: list[str]) -> str:
+        chosen = data.draw(st.lists(st.sampled_from(keys), unique=True, max_size=5))
+        return "".join(f"{key} = {data.draw(st.sampled_from(JUNK))}\n" for key in chosen)
+
+    folder = tmp_path_factory.getbasetemp() / "junk"
+    (folder / "profiles").mkdir(parents=True, exist_ok=True)
+    (folder / "profiles" / "own.toml").write_text(table([*KEYS, "description"]), encoding="utf-8")
+    name = '[[osc]]\nname = "it"\nprofile = "own"\n'
+    try:
+        config = parse(name + table([key for key in KEYS if key not in ("name", "profile")]), KINDS, folder)
+    except ConfigError as exc:
+        assert exc.problems
+        assert "Traceback" not in str(exc)
+    else:
+        assert config.peers[0].settings.profile == "own"
