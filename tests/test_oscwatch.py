@@ -40,11 +40,12 @@ class Desk(asyncio.DatagramProtocol):
         self.loss: Callable[[], bool] = lambda: False
         """Whether this question is lost."""
         self.delay: Callable[[], float] = lambda: 0.0
-        """How long this answer takes, in seconds; not to the probe."""
+        """How long this message is on its way, in seconds; none overtakes another."""
         self.heard: list[Message] = []
         self.news = asyncio.Event()
         self.closed = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
+        self._arrives_at = 0.0
 
     def connection_made(self, transport: Any) -> None:
         self._transport: Any = transport
@@ -65,13 +66,10 @@ class Desk(asyncio.DatagramProtocol):
             self.lost = max(0, self.lost - 1)
         elif message.address in self.values:
             packet = encode_message(message.address, (self.values[message.address],))
-            if delay_s := self.delay():
-                timer = asyncio.get_running_loop().call_later(delay_s, lambda: self._transport.sendto(packet, addr))
-                self._timers.append(timer)
-            elif self.held is None:
-                self._transport.sendto(packet, addr)
+            if self.held is None:
+                self._send(packet, addr)
             else:
-                self.held.append(lambda: self._transport.sendto(packet, addr))
+                self.held.append(lambda: self._send(packet, addr))
 
     @property
     def shown(self) -> str:
@@ -79,7 +77,15 @@ class Desk(asyncio.DatagramProtocol):
 
     def say(self, address: str, value: float, port: OscPort) -> None:
         """Its own hand."""
-        self._transport.sendto(encode_message(address, (value,)), ("127.0.0.1", port.udp_port))
+        self._send(encode_message(address, (value,)), ("127.0.0.1", port.udp_port))
+
+    def _send(self, packet: bytes, goal: Any) -> None:
+        loop = asyncio.get_running_loop()
+        self._arrives_at = max(self._arrives_at, loop.time() + self.delay())
+        if self._arrives_at <= loop.time():
+            self._transport.sendto(packet, goal)
+        else:
+            self._timers.append(loop.call_at(self._arrives_at, lambda: self._transport.sendto(packet, goal)))
 
     def let_go(self) -> None:
         """Send the answers that were kept back."""
@@ -398,18 +404,23 @@ async def test_hands_on_both_sides_of_a_pull_over_a_bad_link_agree_after_quiet(s
         it.delay = lambda: rng.uniform(0, 0.03)
         quick = {"probe_s": 0.5, "timeout_s": 5.0, "echo_window_ms": 50}
         async with bridge.running(bridge.peer(**pulled(it, **quick))) as (port,):
+            ours: dict[str, float] = {}
+            theirs: set[str] = set()
             until_s = loop.time() + 0.4
             while loop.time() < until_s:
                 path, value = rng.choice(paths), rng.randrange(64) / 64
                 if rng.random() < 0.5:
                     bridge.set(path, value)
+                    ours[path] = value
                 else:
+                    theirs.add(path)
                     it.values[path] = value
                     it.say(path, value, port)
                 await asyncio.sleep(rng.uniform(0, 0.01))
             async with asyncio.timeout(WAIT_S):
                 while port.health()[0]["asked"] or any(bridge.value(path) != it.values[path] for path in paths):
                     await asyncio.sleep(0.02)
+            assert [path for path in ours.keys() - theirs if bridge.value(path) != ours[path]] == []
 
 
 async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
