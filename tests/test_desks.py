@@ -170,7 +170,7 @@ async def test_the_subscription_never_ends(tmp_path: Path) -> None:
             await page.sees("/desk/1/fader", step / 8)
 
 
-@pytest.mark.parametrize("how", ["switched off", "unplugged"])
+@pytest.mark.parametrize(("profile", "how"), [("x32", "switched off"), ("xair", "unplugged")])
 async def test_a_desk_that_was_away_is_asked_again_when_it_is_back(profile: str, how: str, tmp_path: Path) -> None:
     async with switched_on(PROFILES[profile], SUBSCRIPTION_S) as desk, page_at(desk, tmp_path, profile) as page:
         desk.move(fader(1), 0.5)
