@@ -25,8 +25,8 @@ from .store import Change, Entry, Store
 
 SLICE = 32
 """Values sent in one go when many are due (refresh, a full buffer). Max queues 2,048 messages and then drops."""
-BUNDLED_SLICE = 256
-"""The same for who gets bundles."""
+LONG_SLICE = 256
+"""The same for who gets bundles, or has said what it can take (``rate``)."""
 SLICE_PAUSE_S = 0.002
 LEAST_PAUSE_S = 0.001
 """A loop's timers know no less."""
@@ -266,7 +266,7 @@ class Outbox:
             return link.retry_at
         peer.lost += owed.expired(now)
         bundles = peer.settings.bundles
-        room = owed.room(now, BUNDLED_SLICE if bundles else SLICE)
+        room = owed.room(now, SLICE if not bundles and peer.settings.rate is None else LONG_SLICE)
         if room:
             parcel = Parcel(target, peer.settings.datagram_bytes if bundles else 0, peer.routes, now)
             if not (self._pack(peer, target, parcel, room) and parcel.ship()):

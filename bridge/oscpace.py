@@ -88,6 +88,10 @@ class Owed:
     def __len__(self) -> int:
         return len(self.pending) + len(self._waiting) + len(self.events)
 
+    def __contains__(self, key: int) -> bool:
+        """True if a control's value has not left yet."""
+        return key in self.pending or key in self._waiting or (bool(self.events) and key in self.keys)
+
     @property
     def keys(self) -> set[int]:
         """The controls that something is owed of."""

@@ -65,7 +65,7 @@ class Target:
 
     def reach(self, entry_id: int, ears: Sequence[Route]) -> Reach:
         """How far a control's value has come."""
-        if entry_id in self.owed.pending:
+        if entry_id in self.owed:
             return "waiting"
         guards = [guard for ear in ears if (guard := self.echoes.guards.get(ear)) is not None]
         if any(guard.is_confirmed for guard in guards):

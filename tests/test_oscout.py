@@ -3,6 +3,7 @@
 import asyncio
 import time
 from random import Random
+from typing import Any
 
 import pytest
 import uvloop
@@ -59,6 +60,16 @@ async def test_a_burst_leaves_as_fast_as_the_limit_allows_each_latest_value_once
             assert sum(at <= other < at + 0.1 for other, _ in heard) <= 1000 * 0.1 + 20 + 40  # and late timers
         assert port.health()[0]["waiting"] == 0
         assert max_.packets.empty()
+
+
+@pytest.mark.parametrize(("limit", "slice_"), [({"rate": 100_000}, 256), ({"control_rate": 1000}, 32)], ids=str)
+async def test_who_has_said_what_it_can_take_is_sent_as_much_in_one_go(limit: dict[str, Any], slice_: int) -> None:
+    bridge = Bridge(*(level(f"/c/{n}") for n in range(1000)))
+    async with bridge.with_max(**limit) as (port, _):
+        for n in range(1000):
+            bridge.set(f"/c/{n}", 0.5)
+        port._out.flush()
+        assert port.health()[0]["sent"] == slice_
 
 
 async def test_a_fader_is_sent_at_its_own_rate_and_its_last_value_always(bridge: Bridge) -> None:

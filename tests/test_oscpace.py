@@ -190,6 +190,16 @@ def test_an_old_event_dies_and_the_value_beside_it_is_still_owed() -> None:
     assert len(owed) == 1
 
 
+def test_what_rests_or_stands_in_line_is_owed_too() -> None:
+    owed = Owed(control_rate=10)
+    owed.owe(1, 0.0, change(1))
+    take(owed, 0.0)
+    assert 1 not in owed
+    owed.owe(1, 0.01, change(1))
+    owed.fire(change(2), 0.01)
+    assert [key in owed for key in (1, 2, 3)] == [True, True, False]
+
+
 def test_events_are_bounded() -> None:
     owed = Owed(rate=10)
     taken = [owed.fire(change(9, args=(n,)), 0.0, "route") for n in range(1000)]
