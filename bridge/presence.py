@@ -36,8 +36,9 @@ class Presence:
         self._peers.append(peer)
 
     def changed(self, peer: Listener, now: float) -> None:
-        """A peer is gone, or there again: mark the controls that it takes."""
-        self._mark((entry for entry in self._store if peer.takes(entry)), now)
+        """A peer is gone, or there again: mark the controls that it takes. It may be so with every packet."""
+        is_gone = peer.is_gone
+        self._mark([entry for entry in self._store if (is_gone or MARK in entry.marks) and peer.takes(entry)], now)
 
     def added(self, entry: Entry, now: float) -> None:
         """A control is new, or described anew."""
@@ -46,10 +47,11 @@ class Presence:
 
     def _mark(self, entries: Iterable[Entry], now: float) -> None:
         marks: dict[str | None, list[Entry]] = {}
+        gone = [peer for peer in self._peers if peer.is_gone]
+        there = [peer for peer in self._peers if peer not in gone]
         for entry in entries:
-            peers = [peer for peer in self._peers if peer.takes(entry)]
-            is_silent = bool(peers) and all(peer.is_gone for peer in peers)
-            text = ", ".join(peer.name for peer in peers) if is_silent else None
+            is_heard = any(peer.takes(entry) for peer in there)
+            text = None if is_heard else ", ".join(peer.name for peer in gone if peer.takes(entry)) or None
             if entry.marks.get(MARK) != text:
                 marks.setdefault(text, []).append(entry)
         for text, marked in marks.items():
