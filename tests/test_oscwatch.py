@@ -261,6 +261,17 @@ async def test_a_desk_that_does_not_answer_is_silent_and_its_widgets_say_so(
     assert f"osc max: back, heard from 127.0.0.1:{it.address[1]}" in at_info.messages
 
 
+async def test_who_speaks_by_itself_is_missed_after_the_time_out(bridge: Bridge) -> None:
+    async with desk() as it, bridge.running(bridge.peer(send=[it.shown], timeout_s=0.3)) as (port,):
+        for step in range(1, 8):  # longer than the time-out, but never silent
+            it.say("/level", step / 8, port)
+            await bridge.reaches("/level", step / 8)
+            assert bridge.states["max"].startswith("online: ")
+            await asyncio.sleep(0.06)
+        await state_is(bridge, "silent")
+        assert marks(bridge) == ["max", "max"]
+
+
 async def test_hello_and_keepalive_are_said_at_start_and_when_it_is_back() -> None:
     bridge = Bridge(level())
     says = {"hello": [["/hello", "me", 7]], "keepalive": ["/xremote"], "keepalive_s": 60.0}
@@ -333,6 +344,12 @@ async def test_a_desk_is_asked_for_its_values_when_it_is_there_and_when_it_is_ba
         it.is_dumb = False
         await bridge.reaches("/level", 0.125)  # its values win
         assert it.values["/level"] == 0.125
+
+
+async def test_who_can_be_asked_but_not_probed_is_asked_at_once(bridge: Bridge) -> None:
+    async with desk(level=0.25, mark=0.5) as it, bridge.running(bridge.peer(send=[it.shown], query="address")):
+        await bridge.reaches("/level", 0.25)
+        await bridge.reaches("/mark", 0.5)
 
 
 async def test_a_hands_move_during_a_pull_wins(bridge: Bridge) -> None:
