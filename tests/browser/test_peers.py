@@ -62,7 +62,10 @@ osc.Live = false
         await expect(page.get_by_role("dialog")).to_contain_text(f"nobody listens on UDP {udp_port}")
         daemon.request("PUT", "/api/controls/volume", {"value": 0.75})  # the store still moves
         await page.wait_for_function("document.querySelector('[path=\"/volume\"]').value === 0.75")
+        own = await open_page(daemon.url + "pages/sliders.html")
+        await expect(own.locator("#slider1")).to_have_attribute("data-silent", "Live")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as live:
             live.bind(("127.0.0.1", udp_port))
+            await expect(own.locator("#slider1[data-silent]")).to_have_count(0)
             await expect(page.locator(".has-gone")).to_have_count(0)
             await expect(volume.locator(".root")).not_to_have_class(_has("silent"))

@@ -206,12 +206,14 @@ class Sync {
 
   #showStatus(field) {
     const { node, control, path } = field;
-    const { held, unconfirmed, waiting, offline, locked, readonly } = this.#client.model.status(path, this.#client.status.state);
+    const { held, unconfirmed, waiting, offline, locked, readonly, silent } = this.#client.model.status(path, this.#client.status.state);
     const isMismatch = control !== null && !isShowable(node, control);
     const word = offline ? "offline" : isMismatch ? "mismatch" : waiting ? "waiting" : unconfirmed ? "unconfirmed" : "online";
     if (node.dataset.sync !== word) node.dataset.sync = word;
     if (held !== null && !held.mine) node.dataset.heldBy = held.name;
     else delete node.dataset.heldBy;
+    if (silent) node.dataset.silent = silent;
+    else delete node.dataset.silent;
     if (locked || readonly || control === null || isMismatch) this.#lock(field);
     else this.#unlock(field);
   }
