@@ -113,23 +113,28 @@ class SizeReader:
         packets: list[bytes] = []
         if self.error is not None:
             return packets
-        self._rest += data
+        source: bytes | bytearray = data
+        if self._rest:
+            self._rest += data
+            source = self._rest
         start = 0
-        while len(self._rest) - start >= 4:
-            (size,) = _SIZE.unpack_from(self._rest, start)
+        while len(source) - start >= 4:
+            (size,) = _SIZE.unpack_from(source, start)
             if not 0 < size <= MAX_PACKET or size & 3:
                 self.junk += 1
-                self.error = OscError(self._at + start, _why_no_size(size, bytes(self._rest[start : start + 4])))
+                self.error = OscError(self._at + start, _why_no_size(size, bytes(source[start : start + 4])))
                 self._rest.clear()
                 return packets
             end = start + 4 + size
-            if end > len(self._rest):
+            if end > len(source):
                 break
-            packets.append(bytes(self._rest[start + 4 : end]))
+            packets.append(bytes(source[start + 4 : end]))
             start = end
-        if start:
+        if source is data:
+            self._rest += data[start:]
+        else:
             del self._rest[:start]
-            self._at += start
+        self._at += start
         return packets
 
 

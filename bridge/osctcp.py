@@ -365,7 +365,8 @@ class TcpCarrier:
 
 def _why_not(exc: OSError, endpoint: Endpoint) -> str:
     """Why a place cannot be connected to, for the one who set the peer up."""
-    if isinstance(exc, ConnectionRefusedError):
+    # A name with several addresses: the loop puts their errors into one text.
+    if isinstance(exc, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(exc):
         return f"host is up but nobody listens on TCP {endpoint.udp_port}"
     if isinstance(exc, TimeoutError) or exc.errno == errno.ETIMEDOUT:
         return "cannot be reached: no answer"

@@ -347,6 +347,47 @@ async def test_what_was_sent_before_we_stop_still_leaves(bridge: Bridge) -> None
         await stream.ends()
 
 
+@both_loops
+async def test_who_does_not_read_does_not_keep_us_from_stopping() -> None:
+    bridge = Bridge(*(Control(path=f"/t/{n}", kind="string") for n in range(300)))
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        async with bridge.running(bridge.peer(transport="tcp-slip", listen="127.0.0.1:0")) as (port,):
+            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port.tcp_port or 0))
+            await shows(port, connected=1)
+            for n in range(300):
+                bridge.set(f"/t/{n}", "x" * 1000)
+            await asyncio.sleep(0)
+            assert port.health()[0]["waiting"] > 0
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_we_connect_to_names_and_to_ipv6(bridge: Bridge) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.put_nowait(await reader.readexactly(4 + 16))
+        writer.transport.abort()
+
+    for host, bound in (("[::1]", "::1"), ("localhost", "127.0.0.1")):
+        async with await asyncio.start_server(read, bound, 0) as server:
+            tcp_port = server.sockets[0].getsockname()[1]
+            async with bridge.running(bridge.peer(transport="tcp-length", send=[f"{host}:{tcp_port}"])) as (port,):
+                await shows(port, connected=1)
+                bridge.set("/level", bridge.value("/level") + 0.25)
+                assert (await asyncio.wait_for(heard.get(), WAIT_S))[4:].startswith(b"/level")
+
+
+async def test_a_name_where_nobody_listens_is_a_state_in_words(bridge: Bridge) -> None:
+    tcp_port = free_tcp_port()
+    async with bridge.running(bridge.peer(transport="tcp-slip", send=[f"localhost:{tcp_port}"])) as (port,):
+        async with asyncio.timeout(WAIT_S):
+            while f"host is up but nobody listens on TCP {tcp_port}" not in port.peer_lines()[0]:
+                await asyncio.sleep(0.005)
+
+
 async def test_a_taken_tcp_port_is_a_state(bridge: Bridge) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         tcp_port = squatter.getsockname()[1]
