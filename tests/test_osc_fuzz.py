@@ -368,7 +368,7 @@ def witness() -> Iterator[Witness]:
     root.removeHandler(handler)
 
 
-@pytest.mark.timeout(0 if COUNT > 1_000_000 else 120)
+@pytest.mark.timeout(0 if COUNT > 1_000_000 else 300)
 async def test_mutated_packets_raise_nothing_keep_nothing_and_cost_what_they_weigh(
     stage: Stage, witness: Witness
 ) -> None:
@@ -482,7 +482,7 @@ class Speaker:
                 pass
 
 
-@pytest.mark.timeout(0 if COUNT > 1_000_000 else 120)
+@pytest.mark.timeout(0 if COUNT > 1_000_000 else 300)
 @pytest.mark.parametrize("framing", ["slip", "size"])
 async def test_mutated_streams_raise_nothing_and_the_next_one_is_heard(
     framing: str, stage: Stage, witness: Witness
@@ -649,7 +649,7 @@ async def test_a_packet_of_twice_the_size_is_twice_the_work_at_most(kind: str, s
     port, mouth = stage.mouths[0]
     port._receiver.receive(encode_message("/name", ("warm",)), mouth)
     costs = {}
-    for size in (1_000, 2_000, 4_000, 8_000):
+    for size in (1_000, 2_000, 4_000):
         stage.loop.now += 1_000  # allowances are full again
         for _ in range(100):
             stage.loop.now += 0.01  # and nobody is owed anything
