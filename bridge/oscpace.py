@@ -109,6 +109,8 @@ class Owed:
     def owe(self, key: int, now: float, change: Change | None = None, is_settling: bool = False) -> None:
         """A control's latest value is to be sent."""
         place = self._waiting if self._rests(key, now) else self.pending
+        if place is self.pending and key in self._waiting:
+            place[key] = self._waiting.pop(key)  # it has rested just now
         known = place.get(key)
         if known is None:
             place[key] = Due(change, now, now, is_settling)

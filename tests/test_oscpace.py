@@ -138,6 +138,17 @@ def test_a_control_leaves_at_once_and_then_rests_and_its_last_value_follows() ->
     assert drain(owed, 0.05, 1.0) == [(0.1, 1), (0.101, 2)]
 
 
+def test_a_control_that_moves_when_it_has_just_rested_is_owed_once_for_its_last_move() -> None:
+    owed = Owed(control_rate=10)
+    owed.owe(1, 0.0, change(1))
+    take(owed, 0.0)
+    owed.owe(1, 0.01, change(1))
+    last = change(1)
+    owed.owe(1, 0.11, last)
+    assert (owed.room(0.11, 32), len(owed)) == (32, 1)
+    assert owed.pending[1].change is last
+
+
 def test_controls_that_have_rested_leave_in_the_order_of_their_last_changes() -> None:
     owed = Owed(control_rate=10)
     for key in (1, 2, 3):
