@@ -630,5 +630,7 @@ class _Suggestion:
             return "which fits no control"
         if routes.find(address, ()) is not None:
             return f"but no binding has the arguments {self._message.args!r:.80}"
+        if not address.startswith("/") and routes.find(f"/{address}", ()) is not None:
+            return f"without a slash: bare_addresses = true takes it for /{address}"
         near = nearest_path(address, islice(routes.addresses, MAX_SUGGESTED_FROM))
         return f"no such control: did you mean {near}?" if near else "no such control"

@@ -53,7 +53,7 @@ async def test_addresses_without_a_slash_are_heard_where_the_peer_may_leave_it_o
         assert bridge.value("/a") == 0.25
 
 
-async def test_addresses_without_a_slash_are_no_ones_elsewhere() -> None:
+async def test_addresses_without_a_slash_are_no_ones_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
     bridge = Bridge(level("/a"), MARK)
     async with bridge.with_max() as (port, max_):
         max_.send("a", 0.5)
@@ -62,6 +62,7 @@ async def test_addresses_without_a_slash_are_no_ones_elsewhere() -> None:
         assert bridge.value("/a") == 0.0
         (health,) = port.health()
         assert health["bad"] + health["unknown"] == 1
+        assert "heard a from 127.0.0.1, without a slash: bare_addresses = true takes it for /a" in caplog.text
 
 
 async def test_a_finger_on_a_mirrored_fader_is_told_by_the_peers_template() -> None:
