@@ -303,13 +303,13 @@ class OscPeer:
     # How it is, in words
 
     def line(self, now: float) -> str:
-        """``max 192.168.1.20:9001: never heard; we listen on UDP 9000``."""
+        """``max 192.168.1.20:9001: connecting, never heard; we listen on UDP 9000``."""
         if self.learns:
             where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
         else:
             where = ", ".join(target.shown for target in self.targets) or "is sent nothing"
         heard = "" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
-        return f"{self.name} {where}: {self._words(heard)}"
+        return f"{self.name} {where}: {self.life.state}, {self._words(heard)}"
 
     @property
     def state(self) -> str:

@@ -94,7 +94,7 @@ class Port(Protocol):
         """
 
     def peer_lines(self) -> list[str]:
-        """One line per peer for the operator: "max 192.168.1.20:9001: never heard; we listen on UDP 9000"."""
+        """One line per peer, for people: "max 192.168.1.20:9001: connecting, never heard; we listen on UDP 9000"."""
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer for ``/healthz``: name, state, counters."""

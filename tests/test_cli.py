@@ -318,7 +318,7 @@ def test_run_prints_addresses_peers_and_that_the_door_is_open(tmp_path: Path) ->
     assert said.startswith(f"stagebridge {__version__} on config.toml\n")
     assert f"  http://127.0.0.1:{daemon.http_port}/\n" in said
     assert 'auth mode "open": anyone on this machine can open the page' in said
-    assert f"max 127.0.0.1:{send}: never heard; we listen on UDP {listen}\n" in said
+    assert f"max 127.0.0.1:{send}: connecting, never heard; we listen on UDP {listen}\n" in said
     assert "█" not in said, "a QR code is for terminals"
     assert daemon.stderr == ""
 

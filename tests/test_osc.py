@@ -632,7 +632,7 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
             taken = f"UDP {udp_port} is taken by {await asyncio.to_thread(net.holder_of, udp_port, 'udp')}"
             assert f"(pid {os.getpid()})" in taken
             assert bridge.states["max"] == f"offline: {taken}, trying again"
-            assert port.peer_lines() == [f"max is sent nothing: {taken}, trying again"]
+            assert port.peer_lines() == [f"max is sent nothing: offline, {taken}, trying again"]
             assert port.health()[0]["state"] == "offline"
             squatter.close()
             leave = await asyncio.wait_for(start, WAIT_S)
@@ -690,11 +690,11 @@ async def test_ipv6_and_ipv4_meet_on_one_socket(bridge: Bridge) -> None:
 
 async def test_the_line_of_a_peer_says_how_it_is(bridge: Bridge) -> None:
     async with bridge.with_max() as (port, max_):
-        assert port.peer_lines() == [f"max {max_.shown}: never heard; we listen on UDP {port.udp_port}"]
+        assert port.peer_lines() == [f"max {max_.shown}: connecting, never heard; we listen on UDP {port.udp_port}"]
         assert bridge.states["max"] == f"connecting: never heard; we listen on UDP {port.udp_port}"
         max_.send("/level", 0.5)
         await bridge.reaches("/level", 0.5)
-        assert port.peer_lines() == [f"max {max_.shown}: heard 0 s ago; we listen on UDP {port.udp_port}"]
+        assert port.peer_lines() == [f"max {max_.shown}: online, heard 0 s ago; we listen on UDP {port.udp_port}"]
         assert bridge.states["max"] == f"online: heard; we listen on UDP {port.udp_port}"
         health = port.health()[0]
         assert (health["received"], health["sent"], health["state"]) == (1, 0, "online")
