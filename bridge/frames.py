@@ -69,7 +69,7 @@ def holder(origin: Origin | None) -> dict[str, str] | None:
     if origin is None:
         return None
     client = origin.name if origin.kind == "browser" else str(origin)
-    return {"client": client, "name": origin.target if origin.kind == "browser" else origin.name}
+    return {"client": client, "name": origin.shown}
 
 
 class Frames:

@@ -235,9 +235,9 @@ class Site:
     async def _touch(self, request: web.Request) -> web.StreamResponse:
         """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
         entry = self._find(request)
-        if entry.control.access == "read":
-            raise Refused(403, "read_only", f"{entry.path} is only shown")
-        self._store.touch(entry, _origin(request), self._clock())
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        self._store.touch(entry, origin, self._clock())
         return self._reply(entry)
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
@@ -268,7 +268,7 @@ class Site:
             raise Refused(403, "read_only", f"{entry.path} is only shown")
         by = self._store.blocked_by(entry, origin)
         if by is not None:
-            raise Refused(409, "held", f"{entry.path} is held by {by.target or by.name}")
+            raise Refused(409, "held", f"{entry.path} is held by {by.shown}")
 
     def _reply(self, entry: Entry) -> web.Response:
         return json_answer({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})

@@ -396,7 +396,7 @@ class Session:
     def _check_hold(self, entry: Entry) -> None:
         holder = self._store.blocked_by(entry, self.origin)
         if holder is not None:
-            raise ProtocolError("held", f"{entry.path} is held by {holder.target or holder.name}")
+            raise ProtocolError("held", f"{entry.path} is held by {holder.shown}")
 
     def _check_access(self, entry: Entry) -> None:
         if self.role == "view":
@@ -450,6 +450,8 @@ class Session:
         store = self._store
         if self._owes_answer or self._waiting or not self.welcomed or self.revision == store.revision:
             return None
+        if self._fingers:
+            return None  # the news may be that they hold nothing any more
         if self._under_way and self.wait(now) > 0:
             return None
         frame = self._shared.frames.news(self.revision, self._triggers, self._keys, now)

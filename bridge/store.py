@@ -55,6 +55,11 @@ class Origin:
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}" + (f"@{self.target}" if self.target else "")
 
+    @property
+    def shown(self) -> str:
+        """What people know it by: the name that a browser's device has, else that of the peer."""
+        return self.target if self.kind == "browser" else self.name
+
 
 @dataclass(slots=True, eq=False)
 class Entry:

@@ -247,6 +247,20 @@ async def test_a_held_control_is_refused_to_others(server: Server, client: aioht
         assert (await answer.json())["message"] == "/main is held by FOH iPad"
 
 
+async def test_a_touch_of_what_another_holds_first_is_refused(server: Server, client: aiohttp.ClientSession) -> None:
+    fader = add(server, "/main", hold="first")
+    server.store.touch(fader, Origin("osc", "desk", "192.168.1.32:10023"), 0.0)
+    async with client.post("/api/holds/main") as answer:
+        assert answer.status == 409
+        assert await answer.json() == {"error": "held", "message": "/main is held by desk"}
+    assert len(fader.holders) == 1
+    shared = add(server, "/shared")
+    server.store.touch(shared, Origin("browser", "c1", "FOH iPad"), 0.0)
+    async with client.post("/api/holds/shared") as answer:
+        assert answer.status == 200
+    assert len(shared.holders) == 2
+
+
 async def test_a_hold_over_rest_is_taken_and_given_back(server: Server, client: aiohttp.ClientSession) -> None:
     fader = add(server, "/main", hold="first")
     async with client.post("/api/holds/main") as answer:

@@ -29,6 +29,9 @@ class Browser:
         return self.session.receive(json.dumps({"type": kind, **fields}), self.now)
 
     def hear(self) -> list[dict[str, Any]]:
+        """One turn, as the hub takes it: the short way where that is all."""
+        if self.is_writable and (news := self.session.poll_news(self.now)) is not None:
+            return [json.loads(news)]
         return [json.loads(frame) for frame in self.session.poll(self.now, self.is_writable)]
 
     def hello(self, **fields: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.daemon import ROOT, Daemon
 from tests.peers import free_tcp_port, free_udp_port
+from tests.proxy import Proxy
 
 WAIT_MS = 5000
 expect.set_options(timeout=WAIT_MS)
@@ -582,6 +583,27 @@ async def test_offline_is_unmistakable_and_nothing_done_then_takes_effect(tmp_pa
             assert await asyncio.to_thread(daemon.value, "/amount") == 5
             await page.locator("#words").fill("after")
             await truth(daemon, "/words", "after")
+
+
+async def test_a_page_without_our_style_sheet_shows_too_who_holds_and_what_is_unconfirmed(stage, opened, open_page):
+    async with Proxy.start(stage[0].http_port) as proxy:
+        here, there = await open_page(f"http://127.0.0.1:{proxy.port}/pages/all.html"), await opened("all.html")
+        await online(here)
+        await here.mouse.move(*await place_of(here, "#amount", 0.5))
+        await here.mouse.down()
+        mine, others = here.locator("#amount"), there.locator("#amount")
+        await expect(others).to_have_css("outline-style", "solid")
+        await expect(mine).to_have_css("outline-style", "none")
+        await there.add_style_tag(content="[data-held-by] { outline: 2px dotted }")  # the author's own word counts
+        await expect(others).to_have_css("outline-style", "dotted")
+        proxy.cut()
+        await here.mouse.move(*await place_of(here, "#amount", 0.7))
+        await expect(mine).to_have_css("outline-style", "dashed", timeout=2500)  # before the page is offline
+        await expect(mine).to_have_attribute("data-sync", "offline")
+        proxy.mend()
+        await online(here)
+        await expect(mine).to_have_css("outline-style", "none")
+        await here.mouse.up()
 
 
 async def test_a_stalled_link_is_offline_after_three_seconds_and_its_moves_are_lost(stage, opened):

@@ -237,7 +237,9 @@ class Show:
         now = self.clock.now
         self._pass_at = now + PASS_GAP_S
         for link, session in self.sessions.items():
-            for frame in session.poll(now, not link._network.is_black):
+            is_writable = not link._network.is_black
+            news = session.poll_news(now) if is_writable else None  # the hub's short way
+            for frame in session.poll(now, is_writable) if news is None else (news,):
                 link.down(frame.decode())
         if any(not session.is_idle for session in self.sessions.values()):
             self._wake(PASS_GAP_S)

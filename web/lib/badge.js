@@ -1,9 +1,12 @@
-/* The bar over somebody's own page that says, unmistakably, that the page is offline.
+/* The bar over somebody's own page that says, unmistakably, that the page is offline; and how its inputs look that are
+ * offline, held elsewhere or unconfirmed, on a page that has no style for it.
  *
  * A shadow root of its own, so that the page's style and this one leave each other alone.
  */
 
-const OFFLINE_STYLE = `
+const PAGE_STYLE = `
+  :where(input, select, textarea):where(.sync[data-held-by]) { outline: 3px solid #c27c00; outline-offset: 2px; }
+  :where(input, select, textarea):where(.sync[data-sync="unconfirmed"]) { outline: 3px dashed #c27c00; outline-offset: 2px; }
   :is(input, select, textarea).sync:is([data-sync="offline"], [data-sync="mismatch"]) {
     opacity: 0.4; filter: grayscale(1); cursor: not-allowed;
   }`;
@@ -38,7 +41,7 @@ export function showBadge(client, document = globalThis.document) {
   bar.setAttribute("role", "status");
   bar.hidden = true;
   addStyle(shadow, BAR_STYLE, document);
-  addStyle(document, OFFLINE_STYLE, document);
+  addStyle(document, PAGE_STYLE, document);
   shadow.append(bar);
   document.documentElement.append(host);
   let timer = 0;
