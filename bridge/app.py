@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import __version__, net, osc, resources
+from . import __version__, midi, net, osc, resources
 from .config import Config
 from .control import PANIC, RESERVED, Control
 from .errors import ControlError, PortError, UnknownPeer
@@ -42,7 +42,7 @@ from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
 
-KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND,)}
+KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND, midi.KIND)}
 """Every kind of port, by its table in the configuration."""
 
 FIRST_TRY_S = 0.5

@@ -120,6 +120,16 @@ def _parser() -> argparse.ArgumentParser:
 
     learn = _remote_command(commands, "learn", "print what peers with auto = true have taught, as TOML", _learn)
     learn.add_argument("peer", nargs="?", metavar="PEER", help="only by this one")
+    midi = commands.add_parser("midi", help="list the MIDI ports of this machine, or print what a device sends")
+    midi.add_argument("device", nargs="?", metavar="DEVICE", help="a part of its port's name")
+    midi.add_argument(
+        "--api",
+        choices=("auto", "alsa", "jack", "coremidi", "winmm"),
+        default="auto",
+        metavar="API",
+        help="%(choices)s",
+    )
+    midi.set_defaults(command=_midi)
 
     _remote_command(commands, "panic", "release every hold and momentary, set what [panic] says", _panic)
     return parser
@@ -520,6 +530,20 @@ def _is_same(asked: Any, value: Any) -> bool:
 
 def _as_path(text: str) -> str:
     return text if text.startswith("/") else f"/{text}"
+
+
+# midi
+
+
+def _midi(arguments: argparse.Namespace) -> int:
+    from . import miditool
+
+    def tell(text: str) -> None:
+        print(log.printable(text), flush=True)
+
+    if arguments.device is None:
+        return _run_loop(miditool.list_ports(arguments.api, tell))
+    return _run_loop(miditool.monitor(arguments.api, arguments.device, tell))
 
 
 # Shared

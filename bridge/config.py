@@ -21,13 +21,12 @@ from .configcontrols import ControlReader
 from .configfile import Document, Keys, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
-from .mistakes import LATER, Mistakes, did_you_mean, explain, key_names, read_model
+from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
 
-NOT_BUILT = ("state", "midi", "access", "bank")
+NOT_BUILT = ("state", "access", "bank")
 """Tables of later versions: said so, instead of "unknown"."""
-PORTS_NOT_BUILT = ("midi",)
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""
@@ -138,7 +137,6 @@ class _Reader:
             [*(page.name for page in pages), *self.names_of("page")]
             if isinstance(self.data.get("page"), list)
             else None,
-            PORTS_NOT_BUILT,
         )
         for index, table in enumerate(self.tables("control")):
             controls.read(("control", index), table)
@@ -249,7 +247,7 @@ class _Reader:
             try:
                 settings = kind.settings.model_validate(table)
             except ValidationError as exc:
-                self.mistakes.add_all(keys, explain(kind.settings, table, exc, LATER))
+                self.mistakes.add_all(keys, explain(kind.settings, table, exc))
             else:
                 if str(name) not in peers:
                     places.append(keys)

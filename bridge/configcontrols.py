@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -27,7 +27,7 @@ from .expand import (
     unknown_placeholders,
     variables_of,
 )
-from .mistakes import LATER, Mistakes, did_you_mean, key_names, listed, read_model, read_partly, where_text
+from .mistakes import Mistakes, did_you_mean, key_names, listed, read_model, read_partly, where_text
 from .port import PortKind
 from .surface import Placement
 
@@ -75,8 +75,7 @@ class ControlReader:
     """Reads the ``[[control]]`` tables of one file, one after another.
 
     ``peers`` maps each port's table to its peers' settings by name, None where they are wrong.
-    ``unbuilt`` names tables that will be ports one day. ``pages`` is None where the file has no
-    ``[[page]]``: then any name makes its page.
+    ``pages`` is None where the file has no ``[[page]]``: then any name makes its page.
     """
 
     def __init__(
@@ -85,13 +84,11 @@ class ControlReader:
         registry: Mapping[str, PortKind],
         peers: Mapping[str, Mapping[str, BaseModel | None]],
         pages: Sequence[str] | None,
-        unbuilt: Iterable[str],
     ) -> None:
         self._mistakes = mistakes
         self._kinds = registry
         self._peers = peers
         self._pages = pages
-        self._unbuilt = frozenset(unbuilt) - registry.keys()
         self._paths: dict[str, Keys] = {}
         self._perhaps: list[re.Pattern[str]] = []
         self._made = 0
@@ -102,7 +99,9 @@ class ControlReader:
         """By table and peer: path → bindings."""
         self.excluded: dict[tuple[str, str], set[str]] = {}
         """By table and peer: paths that this peer is left out of."""
-        binding_keys = {key: table for table in registry for key in key_names(registry[table].binding)}
+        # Where several ports know a key, the first of which there is a peer is meant.
+        tables = sorted(registry, key=lambda table: not peers[table])[::-1]
+        binding_keys = {key: table for table in tables for key in key_names(registry[table].binding)}
         own_keys = frozenset(key_names(ControlTable))
         self._control_hints = _KEY_HINTS | {
             key: f"it belongs to a binding: write it below [control.{table}.{next(iter(peers[table]), 'NAME')}]"
@@ -137,7 +136,7 @@ class ControlReader:
     def _read_copy(self, template: dict[str, Any], row: Variables, copies: _Copies, *, is_whole: bool) -> None:
         """Read one copy. ``is_whole`` is false where the placeholders are wrong: then it is only checked."""
         table = substitute(template, row)
-        ports = {key: table.pop(key) for key in [*self._kinds, *self._unbuilt] if key in table}
+        ports = {key: table.pop(key) for key in self._kinds if key in table}
         parsed, said = read_model(ControlTable, table, INSTEAD, self._control_hints)
         for relative, message, hint in said:
             copies.report(relative, message, _word_hint(relative, table) or hint)
@@ -153,10 +152,7 @@ class ControlReader:
                 self._perhaps.append(fitting("/" + template["path"]))
         self._place(parsed, reading.control, template, copies)
         for port, peers in ports.items():
-            if port in self._unbuilt:
-                copies.report((port,), "is not built yet")
-            else:
-                self._bind(port, peers, parsed.path, reading, copies)
+            self._bind(port, peers, parsed.path, reading, copies)
 
     def may_make(self, path: str) -> bool:
         """True if a table whose copies or path are wrong could mean this control."""
@@ -226,7 +222,7 @@ class ControlReader:
         model = kind.binding
         above = f"it belongs to the control: move it above [control.{port}.{peer}]"
         of_peer = dict.fromkeys(key_names(kind.settings), f"it belongs to the peer: write it below [[{port}]]")
-        hints = {**of_peer, **dict.fromkeys(self._own_keys - set(key_names(model)), above), **LATER}
+        hints = {**of_peer, **dict.fromkeys(self._own_keys - set(key_names(model)), above)}
         made = []
         for keys, table in written:
             binding, said = read_partly(model, table, {}, hints)

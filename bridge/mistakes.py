@@ -20,8 +20,6 @@ from .errors import ConfigError, Problem
 
 MAX_SHOWN = 60  # characters of a value in a message
 NO_HINTS: Mapping[str, str] = MappingProxyType({})
-LATER: Mapping[str, str] = {"takeover": "it is not built yet"}
-"""Keys of ports that later versions have."""
 _ABSENT: Any = object()
 
 M = TypeVar("M", bound=BaseModel)

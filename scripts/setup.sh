@@ -106,5 +106,11 @@ if ! "$venv_python" -m pip install --disable-pip-version-check --quiet --editabl
     say "pip could not install what stagebridge needs (see above). The first time needs the internet; later starts do not."
     exit 1
 fi
+# MIDI is an extra: python-rtmidi is built from source where there is no wheel of it, and that may fail.
+if ! "$venv_python" -c 'import rtmidi' 2>/dev/null &&
+    ! "$venv_python" -m pip install --disable-pip-version-check --quiet --editable '.[midi]' >.venv/midi.log 2>&1; then
+    say "MIDI will not work: python-rtmidi could not be installed (.venv/midi.log says why). Everything else works."
+    say "On Debian and Ubuntu it is built with: sudo apt install gcc g++ python3-dev libasound2-dev libjack-jackd2-dev"
+fi
 touch .venv/.ready-run
 [ "${1:-}" != test ] || touch .venv/.ready-test

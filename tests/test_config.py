@@ -291,10 +291,9 @@ kind = "flaot"
         ("[contrl]", ['1: contrl: unknown table (did you mean "control"?)']),
         ("[zzz]", ["1: zzz: unknown table"]),
         ("[state]\nfile = 'x'", ["1: state: is not built yet (take it out for now)"]),
-        ("[[midi]]\n[[access]]\n[[bank]]", [
-            "1: midi: is not built yet (take it out for now)",
-            "2: access: is not built yet (take it out for now)",
-            "3: bank: is not built yet (take it out for now)",
+        ("[[access]]\n[[bank]]", [
+            "1: access: is not built yet (take it out for now)",
+            "2: bank: is not built yet (take it out for now)",
         ]),
         ("[[http]]", ["1: http: must be one table: write [http]"]),
         ("http = 3", ["1: http = 3: must be one table: write [http]"]),
@@ -321,7 +320,6 @@ kind = "flaot"
         ("[[page]]\nname = 'A'\nlayout = 'rows'\ncolumns = 3", ['4: page[0].columns = 3: is for layout = "grid"']),
         ("[[page]]\nname = 'A'\ncolumns = 99", ["3: page[0].columns = 99: must be 1–24"]),
         ("[[osc]]\nlisten = 3", ["1: osc[0].name: is required", "2: osc[0].listen = 3: must be text in quotes"]),
-        (MAX + "takeover = 'pickup'", ['3: osc[0].takeover = "pickup": unknown key (it is not built yet)']),
         (MAX + "fro = 'x'", ['3: osc[0].fro = "x": unknown key (did you mean "from"?)']),
         (MAX + MAX, ['4: osc[1].name = "max": is the name of osc[0] already']),
         (
@@ -426,7 +424,6 @@ def test_a_mistake_in_a_table_is_told(text: str, said: list[str] | None) -> None
             '5: control[0].page = "A": stands beside pages: write one of them'
         ]),
         ("path = '/a'\npages = ['B', 'B']", ['5: control[0].pages[1] = "B": names B twice']),
-        ("path = '/a'\nmidi.nano = { cc = 3 }", ["5: control[0].midi: is not built yet"]),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_control_is_told(text: str, said: list[str]) -> None:
@@ -440,10 +437,9 @@ def test_a_mistake_in_a_control_is_told(text: str, said: list[str]) -> None:
             ('6: control[0].osc.max.unit = "dB": unknown key '
             "(it belongs to the control: move it above [control.osc.max])")
         ]),
-        ("[control.osc.max]\nlabel = '/name'\ntakeover = 'no'", [
+        ("[control.osc.max]\nlabel = '/name'", [
             ('6: control[0].osc.max.label = "/name": unknown key '
             "(it belongs to the control: move it above [control.osc.max])"),
-            '7: control[0].osc.max.takeover = "no": unknown key (it is not built yet)',
         ]),
         ("[control.osc]\nunit = 'dB'", [
             '6: control[0].osc.unit = "dB": unknown key (it belongs to the control: move it above [control.osc])'

@@ -25,25 +25,26 @@ ROWS = [
         "oscliveness",
         "oscquestions",
         "midicodec",
+        "miditakeover",
     }
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords", "unlisted"},
-    {"store", "oscsettings", "osccodec"},
+    {"store", "oscsettings", "osccodec", "midisettings", "mididevices", "miditap"},
     {"presence"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"}
-    | {"osctap", "oscpace"},
+    | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "osctimers", "httpanswers"},
-    {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers"},
-    {"configtables", "oscroutes", "oscprofile", "osclearn"},
-    {"configreading", "oscpeer"},
-    {"oscparcel", "oscsettle", "osclearner"},
+    {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers", "midipeer"},
+    {"configtables", "oscroutes", "oscprofile", "osclearn", "midiin"},
+    {"configreading", "oscpeer", "midiout"},
+    {"oscparcel", "oscsettle", "osclearner", "midihandle"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
-    {"schema", "tools"},
+    {"schema", "tools", "miditool"},
     {"cli"},
     {"__main__"},
 ]
@@ -88,6 +89,10 @@ PURE |= {
     "oscframing",
     "oscpace",
     "midicodec",
+    "midisettings",
+    "midibind",
+    "miditakeover",
+    "miditap",
     "wsframes",
 }
 IMPURE_MODULES = {
@@ -101,7 +106,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "argparse": {"cli"},
     "websockets": {"remote"},
     "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "app"},
-    "rtmidi": {"midi"},
+    "rtmidi": {"mididevices"},
     "sqlite3": {"persist"},
 }
 NEVER_AT_START = {

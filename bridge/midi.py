@@ -1,0 +1,300 @@
+"""The MIDI port: controllers and programs by the names of their ports. This module finds them, and keeps them.
+
+``midiin`` is what a message does, ``midiout`` what a device is sent, ``midipeer`` one peer's state; ``mididevices`` has
+the driver. Tables and bindings: ``midisettings``, ``midibind``. Messages: ``midicodec``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import PortError
+from .log import OncePer
+from .midibind import check_binding
+from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, shown
+from .midihandle import MidiHandle
+from .midiin import CallLater, Receiver, Timer
+from .midiout import Outbox
+from .midipeer import MAX_SHOWN, MidiPeer
+from .midisettings import Binding, Settings
+from .miditap import MidiTap
+from .port import Peer, PortContext, PortKind
+from .presence import Presence
+from .store import Change
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.4
+"""Between two looks at what is plugged in: a device that comes is to be there within 2 s, opened and refreshed."""
+OPEN_S = 3.0
+"""A driver that takes longer to open or close a device is left alone."""
+CLOSE_S = 0.5
+
+Found = tuple[Place | None, Place | None]
+
+
+def open_ports(peers: Sequence[Peer], context: PortContext) -> list[MidiPort]:
+    """One port for each MIDI system: its devices are looked for together. Opens nothing yet."""
+    by_api: dict[str, list[Peer]] = {}
+    for peer in peers:
+        by_api.setdefault(peer.settings.api, []).append(peer)
+    return [MidiPort(group, context) for group in by_api.values()]
+
+
+def _call_later(delay_s: float, call: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(delay_s, call)
+
+
+class MidiPort:
+    """All peers of one MIDI system. ``call_later`` is the running loop's, and works on the context's clock."""
+
+    def __init__(self, peers: Sequence[Peer], context: PortContext, call_later: CallLater = _call_later) -> None:
+        self._store = context.store
+        self._api: str = peers[0].settings.api
+        once = OncePer(log)
+        tap = MidiTap(context.monitor, time.time)
+        presence = context.presence or Presence(context.store)
+        self._devices = [_Device(peer, context, presence, once, call_later, tap) for peer in peers]
+
+    @property
+    def name(self) -> str:
+        return "midi " + "+".join(device.peer.name for device in self._devices)
+
+    def peer_lines(self) -> list[str]:
+        """One line per peer, for the operator."""
+        return [f"{device.peer.name}: {device.peer.state}" for device in self._devices]
+
+    def health(self) -> list[dict[str, Any]]:
+        """One entry per peer, for ``/healthz``."""
+        return [device.peer.health() for device in self._devices]
+
+    def peer(self, name: str) -> MidiHandle | None:
+        """One of its peers; None where it is none of them."""
+        return next((MidiHandle(one.peer, one.out) for one in self._devices if one.peer.name == name), None)
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError without a system."""
+        looker = Worker("midi")
+        system: System | None = None
+        unsubscribe = self._store.subscribe(self._tell)
+        try:
+            system = await self._look_at(looker, self._api)
+            for device in self._devices:
+                device.start(self._store)
+            is_ready = False
+            while True:
+                try:
+                    ports = await asyncio.wait_for(looker.run(system.look), OPEN_S)
+                except TimeoutError:
+                    raise PortError(f"{system.name} does not answer") from None
+                if system.is_jack and not any(ports):
+                    # No port at all: nobody is there, or JACK was started anew and this client is none any more.
+                    system = await self._look_at(looker, self._api, system)
+                await asyncio.gather(*(device.match(system, ports) for device in self._devices))
+                if not is_ready:
+                    ready()
+                    is_ready = True
+                await asyncio.sleep(LOOK_S)
+        except PortError as exc:
+            for device in self._devices:
+                device.say(str(exc))
+            raise
+        finally:
+            unsubscribe()
+            await asyncio.gather(*(device.stop() for device in self._devices))
+            if system is not None:
+                looker.run(system.close)
+            await looker.stop(CLOSE_S)
+
+    async def _look_at(self, looker: Worker, api: str, instead: System | None = None) -> System:
+        if instead is not None:
+            looker.run(instead.close)
+        try:
+            return await asyncio.wait_for(looker.run(lambda: System(api)), OPEN_S)
+        except TimeoutError:
+            raise PortError("the MIDI system does not answer") from None
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        for device in self._devices:
+            device.out.tell(changes)
+
+
+class _Device:
+    """One peer: whether it is there, and the thread that talks to its driver."""
+
+    def __init__(
+        self, peer: Peer, context: PortContext, presence: Presence, once: OncePer, call_later: CallLater, tap: MidiTap
+    ) -> None:
+        self._store = context.store
+        self._clock = context.clock
+        self._publish = context.publish_state
+        self._presence = presence
+        self._once = once
+        self.peer = MidiPeer(peer, self._warn_binding)
+        self.out = Outbox(self.peer, self._store, once, self._clock, call_later, tap)
+        self._receiver = Receiver(self.peer, self._store, self.out, once, self._clock, call_later, tap)
+        self._worker: Worker | None = None
+        self._connection: Connection | None = None
+        self._places: Found = (None, None)
+        self._said = ""
+        self._was_gone = False
+        presence.join(self.peer)
+
+    def start(self, store: Any) -> None:
+        """The sound system is there."""
+        self.peer.is_open = True
+        for entry in store:
+            self.peer.put(entry)
+
+    async def stop(self) -> None:
+        """Nothing of it is left open."""
+        await self._disconnect()
+        self.peer.is_open = False
+        self._publish_state()
+
+    def say(self, trouble: str) -> None:
+        """Why it is not there."""
+        self.peer.trouble = trouble
+        self._publish_state()
+
+    async def match(self, system: System, ports: Ports) -> None:
+        """Connect, disconnect or leave it, by the ports that are there now."""
+        settings = self.peer.settings
+        if self._connection is not None and not self._is_there(system, ports):
+            await self._disconnect()
+            log.info("midi %s: gone", self.peer.name)
+        found = self._find(ports)
+        if self._connection is not None and found != self._places:
+            await self._disconnect()  # a second port of it has come, or the twins have changed places
+        if self._connection is None and (settings.virtual or any(found)):
+            await self._connect(system, found)
+        elif self._connection is None:
+            self.say(_absent(settings, ports))
+        self._publish_state()
+
+    def _find(self, ports: Ports) -> Found:
+        settings = self.peer.settings
+        if settings.virtual:
+            return None, None
+        wanted = zip((settings.in_port, settings.out_port), ports, strict=True)
+        in_, out = (
+            None if name is None else pick(names, name, settings.exact, settings.index) for name, names in wanted
+        )
+        return in_, out
+
+    def _is_there(self, system: System, ports: Ports) -> bool:
+        if self.peer.settings.virtual:
+            # JACK may have been started anew: then ours are gone with it.
+            ours = (f"{self._client}:", f"{self._client}-")
+            return not system.is_jack or any(name.startswith(ours) for names in ports for name in names)
+        return all(place is None or place.name in names for place, names in zip(self._places, ports, strict=True))
+
+    @property
+    def _client(self) -> str:
+        return f"{OURS} {self.peer.name}"
+
+    async def _connect(self, system: System, found: Found) -> None:
+        settings, loop = self.peer.settings, asyncio.get_running_loop()
+        worker = Worker(f"midi {self.peer.name}")
+        is_current = True
+
+        def hear(data: Sequence[int]) -> None:
+            if is_current:
+                self._receiver.receive(data)
+
+        def heard(data: Sequence[int]) -> None:
+            """On the driver's thread."""
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(hear, data)
+
+        def forget() -> None:
+            nonlocal is_current
+            is_current = False
+
+        if settings.virtual:
+            names = settings.in_port, settings.out_port
+            opening = worker.run(lambda: system.open_virtual(self._client, *names, heard))
+        else:
+            names = tuple("" if place is None else shown(place.name) for place in found)  # type: ignore[assignment]
+            opening = worker.run(lambda: system.open(self._client, *found, heard))
+        try:
+            self._connection = await asyncio.wait_for(opening, OPEN_S)
+        except (PortError, TimeoutError) as exc:
+            forget()
+            await worker.stop(CLOSE_S)
+            self.say(str(exc) or "its driver does not answer")
+            self._once.warning((self.peer.name, "open", str(exc)), "midi %s: %s", self.peer.name, self.peer.trouble)
+            return
+        except asyncio.CancelledError:
+            forget()
+            opening.cancel()
+            await worker.stop(CLOSE_S)
+            raise
+        self._worker, self._places, self._forget = worker, found, forget
+        self.peer.in_name, self.peer.out_name = names[0] or "", names[1] or ""
+        self.peer.trouble = ""
+        log.info("midi %s: %s", self.peer.name, self.peer.state)
+        if self._connection.out is not None:
+            self.out.start(self)
+
+    async def _disconnect(self) -> None:
+        worker, connection = self._worker, self._connection
+        self._worker = self._connection = None
+        if worker is None or connection is None:
+            return
+        self._forget()
+        self.out.stop()
+        self._receiver.reset()
+        self.peer.clear()
+        self.peer.in_name = self.peer.out_name = ""
+        self._store.release_all(self.peer.origin, self._clock())
+        worker.run(connection.close)
+        if not await worker.stop(CLOSE_S):
+            log.warning("midi %s: its driver does not let go", self.peer.name)
+
+    def send(self, messages: Sequence[bytes], done: Callable[[], None]) -> None:
+        """Hand these to the driver, on its thread."""
+        worker, connection = self._worker, self._connection
+        if worker is None or connection is None:
+            return
+
+        def taken(future: asyncio.Future[None]) -> None:
+            if self._connection is not connection:
+                return  # it is another one now, or none
+            if future.cancelled() or future.exception() is None:
+                done()
+            else:
+                self._places = (Place(-1, ""), None)  # no such port: the next look connects it anew
+                text = "midi %s: could not be sent to: %s"
+                self._once.warning((self.peer.name, "send"), text, self.peer.name, future.exception())
+
+        worker.run(lambda: connection.send(messages)).add_done_callback(taken)
+
+    def _publish_state(self) -> None:
+        if (state := self.peer.state) != self._said:
+            self._said = state
+            self._publish(self.peer.name, state)
+        if self.peer.is_gone != self._was_gone:
+            self._was_gone = self.peer.is_gone
+            self._presence.changed(self.peer, self._clock())
+
+    def _warn_binding(self, path: str, text: str) -> None:
+        self._once.warning(("binding", path), "%s", text)
+
+
+def _absent(settings: Settings, ports: Ports) -> str:
+    """``no port is called "nano" (there are Midi Through Port-0, …)``."""
+    wanted = dict.fromkeys(f'"{name}"' for name in (settings.in_port, settings.out_port) if name is not None)
+    there = list(dict.fromkeys(shown(name) for names in ports for name in names if not name.startswith(OURS)))
+    more = f" and {len(there) - MAX_SHOWN} more" if len(there) > MAX_SHOWN else ""
+    listed = f"there is {', '.join(there[:MAX_SHOWN])}{more}" if there else "there is no MIDI device"
+    which = "" if settings.index == 1 else f"no {settings.index}. "
+    return f"not there: {which or 'no '}port with {' or '.join(wanted)} in its name; {listed}"
+
+
+KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding)

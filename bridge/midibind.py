@@ -1,0 +1,354 @@
+"""A control on a MIDI peer: its value ↔ the number that a message carries. Pure.
+
+A ``Route`` is one binding, compiled for one control; ``RouteTable`` is all of one peer's, by what they hear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import law
+from .control import Control
+from .echo import EchoRules
+from .errors import BadControl
+from .midicodec import TOP_7, Coding, Key
+from .midisettings import Binding, Feedback, Settings, Takeover
+from .store import Entry
+
+Act = Literal["number", "turn", "toggle", "follow", "fire"]
+"""What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
+button is down; a press fires it."""
+
+RELATIVE_STEP = 0.01
+"""What one step of an encoder moves, as a part of the travel."""
+_DEFAULTS = Settings(name="x", device="x")
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """One binding of one control on one peer.
+
+    ``to_wire(value)`` is the number that says the value, whole. ``raw(wire)`` is what the store is given; a wire
+    between two whole numbers is allowed. ``low`` and ``high`` are the wire's ends, ``low`` the lower one.
+    """
+
+    entry: Entry
+    key: Key
+    act: Act
+    hears: bool
+    speaks: bool
+    to_wire: Callable[[Any], int]
+    raw: Callable[[float], Any]
+    low: int
+    high: int
+    on: int
+    off: int
+    feedback: Feedback
+    settle_s: float
+    takeover: Takeover
+    rules: EchoRules
+    program: int | None = None
+    """The program whose change fires a trigger."""
+    coding: Coding | None = None
+    step: float = RELATIVE_STEP
+    component: int | None = None
+    touched_by: Key | None = None
+    """Says that a finger is on it."""
+
+    @property
+    def is_fader(self) -> bool:
+        """True if the device itself knows where it stands, and a motor of it may pull at a hand."""
+        return self.act == "number" and self.hears and self.key.kind not in ("note", "program")
+
+    def is_press(self, wire: int) -> bool:
+        """True if a button is pressed, False if it is let go: a note says so by any velocity, a switch from 64 on
+        (MIDI 1.0, "Control Change")."""
+        if self.program is not None:
+            return wire == self.program
+        return wire > 0 if self.key.kind == "note" else wire >= 64
+
+    def number_of(self, value: Any) -> Any:
+        """The number that is bound, of the control's value: itself, or a component."""
+        return value if self.component is None else value[self.component]
+
+    def with_number(self, number: Any) -> Any:
+        """What the store is given to set that number alone."""
+        if self.component is None:
+            return number
+        size = self.entry.control.size
+        return [*[None] * self.component, number, *[None] * (size - 1 - self.component)]
+
+    def turned(self, value: Any, by: int) -> Any:
+        """What the store is given when an encoder was turned by so many steps. A grid too coarse for one step moves by
+        one all the same."""
+        control, number = self.entry.control, self.number_of(value)
+        if control.kind == "choice":
+            return control.choices[min(max(control.choices.index(number) + by, 0), len(control.choices) - 1)]
+        if control.kind == "int":
+            steps = max(1, round(self.step * (control.high - control.low) / (control.step or 1))) if self.step else 1
+            return self.with_number(min(max(number + by * steps * (control.step or 1), control.low), control.high))
+        goes = control.value_at(control.position(number) + by * (self.step or RELATIVE_STEP))
+        if control.step and abs(goes - number) < control.step:
+            goes = number + (control.step if by > 0 else -control.step if by < 0 else 0)
+        return self.with_number(min(max(goes, control.low), control.high))
+
+
+def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS) -> Route:
+    """Raises BadControl, naming the binding's key that does not suit the control."""
+    control = entry.control
+    key = binding.key(settings.channel)
+    act = _act(control, binding, key)
+    _check(control, binding, key, act)
+    feedback = binding.feedback or settings.feedback
+    settle_ms = settings.settle_ms if binding.settle_ms is None else binding.settle_ms
+    on = settings.on if binding.on is None else binding.on
+    off = settings.off if binding.off is None else binding.off
+    to_wire: Callable[[Any], int]
+    raw: Callable[[float], Any]
+    if act in ("number", "turn"):
+        low, high = _ends(control, binding, settings, key)
+        scale = _Scale(control, min(low, high), max(low, high), binding.curve or "linear", low > high, binding)
+        to_wire, raw = scale.to_wire, scale.raw
+    else:
+        low, high = 0, key.top
+        to_wire, raw = (lambda value: on if value else off), bool
+    tolerance = max(1.0, (settings.echo_tolerance or 0.0) * abs(high - low))
+    return Route(
+        entry,
+        key,
+        act,
+        hears=binding.direction != "out",
+        speaks=binding.direction != "in" and feedback != "off" and control.kind != "meter",
+        to_wire=to_wire,
+        raw=raw,
+        low=min(low, high),
+        high=max(low, high),
+        on=on,
+        off=off,
+        feedback=feedback,
+        settle_s=settle_ms / 1000,
+        takeover=binding.takeover or settings.takeover,
+        rules=EchoRules(
+            lambda value: (to_wire(value),), tolerance, settings.echo_window_ms / 1000, settings.echoes == "yes"
+        ),
+        program=binding.program if key.kind == "program" and binding.program is not True else None,
+        coding=binding.relative,
+        step=binding.step or (0.0 if control.kind == "int" else RELATIVE_STEP),
+        component=binding.component,
+        touched_by=None if binding.touch is None else Key("note", settings.channel, binding.touch),
+    )
+
+
+def check_binding(settings: Settings | None, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
+    """(key, message) of what does not suit the control or the device; one at a time."""
+    try:
+        compile_route(Entry(0, control, control.default, 0), binding, settings or _DEFAULTS)
+    except BadControl as exc:
+        yield exc.field, exc.message
+        return
+    if settings is None:
+        return
+    if settings.in_port is None and binding.direction == "in":
+        yield "direction", f"{settings.name} has no port that we hear"
+    if settings.out_port is None and binding.direction == "out":
+        yield "direction", f"{settings.name} has no port to send to"
+    if settings.out_port is None and binding.feedback is not None:
+        yield "feedback", f"{settings.name} has no port to send to"
+
+
+# ---------------------------------------------------------------------------------- what suits what
+
+
+def _act(control: Control, binding: Binding, key: Key) -> Act:
+    kind = control.kind
+    if kind in ("string", "color"):
+        raise BadControl(binding.kind, f"a {kind} cannot be carried by MIDI messages")
+    if kind == "trigger":
+        return "fire"
+    if kind == "bool":
+        return "follow" if binding.mode == "momentary" or (control.momentary and binding.mode is None) else "toggle"
+    return "turn" if binding.relative is not None else "number"
+
+
+def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
+    """Raise BadControl for a key that would do nothing: what is accepted works."""
+    kind, written = control.kind, binding.model_fields_set
+    is_number = act in ("number", "turn")
+
+    def refuse(name: str, why: str) -> None:
+        if name in written:
+            raise BadControl(name, why)
+
+    if not is_number and key.kind not in ("note", "cc") and not (kind == "trigger" and binding.program is not None):
+        raise BadControl(key.kind, f"a {kind} is a button: write note or cc")
+    if kind == "trigger" and binding.program is True:
+        raise BadControl("program", "write the number of the program that fires it")
+    if is_number and key.kind == "program" and binding.program is not True:
+        raise BadControl("program", f"a number is for a trigger; a {kind} follows them all with true")
+    if kind == "choice" and key.kind == "note":
+        raise BadControl("note", "a choice needs a message that carries a number: cc, program, …")
+    if binding.mode == "velocity":
+        if key.kind != "note" or not is_number:
+            raise BadControl("mode", "velocity is for a number on a note")
+    elif binding.mode is not None and kind != "bool":
+        raise BadControl("mode", f"{binding.mode} is for a bool, not a {kind}")
+    if binding.mode == "toggle" and control.momentary:
+        raise BadControl("mode", "a momentary control is on while the button is down")
+    if kind == "vector":
+        if binding.component is None:
+            raise BadControl("component", "is required: a message carries one number of a vector")
+        if binding.component >= control.size:
+            raise BadControl("component", f"{binding.component} is none of 0…{control.size - 1}")
+    else:
+        refuse("component", f"a {kind} has none")
+    if not is_number:
+        for name in ("range", "curve", "relative", "step"):
+            refuse(name, f"a {kind} has none")
+    if binding.relative is not None:
+        if key.kind != "cc":
+            raise BadControl("relative", "is for a cc")
+        if control.momentary:
+            raise BadControl("relative", "a momentary control cannot be turned")
+        if kind == "meter":
+            raise BadControl("relative", "nobody turns a meter")
+        if binding.direction == "out":
+            raise BadControl("relative", 'nothing is heard with direction = "out"')
+        if binding.direction == "in":
+            for name in ("range", "curve"):
+                refuse(name, "is for its ring, and nothing is sent")
+    elif binding.step is not None:
+        raise BadControl("step", "is for an encoder: write relative too")
+    if kind == "choice":
+        refuse("step", "a choice moves by one")
+    if kind == "meter" and binding.direction == "out":
+        raise BadControl("direction", "a meter is only heard")
+    if is_number or (kind == "trigger" and binding.program is not None):
+        for name in ("on", "off"):
+            refuse(name, "is for a button's LED")
+    if binding.touch is not None and (not is_number or kind == "meter" or binding.relative is not None):
+        raise BadControl("touch", "is for a fader")
+    is_fader = act == "number" and key.kind not in ("note", "program") and kind != "meter"
+    for name in ("settle_ms", "takeover"):
+        if not is_fader or binding.direction == "out":
+            refuse(name, "is for a fader that is heard")
+    if binding.feedback is not None and (binding.direction == "in" or kind == "meter"):
+        raise BadControl("feedback", "nothing is sent")
+
+
+def _ends(control: Control, binding: Binding, settings: Settings, key: Key) -> tuple[int, int]:
+    if binding.range is not None:
+        if max(binding.range) > key.top:
+            raise BadControl("range", f"[{binding.range[0]}, {binding.range[1]}]: {key.kind} has 0…{key.top}")
+        return binding.range
+    if key.kind == "bend":
+        return 0, settings.bend_top
+    if key.kind == "program":  # a program's number is the value, as it stands on the device
+        if control.kind == "choice":
+            return 0, min(max(len(control.choices) - 1, 1), TOP_7)
+        if control.kind == "int" and control.low >= 0 and control.high <= TOP_7:
+            return int(control.low), int(control.high)
+    return 0, key.top
+
+
+class _Scale:
+    """The control's unit ↔ the wire's, through the position of the widget."""
+
+    def __init__(
+        self, control: Control, low: int, high: int, curve: law.Curve, is_turned: bool, binding: Binding
+    ) -> None:
+        if curve == "log" and low <= 0:
+            raise BadControl("curve", f"a log curve needs a range above 0, not [{low}, {high}]")
+        if curve == "db":
+            raise BadControl("curve", "a message has no dB: linear or log")
+        self._control = control
+        self._low, self._high, self._curve = low, high, curve
+        self._is_turned = is_turned
+        is_centred = bool(control.bipolar) and binding.range is None and low == 0 and high % 2 == 1
+        # MIDI 1.0: 64 and 8192 are the centre, though no whole number is in the middle of 0…127.
+        self._centre = (high + 1) // 2 if is_centred else None
+        self._rest_wire = self.to_wire(control.rest) if control.momentary else None
+
+    def to_wire(self, value: Any) -> int:
+        control = self._control
+        if control.kind == "choice":
+            position = control.choices.index(value) / max(len(control.choices) - 1, 1)
+        else:
+            position = control.position(value)
+        if self._is_turned:
+            position = 1 - position
+        if self._centre is not None:
+            part = position * 2
+            wire = part * self._centre if part <= 1 else self._centre + (part - 1) * (self._high - self._centre)
+        else:
+            wire = law.value_at(position, self._curve, self._low, self._high)
+        return min(max(int(wire + 0.5), self._low), self._high)
+
+    def raw(self, wire: float) -> Any:
+        control = self._control
+        if wire == self._rest_wire:
+            return control.rest  # not quite at rest would be stuck
+        if self._centre is not None:
+            over = wire - self._centre
+            position = wire / self._centre / 2 if over <= 0 else 0.5 + over / (self._high - self._centre) / 2
+        else:
+            position = law.position_of(wire, self._curve, self._low, self._high)
+        if self._is_turned:
+            position = 1 - position
+        if control.kind == "choice":
+            return control.choices[int(position * (len(control.choices) - 1) + 0.5)]
+        return control.value_at(position)
+
+
+# ---------------------------------------------------------------------------------- all routes of one peer
+
+
+class RouteTable:
+    """All routes of one peer: by key (in), by control (out)."""
+
+    def __init__(self) -> None:
+        self.heard: dict[Key, tuple[Route, ...]] = {}
+        self.touches: dict[Key, tuple[Route, ...]] = {}
+        """Routes on whose control a key puts a finger."""
+        self.speakers: dict[int, tuple[Route, ...]] = {}
+        """Routes that send a control, by its id."""
+        self._routes: dict[int, tuple[Route, ...]] = {}
+
+    def put(self, entry: Entry, routes: Sequence[Route]) -> None:
+        """Set the routes of a control that has none."""
+        if not routes:
+            return
+        self._routes[entry.id] = tuple(routes)
+        if speakers := tuple(route for route in routes if route.speaks):
+            self.speakers[entry.id] = speakers
+        for route in routes:
+            if route.hears:
+                self.heard[route.key] = (*self.heard.get(route.key, ()), route)
+            if route.touched_by is not None:
+                self.touches[route.touched_by] = (*self.touches.get(route.touched_by, ()), route)
+
+    def drop(self, entry: Entry) -> Sequence[Route]:
+        """Take a control's routes out, if it has any, and return them."""
+        self.speakers.pop(entry.id, None)
+        routes = self._routes.pop(entry.id, ())
+        for route in routes:
+            _without(self.heard, route.key, route)
+            if route.touched_by is not None:
+                _without(self.touches, route.touched_by, route)
+        return routes
+
+    def of(self, entry_id: int) -> Sequence[Route]:
+        """All routes of a control."""
+        return self._routes.get(entry_id, ())
+
+    def __iter__(self) -> Iterator[Route]:
+        return (route for routes in self._routes.values() for route in routes)
+
+
+def _without(table: dict[Key, tuple[Route, ...]], key: Key, route: Route) -> None:
+    rest = tuple(one for one in table.get(key, ()) if one is not route)
+    if rest:
+        table[key] = rest
+    else:
+        table.pop(key, None)

@@ -1,0 +1,263 @@
+"""The machine's MIDI ports, through python-rtmidi: the only module that knows it.
+
+A driver may block, so everything of it runs on a ``Worker``'s thread, never on the event loop's. python-rtmidi is
+imported when a ``System`` is made: without it, or without a sound system, that raises PortError and all else works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from .errors import PortError
+
+OURS = "stagebridge"
+"""How the names of our own ports begin: they are no devices."""
+MAX_CLIENT = 31
+"""Characters of a client's name that JACK takes."""
+INSTALL = 'python-rtmidi is not installed: pip install "stagebridge[midi]"'
+
+READY_S = 0.1
+"""After connecting: what is written before JACK's next period or two is lost."""
+
+_NUMBERS = re.compile(r" \d+:\d+$")  # ALSA puts its client and port number behind each name
+_SHM = Path("/dev/shm")
+T = TypeVar("T")
+
+
+class Ports(NamedTuple):
+    """The names of all ports that there are, ours too, in the system's order."""
+
+    ins: tuple[str, ...]
+    outs: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """One port: which of ``Ports`` it is, and its name there."""
+
+    number: int
+    name: str
+
+
+def pick(names: Sequence[str], wanted: str, exact: bool = False, index: int = 1) -> Place | None:
+    """The ``index``th (from 1) port that is called so, or else whose name has ``wanted`` in it; None: there is none.
+
+    Upper and lower case are the same, and the numbers that ALSA puts behind a name are no part of it.
+    """
+    low = wanted.lower()
+    known = [
+        Place(number, name) for number, name in enumerate(names) if not name.startswith(OURS) or wanted.startswith(OURS)
+    ]
+    fitting = [one for one in known if low in (one.name.lower(), _NUMBERS.sub("", one.name).lower())]
+    if not fitting and not exact:
+        fitting = [one for one in known if low in one.name.lower()]
+    return fitting[index - 1] if index <= len(fitting) else None
+
+
+def shown(name: str) -> str:
+    """A port's name as people know it."""
+    return _NUMBERS.sub("", name)
+
+
+class System:
+    """The MIDI system of this machine. Raises PortError where it cannot be had: one line, saying why."""
+
+    def __init__(self, api: str) -> None:
+        try:
+            import rtmidi
+        except ImportError as exc:
+            raise PortError(INSTALL) from exc
+        self._rtmidi = rtmidi
+        self._api = _api(rtmidi, api)
+        self.name = rtmidi.get_api_display_name(self._api)
+        try:
+            self._in = rtmidi.MidiIn(self._api, name=OURS)
+            self._out = rtmidi.MidiOut(self._api, name=OURS)
+        except (rtmidi.RtMidiError, OSError) as exc:
+            raise PortError(f"{self.name}: {exc}") from exc
+
+    @property
+    def is_jack(self) -> bool:
+        """True where the system may go and come back while we run."""
+        return bool(self._api == self._rtmidi.API_UNIX_JACK)
+
+    def look(self) -> Ports:
+        """All ports now. Raises PortError."""
+        try:
+            return Ports(tuple(self._in.get_ports()), tuple(self._out.get_ports()))
+        except (self._rtmidi.RtMidiError, OSError) as exc:
+            raise PortError(f"{self.name}: {exc}") from exc
+
+    def open(
+        self, client: str, in_: Place | None, out: Place | None, heard: Callable[[Sequence[int]], None]
+    ) -> Connection:
+        """Connect to these ports. ``heard`` is called on a thread of the driver's. Raises PortError."""
+        return self._open(client, heard, lambda port, way: _connect(port, in_ if way == "in" else out, way), in_, out)
+
+    def open_virtual(
+        self, client: str, in_: str | None, out: str | None, heard: Callable[[Sequence[int]], None]
+    ) -> Connection:
+        """Make ports that others connect to. Raises PortError."""
+        return self._open(
+            client, heard, lambda port, way: port.open_virtual_port(in_ if way == "in" else out), in_, out
+        )
+
+    def close(self) -> None:
+        """Give back what looking needs."""
+        self._in.delete()
+        self._out.delete()
+
+    def _open(
+        self,
+        client: str,
+        heard: Callable[[Sequence[int]], None],
+        connect: Callable[[Any, str], None],
+        in_: Any,
+        out: Any,
+    ) -> Connection:
+        made = Connection()
+        # A device that has come back is not heard by an old object: each connection has its own.
+        try:
+            if in_ is not None:
+                made.in_ = self._rtmidi.MidiIn(self._api, name=client[:MAX_CLIENT])
+                made.in_.ignore_types(sysex=False, timing=True, active_sense=True)
+                made.in_.set_callback(lambda event, _: heard(event[0]))
+                connect(made.in_, "in")
+            if out is not None:
+                made.out = self._rtmidi.MidiOut(self._api, name=client[:MAX_CLIENT])
+                connect(made.out, "out")
+        except (self._rtmidi.RtMidiError, OSError, ValueError) as exc:
+            made.close()
+            raise PortError(f"{self.name}: {exc}") from exc
+        except PortError:
+            made.close()
+            raise
+        time.sleep(READY_S)
+        return made
+
+
+class Connection:
+    """The open ports of one device. On its worker's thread alone."""
+
+    def __init__(self) -> None:
+        self.in_: Any = None
+        self.out: Any = None
+
+    def send(self, messages: Sequence[bytes]) -> None:
+        """Send one after another. Raises PortError when the device has gone."""
+        for message in messages:
+            try:
+                self.out.send_message(message)
+            except Exception as exc:
+                raise PortError(str(exc)) from exc
+
+    def close(self) -> None:
+        for port in (self.in_, self.out):
+            if port is not None:
+                with contextlib.suppress(Exception):  # it may be gone already
+                    port.close_port()
+                    port.delete()
+        self.in_ = self.out = None
+
+
+def _connect(port: Any, place: Place | None, way: str) -> None:
+    assert place is not None
+    names = port.get_ports()
+    if place.number >= len(names) or names[place.number] != place.name:
+        raise PortError(f"{place.name} has gone again")
+    port.open_port(place.number, way)
+
+
+def _api(rtmidi: Any, wanted: str) -> Any:
+    compiled = rtmidi.get_compiled_api()
+    known = {
+        "alsa": rtmidi.API_LINUX_ALSA,
+        "jack": rtmidi.API_UNIX_JACK,
+        "coremidi": rtmidi.API_MACOSX_CORE,
+        "winmm": rtmidi.API_WINDOWS_MM,
+    }
+    if wanted != "auto":
+        if known[wanted] not in compiled:
+            raise PortError(f"{wanted} is not built into this python-rtmidi")
+        if (why := _missing(wanted)) is not None:
+            raise PortError(why)
+        return known[wanted]
+    reasons = []
+    for name, api in known.items():
+        if api in compiled:
+            why = _missing(name)
+            if why is None:
+                return api
+            reasons.append(why)
+    raise PortError("no MIDI system on this machine: " + ("; ".join(reasons) or "python-rtmidi has none built in"))
+
+
+def _missing(name: str) -> str | None:
+    """Why a system is not there. Asked before the driver is: the libraries write to the terminal when they fail."""
+    if name == "alsa" and not Path("/dev/snd/seq").exists():
+        return "ALSA has no sequencer (/dev/snd/seq)"
+    if name == "jack" and sys.platform.startswith("linux"):
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        has_pipewire = runtime is not None and Path(runtime, "pipewire-0").exists()
+        if not has_pipewire and not any(_SHM.glob("jack_*_*_0")):
+            return "JACK is not running"
+    return None
+
+
+class Worker:
+    """A thread that does one thing after another for the event loop, so that the loop never waits for a driver.
+
+    A daemon: a driver that never returns does not keep the program from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._ended = self._loop.create_future()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Its result, once it is done. Call on the event loop's thread."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._tasks.put((work, future))
+        return future
+
+    async def stop(self, timeout_s: float) -> bool:
+        """End the thread after what it still has to do; False where the driver does not return in time."""
+        self._tasks.put(None)
+        done, _ = await asyncio.wait([self._ended], timeout=timeout_s)
+        return bool(done)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            work, future = task
+            try:
+                result, error = work(), None
+            except Exception as exc:  # noqa: BLE001 - handed to whoever waits
+                result, error = None, exc
+            self._tell(future, result, error)
+            del task, work, future, result, error
+        self._tell(self._ended, None, None)
+
+    def _tell(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_settle, future, result, error)
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    if future.cancelled():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

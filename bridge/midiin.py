@@ -1,0 +1,226 @@
+"""What a MIDI message does: which controls it means, and the store's part of it.
+
+Nothing raises out of ``Receiver.receive``: what cannot be used is counted, and logged once per cause.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from .errors import BadValue
+from .log import OncePer
+from .midibind import Route
+from .midicodec import Assembler, Heard, Message, Parser, ticks
+from .midipeer import MidiPeer
+from .miditap import MidiTap
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+STRANGE = 8
+"""Notes or bends without any binding, and nothing else, after which a device seems to be in another mode."""
+
+
+class Timer(Protocol):
+    """What ``call_later`` gives back."""
+
+    def cancel(self) -> None: ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class Sender(Protocol):
+    """What a receiver needs of the sending side."""
+
+    moving: Route | None
+    """The route by which the device moves a control now: that one need not be told."""
+
+    def owe(self, route: Route, *, again: bool = False) -> None:
+        """The device is to be shown where the control stands; ``again``: whatever it was sent before."""
+
+    def settle_soon(self) -> None:
+        """Something may have to be settled: see that it is, in time."""
+
+    def show_hardware(self, route: Route, now: float) -> None:
+        """Where a fader stands beside its control may have changed."""
+
+
+class Receiver:
+    """The incoming side of one peer. ``call_later`` works on ``clock``."""
+
+    def __init__(
+        self,
+        peer: MidiPeer,
+        store: Store,
+        sender: Sender,
+        once: OncePer,
+        clock: Callable[[], float],
+        call_later: CallLater,
+        tap: MidiTap,
+    ) -> None:
+        self._peer = peer
+        self._store = store
+        self._sender = sender
+        self._once = once
+        self._clock = clock
+        self._call_later = call_later
+        self._tap = tap
+        self._timer: Timer | None = None
+        self._strange: Counter[str] = Counter()
+        self._is_known = False  # it has said something that is bound
+        self._parser = Parser()
+        self._assembler = Assembler(peer.routes.heard)
+
+    def reset(self) -> None:
+        """The device has gone: what it has half said will not be ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._parser, self._assembler = Parser(), Assembler(self._peer.routes.heard)
+        self._strange.clear()
+        self._is_known = False
+
+    def receive(self, data: Sequence[int]) -> None:
+        """Take what the driver has heard. Never raises."""
+        peer, now = self._peer, self._clock()
+        dropped = self._parser.dropped
+        messages = self._parser.feed(data)
+        if self._parser.dropped != dropped:
+            peer.bad += 1
+            text = "midi %s: bytes that are no message: %s"
+            self._once.warning((peer.name, "garbage"), text, peer.name, bytes(data[:16]).hex(" "))
+        for message in messages:
+            peer.received += 1
+            if self._tap.monitor.is_watched:
+                self._tap.came(peer.name, peer.in_name, message)
+            self._take(message, self._assembler.feed(message, now), now)
+        self._flush_soon(now)
+
+    def _flush_soon(self, now: float) -> None:
+        if self._timer is None and (due_at := self._assembler.next_due) is not None:
+            self._timer = self._call_later(max(0.0, due_at - now), self._flush)
+
+    def _flush(self) -> None:
+        """MSBs whose LSB does not come."""
+        self._timer = None
+        now = self._clock()
+        for heard in self._assembler.flush(now):
+            self._hear(heard, now)
+        self._flush_soon(now)
+
+    def _take(self, message: Message, keys: Iterable[Heard], now: float) -> None:
+        is_known = False
+        for heard in keys:
+            is_known |= self._hear(heard, now)
+        if is_known:
+            self._is_known = True
+        elif message.channel and self._assembler.next_due is None:
+            self._peer.unknown += 1
+            if not self._is_known:
+                self._wonder(message)
+
+    def _hear(self, heard: Heard, now: float) -> bool:
+        """True if somebody is bound to it."""
+        routes, touched = self._peer.routes.heard.get(heard.key, ()), self._peer.routes.touches.get(heard.key, ())
+        for route in touched:
+            if heard.value:
+                self._store.touch(route.entry, self._peer.origin, now)
+            else:
+                self._store.release(route.entry, self._peer.origin, now)
+        for route in routes:
+            if route.entry.control.access == "write":
+                continue
+            self._sender.moving = route
+            try:
+                self._move(route, heard, now)
+            except BadValue as exc:
+                self._peer.bad += 1
+                key = (self._peer.name, "value", route.entry.id)
+                self._once.warning(key, "midi %s: %s: %s", self._peer.name, route.entry.path, exc)
+            finally:
+                self._sender.moving = None
+        return bool(routes or touched)
+
+    def _move(self, route: Route, heard: Heard, now: float) -> None:
+        if route.act == "number":
+            self._number(route, heard, now)
+        elif route.act == "turn":
+            assert route.coding is not None
+            turned = route.turned(route.entry.value, ticks(heard.value, route.coding))
+            self._store.set(route.entry, turned, self._peer.origin, now)
+            self._sender.owe(route)  # its ring does not know how far that was
+        else:
+            self._press(route, route.is_press(heard.value), now)
+
+    def _press(self, route: Route, is_down: bool, now: float) -> None:
+        """A press is an event: it is compared with nothing, unless the device is known to echo."""
+        entry, origin = route.entry, self._peer.origin
+        fired = self._peer.fired.get(route)
+        if fired is not None and fired.is_echo((is_down,), now):
+            return
+        if route.act == "fire":
+            if is_down:
+                self._store.trigger(entry, (), origin, now)
+            return
+        if route.act == "follow":
+            self._store.set(entry, entry.control.rest != is_down if entry.control.momentary else is_down, origin, now)
+        elif is_down:
+            self._store.set(entry, not entry.value, origin, now)
+        # A press lights nothing on some devices, and letting go puts the LED out on others.
+        self._sender.owe(route, again=True)
+
+    def _number(self, route: Route, heard: Heard, now: float) -> None:
+        peer, entry, wire = self._peer, route.entry, heard.value
+        current = None if entry.value is None else route.to_wire(route.number_of(entry.value))
+        if heard.is_step:
+            wire = min(max((current or 0) + heard.value, route.low), route.high)
+        if route.key.kind == "note" and wire == 0:
+            if entry.control.momentary:
+                self._store.set(entry, entry.control.rest, peer.origin, now)
+            return  # a velocity stays
+        if route.key.kind == "program" and not route.low <= wire <= route.high:
+            return
+        peer.moved_at[route] = now
+        peer.shows.pop(route, None)
+        takeover = peer.takeovers.get(route)
+        if takeover is not None and current is not None:
+            span = route.high - route.low
+            at = takeover.move(min(max((wire - route.low) / span, 0.0), 1.0), (current - route.low) / span)
+            if at is not None and not takeover.is_caught:  # on its way
+                self._store.set(entry, route.with_number(route.raw(route.low + at * span)), peer.origin, now)
+            self._sender.show_hardware(route, now)
+            if not takeover.is_caught:
+                return
+        if route in peer.echoes.guards:
+            is_rest = entry.control.momentary and route.raw(wire) == entry.control.rest
+            verdict = peer.echoes.hear(route, (wire,), wire == current, now, is_rest)
+            if verdict != "confirmed":
+                self._sender.settle_soon()
+            is_news = verdict == "apply"
+        else:
+            is_news = wire != current
+        if is_news:
+            answers = peer.echoes.answers(route, now)
+            self._store.set(entry, route.with_number(route.raw(wire)), peer.origin, now, answers)
+            if entry.value is not None and route.speaks and route.to_wire(route.number_of(entry.value)) != wire:
+                peer.echoes.refused(route, route.rules, now)
+                self._sender.settle_soon()
+        if route.feedback == "always":
+            self._sender.owe(route, again=True)
+
+    def _wonder(self, message: Message) -> None:
+        """Nothing that it says is bound: is it in another mode?"""
+        kind = "note" if message.kind in ("note_on", "note_off") else message.kind
+        bound = {key.kind for key in self._peer.routes.heard}
+        if kind not in ("note", "bend", "cc") or kind in bound or not bound:
+            return
+        self._strange[kind] += 1
+        if self._strange[kind] == STRANGE:
+            said = {"note": "notes", "bend": "pitch bends", "cc": "control changes"}[kind]
+            peer = self._peer
+            peer.looks_like = f"it sends {said}, and none is bound: this looks like its DAW mode, or another preset"
+            self._once.warning((peer.name, "mode"), "midi %s: %s", peer.name, peer.looks_like)

@@ -1,0 +1,302 @@
+"""What goes out to one MIDI peer: the latest value of each binding, at the device's pace.
+
+Never a queue: what changes becomes a mark on its route, and is read when its turn comes. One batch is with the driver
+at a time; while it is, or while the device has had its ``rate``, marks merge. Triggers are few and in order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from .allowance import Allowance
+from .control import PANIC
+from .echo import TriggerEchoes
+from .errors import BadValue
+from .log import OncePer
+from .midibind import Route
+from .midicodec import Key, silence
+from .midiin import CallLater, Timer
+from .midipeer import MidiPeer, Owed
+from .miditap import MidiTap
+from .store import Change, Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+"""Messages that the driver is given at once: over DIN they take 16 ms."""
+BURST_S = 0.01
+"""So much of the rate may go at once after a pause."""
+LONGEST = 4
+"""Messages of one value: an NRPN."""
+MAX_URGENT = 64
+"""Messages that wait to be sent before everything else."""
+SETTLE_PAUSE_S = 0.005
+"""Settlements that fall due within this time are made together."""
+
+
+class Link(Protocol):
+    """The way to a device."""
+
+    def send(self, messages: Sequence[bytes], done: Callable[[], None]) -> None:
+        """Hand these to the driver; ``done`` is called when it has taken them, unless the link is lost."""
+
+
+class Outbox:
+    """The outgoing side of one peer. ``call_later`` works on ``clock``."""
+
+    def __init__(
+        self,
+        peer: MidiPeer,
+        store: Store,
+        once: OncePer,
+        clock: Callable[[], float],
+        call_later: CallLater,
+        tap: MidiTap,
+    ) -> None:
+        self.moving: Route | None = None
+        self._peer = peer
+        self._store = store
+        self._once = once
+        self._clock = clock
+        self._call_later = call_later
+        self._tap = tap
+        rate = peer.settings.rate
+        self._room = Allowance(max(LONGEST, rate * BURST_S), rate)
+        self._link: Link | None = None
+        self._is_writing = False
+        self._timer: Timer | None = None
+        self._is_spent = False  # the device has had its rate: the timer comes when there is more
+        self._settle_timer: Timer | None = None
+
+    def start(self, link: Link) -> None:
+        """The device is there: show it everything."""
+        self._link, self._is_writing = link, False
+        self.push()
+
+    def stop(self) -> None:
+        """It has gone."""
+        for timer in (self._timer, self._settle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._settle_timer = self._link = None
+        for route, takeover in self._peer.takeovers.items():
+            takeover.lost()
+            self.show_hardware(route, self._clock())
+
+    # Changes
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """Take what the store has just said: its subscriber."""
+        for change in changes:
+            what = change.what
+            if what == "value":
+                if routes := self._peer.routes.of(change.entry.id):
+                    self._value_changed(routes, change)
+            elif what == "trigger":
+                self._fired(change)
+            elif what == "hold":
+                self._hold_changed(change)
+            elif what in ("added", "described"):
+                self._peer.put(change.entry)
+                if self._link is not None:
+                    for route in self._peer.routes.speakers.get(change.entry.id, ()):
+                        self.owe(route)
+            elif what == "removed":
+                self._peer.drop(change.entry)
+
+    def _value_changed(self, routes: Sequence[Route], change: Change) -> None:
+        is_own = change.origin == self._peer.origin
+        for route in routes:
+            if is_own and route is self.moving:
+                continue  # it said so itself; what its rings and LEDs need is told by the receiver
+            takeover = self._peer.takeovers.get(route)
+            if takeover is not None:
+                wire = route.to_wire(route.number_of(change.value))
+                takeover.moved_elsewhere((wire - route.low) / (route.high - route.low))
+                self.show_hardware(route, change.time)
+            if route.speaks:
+                self._owe(route, Owed(change.is_settling, change.answers))
+
+    def _fired(self, change: Change) -> None:
+        if self._link is None:
+            return
+        if change.entry.path == PANIC:
+            self._peer.urgent[:] = silence()
+            self._flush()
+        elif change.origin != self._peer.origin:
+            for route in self._peer.routes.speakers.get(change.entry.id, ()):
+                self._peer.lost += len(self._peer.events) == self._peer.events.maxlen
+                self._peer.events.append(route)
+                self._flush()
+
+    def _hold_changed(self, change: Change) -> None:
+        """A finger has left a fader: now it is sent where the control stands."""
+        if change.origin == self._peer.origin and change.origin not in change.entry.holders:
+            for route in self._peer.routes.speakers.get(change.entry.id, ()):
+                if route.touched_by is not None:
+                    self._peer.moved_at.pop(route, None)  # settled: the hand has gone
+                    self.owe(route)
+
+    def owe(self, route: Route, *, again: bool = False) -> None:
+        """The device is to be shown where the control stands; ``again``: whatever it was sent before."""
+        if again:
+            self._peer.shows.pop(route, None)
+        if route.speaks:
+            self._owe(route, Owed())
+
+    def _owe(self, route: Route, why: Owed) -> None:
+        if self._link is None or route.act == "fire":
+            return
+        self._peer.pending[route] = why
+        if not self._is_writing and not self._is_spent:
+            self._flush()
+
+    def push(self) -> int:
+        """Show it everything again; how many values."""
+        routes = [route for routes in self._peer.routes.speakers.values() for route in routes if route.act != "fire"]
+        for route in routes:
+            self.owe(route, again=True)
+        return len(routes)
+
+    def send(self, messages: Sequence[bytes]) -> bool:
+        """Send these as they stand, before everything else; False where too many wait already, or it is not there."""
+        if self._link is None or len(self._peer.urgent) + len(messages) > MAX_URGENT:
+            return False
+        self._peer.urgent += messages
+        self._flush()
+        return True
+
+    def show_hardware(self, route: Route, now: float) -> None:
+        """Mark where a fader stands while its control stands elsewhere."""
+        takeover = self._peer.takeovers.get(route)
+        if takeover is None or route.component is not None or route.entry.control.kind == "choice":
+            return  # no widget has a place for it
+        at = None if takeover.is_caught else takeover.hardware
+        value = None if at is None else route.raw(route.low + at * (route.high - route.low))
+        if value is not None or "hardware" in route.entry.marks:
+            self._store.mark(route.entry, "hardware", value, now=now, origin=self._peer.origin)
+
+    # Writing
+
+    def _flush(self) -> None:
+        """Give the driver what may go now; come again for the rest."""
+        self._cancel_timer()
+        if self._link is None or self._is_writing:
+            return
+        now = self._clock()
+        batch: list[bytes] = []
+        wait_s = self._fill(batch, now)
+        if batch:
+            self._is_writing = True
+            self._peer.sent += len(batch)
+            if self._tap.monitor.is_watched:
+                for message in batch:
+                    self._tap.went(self._peer.name, self._peer.out_name, message)
+            self._link.send(batch, self._written)
+        elif wait_s is not None:
+            self._timer = self._call_later(wait_s, self._flush)
+
+    def _written(self) -> None:
+        """The driver has taken the batch."""
+        self._is_writing = False
+        self._flush()
+
+    def _fill(self, batch: list[bytes], now: float) -> float | None:
+        """Put what may go now into ``batch``; returns seconds until more may, None where nothing waits for time."""
+        peer = self._peer
+        while peer.urgent and len(batch) < BATCH:
+            if not self._room.take(1, now):
+                return self._spent(1)
+            batch.append(peer.urgent.pop(0))
+        while peer.events and len(batch) < BATCH:
+            messages = self._press(peer.events[0])
+            if not self._room.take(len(messages), now):
+                return self._spent(len(messages))
+            batch += messages
+            self._pressed(peer.events.popleft(), now)
+        due_at: float | None = None
+        for route, why in list(peer.pending.items()):
+            if len(batch) >= BATCH:
+                break
+            if route.touched_by is not None and peer.origin in route.entry.holders:
+                del peer.pending[route]  # it comes back with _hold_changed
+                continue
+            if route.is_fader and (until := peer.moved_at.get(route, -1e9) + route.settle_s) > now:
+                due_at = until if due_at is None else min(due_at, until)
+                continue
+            value = route.entry.value
+            wire = None if value is None else route.to_wire(route.number_of(value))
+            if wire is None or peer.shows.get(route) == wire:
+                del peer.pending[route]
+                continue
+            count = _cost(route.key)
+            if not self._room.take(count, now):
+                return self._spent(count)
+            del peer.pending[route]
+            batch += peer.writer.write(route.key, wire)
+            peer.shows[route] = wire
+            if route.act == "number":
+                if route.hears:
+                    peer.echoes.sent(route, route.rules, route.number_of(value), now, why.is_settling, why.answers)
+            elif route.rules.echoes:
+                self._fired_by(route).sent((route.is_press(wire),), now)
+        return None if due_at is None else due_at - now
+
+    def _spent(self, count: int) -> float:
+        """Seconds until so many more may go."""
+        self._is_spent = True
+        return count / self._peer.settings.rate
+
+    def _press(self, route: Route) -> list[bytes]:
+        """A trigger, as a button that is pressed and let go."""
+        if route.program is not None:
+            return self._peer.writer.write(route.key, route.program)
+        return [*self._peer.writer.write(route.key, route.on), *self._peer.writer.write(route.key, route.off)]
+
+    def _pressed(self, route: Route, now: float) -> None:
+        if route.rules.echoes:
+            self._fired_by(route).sent((True,), now)
+
+    def _fired_by(self, route: Route) -> TriggerEchoes:
+        return self._peer.fired.setdefault(route, TriggerEchoes(route.rules.window_s))
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._is_spent = False
+
+    # Echoes
+
+    def settle_soon(self) -> None:
+        """See that what has to be settled is, when it is due."""
+        if self._settle_timer is None and (due_at := self._peer.echoes.next_due) is not None:
+            self._settle_timer = self._call_later(max(0.0, due_at - self._clock()), self._settle)
+
+    def _settle(self) -> None:
+        """Adopt and tell what is due; come again for the rest."""
+        self._settle_timer = None
+        now = self._clock()
+        peer, settled = self._peer, []
+        for route, settlement in peer.echoes.settle(now):
+            if settlement.adopt is not None and not route.entry.control.momentary:
+                raw = route.with_number(route.raw(settlement.adopt[0]))
+                try:
+                    self._store.settle(route.entry, raw, peer.origin, now)
+                except BadValue as exc:
+                    log.debug("midi %s: %s is not adopted: %s", peer.name, route.entry.path, exc)
+            settled.append(route)
+        for route in settled:
+            guard = peer.echoes.guards.get(route)
+            if guard is not None and guard.sent_at < now:
+                peer.shows.pop(route, None)
+                self._owe(route, Owed(is_settling=True))
+        if (due_at := peer.echoes.next_due) is not None and self._link is not None:
+            self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, due_at - now), self._settle)
+
+
+def _cost(key: Key) -> int:
+    """Messages of one value, at most."""
+    return LONGEST if key.kind in ("nrpn", "rpn") else 2 if key.kind == "cc14" else 1

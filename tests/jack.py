@@ -1,0 +1,156 @@
+"""A JACK server without sound hardware, and controllers on it that are other processes."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from .peers import missing, require_tool
+
+WAIT_S = 10.0
+CONTROLLER = Path(__file__).parent / "fakes" / "controller.py"
+
+
+def require_jack() -> None:
+    """Skip, in CI fail, where there is no JACK or no python-rtmidi."""
+    require_tool("jackd", package="jackd2")
+    require_tool("jack_wait", package="jackd2")
+    if importlib.util.find_spec("rtmidi") is None:
+        reason = "python-rtmidi is not installed: pip install python-rtmidi"
+        if sys.version_info >= (3, 13):
+            pytest.skip(reason)  # there is no wheel: pyproject.toml
+        missing(reason)
+
+
+@contextmanager
+def jack_server(name: str) -> Iterator[str]:
+    """A JACK server of this name, until the block ends; whoever makes clients needs ``jack_env`` of it."""
+    require_jack()
+    # A client that is late in a period loses what it was sent in it, or says once more what it said in the one before.
+    # Hence long periods, and on a busy machine priority for them, where this user may have it.
+    priority = ["--realtime", "-P", "10"] if _may_be_first() else ["--no-realtime"]
+    process = subprocess.Popen(
+        ["jackd", "-n", name, *priority, "--no-mlock", "--silent", "-d", "dummy", "-r", "48000", "-p", "1024"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, check=False)
+        assert b"server is available" in waited.stdout, waited.stdout
+        yield name
+    finally:
+        process.terminate()
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:  # after an unclean death of a client it may need that
+            process.kill()
+            process.wait(WAIT_S)
+        for left in Path("/dev/shm").glob(f"jack*_{name}_*"):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def _may_be_first() -> bool:
+    """True if this user may have real-time scheduling."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, *before)
+    return True
+
+
+def jack_env(name: str) -> dict[str, str]:
+    """The environment of whoever is to be a client of this server."""
+    return {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+
+
+class Controller:
+    """`fakes/controller.py` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.told: list[str] = []
+        """What it was sent, that nobody has asked for yet."""
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, server: str, client: str, motor: str = "") -> AsyncIterator[Self]:
+        """It is plugged in until the block ends, or until it is pulled."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(CONTROLLER),
+            client,
+            motor,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, **jack_env(server)},
+        )
+        made = cls(process)
+        try:
+            assert await made._line() == "ready"
+            yield made
+        finally:
+            await made.pull()
+
+    async def pull(self) -> None:
+        """It is gone without a word."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        await asyncio.wait_for(self._process.communicate(), WAIT_S)
+
+    def do(self, line: str) -> None:
+        """What a hand does."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+
+    def send(self, *messages: str) -> None:
+        """It plays these messages, in hex."""
+        self.do("send " + ",".join(messages))
+
+    async def hear(self) -> str:
+        """The next message that it is sent, in hex."""
+        while (line := await self._line()).split()[0] != "in":
+            self.told.append(line)
+        return line.removeprefix("in ")
+
+    async def hear_all(self, count: int) -> list[str]:
+        return [await self.hear() for _ in range(count)]
+
+    async def hear_until(self, message: str) -> list[str]:
+        """What it is sent, up to this message."""
+        heard = [await self.hear()]
+        while heard[-1] != message:
+            heard.append(await self.hear())
+        return heard
+
+    async def say(self, word: str) -> str:
+        """The next line of this kind that it says by itself; what it is sent before stays in ``told``."""
+        for index, line in enumerate(self.told):
+            if line.split()[0] == word:
+                return self.told.pop(index)
+        while (line := await self._line()).split()[0] != word:
+            self.told.append(line)
+        return line
+
+    async def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), WAIT_S)
+        assert line, "the controller has ended"
+        return line.decode().strip()
