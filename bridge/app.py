@@ -47,6 +47,8 @@ KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND, midi.KI
 
 FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
+LAST_WORD_S = 0.25
+"""How long ports stay open at the end for what their pace keeps back."""
 HOLDS_CHECK_S = 1.0
 LAY_OUT_S = 0.25
 """Controls that are learnt within this time come to the page together."""
@@ -150,6 +152,7 @@ class Bridge:
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await stack.enter_async_context(_running(self._lay_out_learnt(), "learnt controls"))
             await self._open_ports(stack)
+            stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
             await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
             self._stack = stack.pop_all()
@@ -285,6 +288,13 @@ class Bridge:
         finally:
             await self.hub.close()
             await runner.cleanup()
+
+    async def _let_go(self) -> None:
+        """Nothing stays pressed on any peer because we stop."""
+        self.store.let_go(Origin("bridge", "stop"), self.clock())
+        deadline = time.monotonic() + LAST_WORD_S
+        while any(peer.get("waiting") for peer in self._peer_health()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
 
     async def _watch_holds(self) -> None:
         while True:

@@ -503,8 +503,10 @@ class Session:
 
     def _notice_lost_holds(self) -> None:
         """Panic, or a page that hung, has taken a hold away: that finger is dead until it lifts."""
-        for entry, is_told in self._fingers.items():
-            if not is_told and self.origin not in entry.holders:
+        for entry, is_told in list(self._fingers.items()):
+            if self._store.find(entry.id) is not entry:
+                del self._fingers[entry]  # the control is gone, and the browser is told so
+            elif not is_told and self.origin not in entry.holders:
                 self._fingers[entry] = True
                 self._refuse(ProtocolError("held", f"{entry.path} was taken from under this finger"), None, entry)
 

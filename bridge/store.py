@@ -350,12 +350,13 @@ class Store:
         """Fire a trigger: every one is told, in order, never merged. ``answers``: see Change.
 
         Raises BadValue for other kinds, and for arguments that not every transport can carry. None
-        only where the control is gone, or it would be one link too many in a chain (MAX_LINKS).
+        only where the control is gone, somebody else has it (``hold = "first"``), or it would be one link too many
+        in a chain (MAX_LINKS).
         """
         if entry.control.kind != "trigger":
             raise BadValue(f"{entry.path} is a {entry.control.kind}: it has a value and cannot be fired")
         args = plain_args(args)
-        if entry.id not in self._by_id or self._is_cut(entry, origin):
+        if entry.id not in self._by_id or self.blocked_by(entry, origin) or self._is_cut(entry, origin):
             return None
         self.trigger_sequence += 1
         change = Change("trigger", entry, self._advance(), now, origin, args=args, sequence=self.trigger_sequence)

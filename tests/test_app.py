@@ -232,6 +232,23 @@ async def test_panic_releases_everything_and_sets_what_the_file_says(pages: Path
         assert ("/main", "bridge:panic") in done
 
 
+@pytest.mark.parametrize("pace", ["", "bundles = true\n", "control_rate = 10\n"])
+async def test_nothing_stays_pressed_when_it_stops(pages: Path, peer: socket.socket, pace: str) -> None:
+    text = (
+        osc_table(peer, free_udp_port())
+        + pace
+        + '[[control]]\npath = "/flash"\nkind = "bool"\nmomentary = true\n'
+        + '[[control]]\npath = "/strobe"\nkind = "bool"\nmomentary = true\n'
+    )
+    async with Bridge(await parse(text, pages)) as bridge:
+        bridge.store.set(bridge.store.get("/flash"), True, Origin("rest", "lights"), bridge.clock())
+        bridge.store.set(bridge.store.get("/strobe"), True, Origin("osc", "desk"), bridge.clock())
+    said = b""
+    while not (b"/flash\0\0,i\0\0\0\0\0\0" in said and b"/strobe\0,i\0\0\0\0\0\0" in said):
+        async with asyncio.timeout(5):
+            said += await asyncio.get_running_loop().sock_recv(peer, 65536)
+
+
 async def test_it_runs_without_any_peer(pages: Path) -> None:
     async with Bridge(await parse('[[control]]\npath = "/fader"\n', pages)) as bridge:
         assert bridge.peer_lines() == []

@@ -413,6 +413,16 @@ def test_a_finger_whose_hold_was_taken_away_is_dead_until_it_lifts(store: Store,
     assert fader.value == 0.1
 
 
+def test_a_finger_on_what_is_gone_is_not_told_of_its_hold(store: Store, browser: Browser) -> None:
+    fader = add(store, "/main")
+    browser.hello()
+    browser.say("touch", ids=[fader.id])
+    browser.hear()
+    store.remove(fader, now=0.0)
+    assert [message["type"] for message in browser.hear()] == ["update"]
+    assert browser.hear() == []
+
+
 def test_who_is_refused_does_not_wait_in_line(store: Store, shared: Shared, browser: Browser) -> None:
     flash = add(store, "/flash", kind="bool", momentary=True, hold="first")
     other = Browser(shared, "c2")

@@ -597,6 +597,17 @@ def test_with_hold_first_only_who_touched_first_moves_it(store: Store) -> None:
     assert store.set(entry, 0.5, BEN, 0.0) is not None
 
 
+def test_with_hold_first_only_who_touched_first_fires_it(store: Store) -> None:
+    go = add(store, "/go", kind="trigger", hold="first")
+    heard = listen(store)
+    store.touch(go, ANNA, 0.0)
+    assert store.trigger(go, (), MAX, 0.0) is None
+    assert store.trigger(go, (), ANNA, 0.0) is not None
+    store.release(go, ANNA, 0.0)
+    assert store.trigger(go, (), MAX, 0.0) is not None
+    assert [change.origin for change in heard if change.what == "trigger"] == [ANNA, MAX]
+
+
 def test_with_hold_last_the_last_writer_wins(store: Store) -> None:
     entry = add(store, "/a")
     store.touch(entry, ANNA, 0.0)

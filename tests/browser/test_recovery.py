@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import CDPSession, Page
+from playwright.async_api import CDPSession, Page, expect
 
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port
@@ -165,7 +165,10 @@ async def test_moves_between_the_cut_and_its_detection_come_too_late(
                 await page.mouse.move(x, y - 120, steps=8)
                 assert await shown(page, "/left") != before  # the page does not know yet
                 reloading = None
-                if what == "reloaded":
+                if what == "alive":
+                    cap = page.locator('sb-fader[path="/left"] .cap')
+                    await expect(cap).to_have_css("border-style", "dashed", timeout=1300)  # unconfirmed
+                elif what == "reloaded":
                     reloading = asyncio.create_task(page.reload())
                 elif what == "closed":
                     await page.close()
