@@ -419,7 +419,7 @@ async def test_hands_on_both_sides_of_a_pull_over_a_bad_link_agree_after_quiet(s
     async with desk(**{f"v{n}": rng.randrange(64) / 64 for n in range(40)}) as it:
         it.loss = lambda: rng.random() < 0.2
         it.delay = lambda: rng.uniform(0, 0.03)
-        quick = {"probe_s": 0.5, "timeout_s": 5.0, "echo_window_ms": 50}
+        quick = {"probe_s": 0.5, "timeout_s": 5.0, "echo_window_ms": 200}
         async with bridge.running(bridge.peer(**pulled(it, **quick))) as (port,):
             ours: dict[str, float] = {}
             theirs: set[str] = set()
