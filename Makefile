@@ -49,8 +49,8 @@ test: .venv/.ready-test
 	else \
 		echo 'node is not installed: the tests in tests/js are skipped' >&2; \
 	fi && \
-	$(BIN)/python -m pytest $(ARGS) && \
-	{ [ -n "$(ARGS)" ] || printf '%s\n' "$$tree" > .venv/.tested; }
+	if [ -n "$(ARGS)" ]; then $(BIN)/python -m pytest $(ARGS); \
+	else sh scripts/test.sh && printf '%s\n' "$$tree" > .venv/.tested; fi
 
 tests/node_modules/.ready: tests/package.json
 	@if command -v npm >/dev/null; then \

@@ -24,6 +24,7 @@ from tests.peers import free_udp_port, missing
 from tests.tablets import Tablets
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.timeout(90),
     pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
 ]

@@ -395,6 +395,7 @@ def test_run_ignores_a_hang_up_under_nohup(tmp_path: Path) -> None:
         assert daemon.request("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.alone
 def test_start_to_ready_is_quick(tmp_path: Path) -> None:
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}  # as for a user
     times = []

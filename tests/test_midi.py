@@ -25,6 +25,7 @@ from .jack import Controller, jack_env, jack_server
 from .port_contract import BROWSER, WAIT_S, PortContract, Rig, served, until
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
+pytestmark = pytest.mark.alone
 NANO = Origin("midi", "nano")
 
 

@@ -19,6 +19,7 @@ from .peers import free_udp_port
 from .test_osc import Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
+pytestmark = pytest.mark.alone
 CONTROLS, RATE, SECONDS = 256, 20_000, 10
 CONFIG = """
 [[osc]]

@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(180)]
 
 CONTROLS = 64
 RATE_HZ = 250
