@@ -67,7 +67,7 @@ class MidiPort:
 
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""
-        return [f"{device.peer.name}: {device.peer.state}" for device in self._devices]
+        return [f"{device.peer.name}: {device.peer.life}, {device.peer.text}" for device in self._devices]
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer, for ``/healthz``."""
@@ -82,10 +82,10 @@ class MidiPort:
         looker = Worker("midi")
         system: System | None = None
         unsubscribe = self._store.subscribe(self._tell)
+        for device in self._devices:
+            device.start()
         try:
             system = await self._look_at(looker, self._api)
-            for device in self._devices:
-                device.start(self._store)
             is_ready = False
             while True:
                 try:
@@ -145,16 +145,15 @@ class _Device:
         self._was_gone = False
         presence.join(self.peer)
 
-    def start(self, store: Any) -> None:
-        """The sound system is there."""
-        self.peer.is_open = True
-        for entry in store:
+    def start(self) -> None:
+        """It is looked for from now on."""
+        for entry in self._store:
             self.peer.put(entry)
 
     async def stop(self) -> None:
         """Nothing of it is left open."""
         await self._disconnect()
-        self.peer.is_open = False
+        self.peer.trouble = self.peer.trouble or "our MIDI ports are not open"
         self._publish_state()
 
     def say(self, trouble: str) -> None:
@@ -238,7 +237,7 @@ class _Device:
         self._worker, self._places, self._forget = worker, found, forget
         self.peer.in_name, self.peer.out_name = names[0] or "", names[1] or ""
         self.peer.trouble = ""
-        log.info("midi %s: %s", self.peer.name, self.peer.state)
+        log.info("midi %s: connected: %s", self.peer.name, self.peer.text)
         if self._connection.out is not None:
             self.out.start(self)
 
@@ -288,13 +287,13 @@ class _Device:
 
 
 def _absent(settings: Settings, ports: Ports) -> str:
-    """``no port is called "nano" (there are Midi Through Port-0, …)``."""
+    """``no port with "nano" in its name; there is Midi Through Port-0, …``."""
     wanted = dict.fromkeys(f'"{name}"' for name in (settings.in_port, settings.out_port) if name is not None)
     there = list(dict.fromkeys(shown(name) for names in ports for name in names if not name.startswith(OURS)))
     more = f" and {len(there) - MAX_SHOWN} more" if len(there) > MAX_SHOWN else ""
     listed = f"there is {', '.join(there[:MAX_SHOWN])}{more}" if there else "there is no MIDI device"
-    which = "" if settings.index == 1 else f"no {settings.index}. "
-    return f"not there: {which or 'no '}port with {' or '.join(wanted)} in its name; {listed}"
+    which = "" if settings.index == 1 else f"{settings.index}. "
+    return f"no {which}port with {' or '.join(wanted)} in its name; {listed}"
 
 
 KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding)

@@ -50,7 +50,7 @@ class MidiHandle:
     def push(self) -> int:
         """Send it every value, at its pace; how many. Raises PortError where it is not there."""
         if not self._peer.out_name:
-            raise PortError(f"midi {self._peer.name}: {self._peer.state}")
+            raise PortError(f"{self._peer.name} cannot be sent anything: {self._peer.text}")
         return self._out.push()
 
     def send(self, address: str, args: Sequence[Any]) -> int:
@@ -60,7 +60,7 @@ class MidiHandle:
         except ValueError as exc:
             raise BadValue(f"{address}: {exc}: write {FORMS}, or /sysex and its bytes in hex") from exc
         if not self._peer.out_name:
-            raise PortError(f"midi {self._peer.name}: {self._peer.state}")
+            raise PortError(f"{self._peer.name} cannot be sent anything: {self._peer.text}")
         if not self._out.send([data]):
             raise PortError(f"midi {self._peer.name}: too much waits to be sent")
         return 1

@@ -53,8 +53,6 @@ class MidiPeer:
         self.writer = Writer()
         self.received = self.sent = self.bad = self.unknown = self.lost = 0
         """Messages; ``lost``: triggers that could not leave."""
-        self.is_open = False
-        """True while the sound system is there."""
         self.in_name = self.out_name = ""
         """The ports that are connected now."""
         self.trouble = ""
@@ -114,24 +112,32 @@ class MidiPeer:
         self.looks_like = ""
 
     @property
+    def life(self) -> str:
+        """connecting (nobody has looked yet), online or offline."""
+        if self.is_connected:
+            return "online"
+        return "offline" if self.trouble else "connecting"
+
+    @property
     def state(self) -> str:
-        """In words that a performer understands."""
+        """That, and how it is: "online: in nanoKONTROL2, out nanoKONTROL2"."""
+        return f"{self.life}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """How it is, in words that a performer understands."""
         if not self.is_connected:
-            return self.trouble or "not there"
+            return self.trouble or "nobody has looked for it yet"
         parts = [f"in {self.in_name}" if self.in_name else "", f"out {self.out_name}" if self.out_name else ""]
-        return "; ".join(["connected: " + ", ".join(filter(None, parts)), *filter(None, [self.looks_like])])
+        return "; ".join([", ".join(filter(None, parts)), *filter(None, [self.looks_like])])
 
     def health(self) -> dict[str, Any]:
-        """For ``/healthz``: state is connecting (nobody has looked yet), online or offline."""
+        """For ``/healthz``."""
         return {
             "port": "midi",
             "name": self.name,
-            "state": "online"
-            if self.is_connected
-            else "connecting"
-            if self.is_open and not self.trouble
-            else "offline",
-            "text": self.state,
+            "state": self.life,
+            "text": self.text,
             "in": self.in_name or None,
             "out": self.out_name or None,
             "received": self.received,

@@ -104,7 +104,7 @@ class Bridge:
             Controller.start(self.jack, "nano", motor) as nano,
             self.running(self.peer(bindings, **settings)) as port,
         ):
-            await self.states_until("nano", "connected")
+            await self.states_until("nano", "online")
             yield port, nano
 
 
@@ -382,7 +382,7 @@ async def test_scale_runs_ahead_until_both_meet(jack: str) -> None:
 async def test_a_device_that_comes_back_is_opened_and_refreshed_within_2_s(jack: str) -> None:
     bridge = Bridge(jack, level(), level("/press", kind="bool", momentary=True))
     async with bridge.running(bridge.peer({"/level": {"cc": 7}, "/press": {"note": 1}})) as port:
-        assert 'no port with "nano" in its name' in await bridge.states_until("nano", "not there")
+        assert 'no port with "nano" in its name' in await bridge.states_until("nano", "offline: no port with")
         assert port.health()[0]["state"] == "offline"
         for value, shown in ((0.25, "20"), (1.0, "7f")):
             bridge.set("/level", value)
@@ -395,7 +395,7 @@ async def test_a_device_that_comes_back_is_opened_and_refreshed_within_2_s(jack:
                 nano.send("90 01 7f")
                 await bridge.reaches("/press", True)
             await bridge.reaches("/press", False)  # it was pulled while it was pressed
-            await bridge.states_until("nano", "not there")
+            await bridge.states_until("nano", "offline: no port with")
 
 
 async def test_twins_and_ports_with_names_of_their_own(jack: str) -> None:
@@ -410,7 +410,7 @@ async def test_twins_and_ports_with_names_of_their_own(jack: str) -> None:
         ),
     ):
         for name in ("one", "two", "three"):
-            await bridge.states_until(name, "connected")
+            await bridge.states_until(name, "online")
         assert "out" not in bridge.states["three"].split("in twin:out")[1]
         first.send("b0 01 7f", "b0 02 7f")
         second.send("b0 01 40", "b0 02 40")
@@ -425,7 +425,7 @@ async def test_others_connect_to_our_virtual_ports(jack: str) -> None:
     bridge = Bridge(jack, level())
     peer = bridge.peer({"/level": {"cc": 7}}, device="from the daw", virtual=True)
     async with bridge.running(peer):
-        await bridge.states_until("nano", "connected")
+        await bridge.states_until("nano", "online")
         daw = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="daw")
         try:
             (place,) = [at for at, name in enumerate(daw.get_ports()) if "from the daw" in name]
@@ -509,7 +509,7 @@ async def test_without_a_sound_system_it_says_so_and_goes_on_trying(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5), served(port):
             pytest.fail("it cannot be ready")
-    assert bridge.states["nano"] == "JACK is not running"
+    assert bridge.states["nano"] == "offline: JACK is not running"
     assert port.health()[0]["state"] == "offline"
 
 
@@ -618,8 +618,8 @@ async def test_an_operator_pushes_sends_and_watches(jack: str) -> None:
 async def test_a_control_whose_only_device_is_away_is_marked(jack: str) -> None:
     bridge = Bridge(jack, level())
     async with bridge.running(bridge.peer({"/level": {"cc": 7}})):
-        await bridge.states_until("nano", "not there")
+        await bridge.states_until("nano", "offline: no port with")
         assert bridge.store.get("/level").marks == {"silent": "nano"}
         async with Controller.start(jack, "nano"):
-            await bridge.states_until("nano", "connected")
+            await bridge.states_until("nano", "online")
             await bridge.until(lambda: not bridge.store.get("/level").marks)
