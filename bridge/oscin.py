@@ -193,6 +193,8 @@ class Receiver:
                     self.refused(source, route, now)
             elif self._tap.monitor.is_watched:
                 self._tap.remark(message, NO_NEWS)
+            if target is not None:
+                target.said[route] = None  # a set would cost a call
         except BadValue as exc:
             self.complain(source, entry, message, exc)
 
@@ -540,12 +542,15 @@ class Batch:
         try:
             raw = route.raw(values)
             current = self._latest.get(entry, entry.value)
-            if not self._receiver.is_news(self._source, route, values, raw, current, self._now):
-                self._receiver.remark(message, NO_NEWS)
-                return None
-            value = control.coerce(raw, current)
+            is_news = self._receiver.is_news(self._source, route, values, raw, current, self._now)
+            value = control.coerce(raw, current) if is_news else None
         except BadValue as exc:
             self._receiver.complain(self._source, entry, message, exc)
+            return None
+        if self._source.target is not None:
+            self._source.target.said[route] = None
+        if not is_news:
+            self._receiver.remark(message, NO_NEWS)
         else:
             self._latest[entry] = value
             self._items.append((entry, value))

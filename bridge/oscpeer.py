@@ -52,6 +52,8 @@ class Target:
     """What it was sent of each control, by the routes that it may come back by."""
     fired: dict[Route, TriggerEchoes] = field(default_factory=dict)
     """The same for triggers."""
+    said: dict[Route, None] = field(default_factory=dict)
+    """By which it has said a value that holds, whether it was sent one or not."""
 
     @property
     def shown(self) -> str:
@@ -68,7 +70,7 @@ class Target:
         if entry_id in self.owed:
             return "waiting"
         guards = [guard for ear in ears if (guard := self.echoes.guards.get(ear)) is not None]
-        if any(guard.is_confirmed for guard in guards):
+        if any(guard.is_confirmed for guard in guards) or (not guards and any(ear in self.said for ear in ears)):
             return "confirmed"
         return "sent" if guards or not ears else "unsent"
 
@@ -76,12 +78,14 @@ class Target:
         """The route is gone."""
         self.echoes.forget(route)
         self.fired.pop(route, None)
+        self.said.pop(route, None)
 
     def clear(self) -> None:
         """Forget what is still to be sent, and what was."""
         self.owed.clear()
         self.echoes.clear()
         self.fired.clear()
+        self.said.clear()
 
 
 @dataclass(slots=True, eq=False)

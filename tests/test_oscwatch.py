@@ -14,7 +14,7 @@ import uvloop
 
 from bridge.control import Control
 from bridge.osc import OscPort, open_ports
-from bridge.osccodec import Message, decode, encode_message
+from bridge.osccodec import Message, decode, encode_bundle, encode_message
 
 from .peers import free_udp_port
 from .port_contract import WAIT_S, served, until
@@ -551,3 +551,27 @@ async def test_sent_confirmed_and_silent_are_told_apart() -> None:
         assert handle.reach["/echoed"] == "sent"
         await state_is(bridge, "silent")
         assert set(handle.reach.values()) == {"silent"}
+
+
+async def test_what_a_desk_has_answered_is_confirmed_though_it_was_sent_nothing(bridge: Bridge) -> None:
+    async with desk(level=0.25, mark=0.0) as it, bridge.running(bridge.peer(**pulled(it))) as (port,):
+        await bridge.reaches("/level", 0.25)
+        async with asyncio.timeout(WAIT_S):
+            while port.health()[0]["asked"] or port.health()[0]["received"] < 3:
+                await asyncio.sleep(0.005)
+        assert bridge.value("/mark") == 0.0  # as it was here
+        handle = port.peer("max")
+        assert handle is not None
+        assert handle.reach == {"/level": "confirmed", "/mark": "confirmed"}
+        bridge.set("/mark", 1.0)
+        assert handle.reach["/mark"] == "sent"
+        assert handle.reach["/level"] == "confirmed"
+
+
+async def test_what_came_in_a_bundle_is_confirmed_though_it_was_sent_nothing(bridge: Bridge) -> None:
+    async with bridge.with_max() as (port, max_):
+        max_.send_raw(encode_bundle(1, [encode_message("/level", (0.25,)), encode_message("/mark", (0.0,))]))
+        await bridge.reaches("/level", 0.25)
+        handle = port.peer("max")
+        assert handle is not None
+        assert handle.reach == {"/level": "confirmed", "/mark": "confirmed"}
