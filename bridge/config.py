@@ -243,11 +243,13 @@ class _Reader:
             name = raw.get("name")
             if isinstance(name, str) and seen.setdefault(name, index) != index:
                 self.mistakes.add((*keys, "name"), f"is the name of {kind.table}[{seen[name]}] already")
-            table = raw if kind.complete is None else self.completed(kind, keys, raw)
+            table, is_whole = (raw, True) if kind.complete is None else self.completed(kind, keys, raw)
             try:
                 settings = kind.settings.model_validate(table)
             except ValidationError as exc:
-                self.mistakes.add_all(keys, explain(kind.settings, table, exc))
+                said = explain(kind.settings, table, exc)
+                # What its profile does not say, because that is wrong itself, is not missing here.
+                self.mistakes.add_all(keys, said if is_whole else [each for each in said if each[0]])
             else:
                 if str(name) not in peers:
                     places.append(keys)
@@ -257,14 +259,14 @@ class _Reader:
                 self.mistakes.add((*places[position], key), message)
         return peers
 
-    def completed(self, kind: PortKind, keys: Keys, raw: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A peer's table with what its profile says."""
+    def completed(self, kind: PortKind, keys: Keys, raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+        """A peer's table with what its profile says; False if that is not all, because it is wrong."""
         assert kind.complete is not None
         completion = kind.complete(raw, self.base)
         self.mistakes.add_all(keys, completion.said)
         for problem in completion.problems:
             self.mistakes.add_problem(problem)
-        return completion.table
+        return completion.table, not (completion.said or completion.problems)
 
     def panic(self, controls: ControlReader) -> dict[str, Value]:
         """``[panic]``: values by path, each checked by its control."""

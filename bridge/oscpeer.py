@@ -311,7 +311,8 @@ class OscPeer:
         if self.learns:
             where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
         else:
-            where = ", ".join(target.shown for target in self.targets) or "is sent nothing"
+            nobody = "nobody is connected" if self.settings.is_tcp else "is sent nothing"
+            where = ", ".join(target.shown for target in self.targets) or nobody
         heard = "" if self.heard_at is None else f"heard {_ago(now - self.heard_at)} ago"
         return f"{self.name} {where}: {self.life.state}, {self._words(heard)}"
 

@@ -309,6 +309,9 @@ def _contradictions(one: Settings) -> Iterator[str]:
         yield "port needs host"
     if one.on_connect == "pull" and one.query == "none":
         yield 'on_connect = "pull" needs to know how to ask: write query = "address"'
+    for key, of in (("keepalive_s", "keepalive"), ("probe_s", "probe"), ("auto_max", "auto")):
+        if key in one.model_fields_set and not getattr(one, of):
+            yield f"{key} does nothing without {of}"
     if one.probe is not None and one.timeout_s <= one.probe_s:
         yield f"timeout_s = {one.timeout_s:g} must be longer than probe_s = {one.probe_s:g}: it would always be silent"
     speaks_first = next((key for key in ("hello", "keepalive", "probe") if getattr(one, key)), None)

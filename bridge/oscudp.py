@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """Pause after a target could not be reached at all (no route, network down)."""
 RESOLVE_AGAIN_S = 5.0
+LOOKING = "its name is being looked up"
 
 
 class Owner(Protocol):
@@ -138,6 +139,8 @@ class UdpCarrier:
         for link in self._links():
             if link.endpoint is not None:
                 link.address = literal(link.endpoint, self._listen)
+                if link.address is None and not link.trouble:
+                    link.trouble = LOOKING
 
     def stop(self) -> None:
         """Send nothing more."""

@@ -103,7 +103,7 @@ def test_a_profile_of_ones_own_is_found_beside_the_configuration_and_beats_ours(
 
 
 def test_an_unknown_profile_is_told_with_the_nearest(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, 'profile = "x23"', own="") == [
+    assert mistakes(tmp_path, 'profile = "x23"\nhost = "192.168.1.32"\non_connect = "pull"', own="") == [
         'config.toml:3: osc[0].profile = "x23": no such profile (did you mean "x32"?)',
         "1 mistake",
     ]
@@ -129,6 +129,13 @@ def test_mistakes_in_a_profile_are_told_with_its_file_and_line(tmp_path: Path) -
         'profiles/bad.toml:8: types.bool = "i32": must be "i", "f" or "T"',
         'profiles/bad.toml:9: types.colour = "r": unknown key (did you mean "color"?)',
         "9 mistakes",
+    ]
+
+
+def test_what_a_wrong_profile_does_not_say_is_not_missed_in_the_table(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, 'profile = "bad"\nhost = "1.2.3.4"', bad="port = 99999\n") == [
+        "profiles/bad.toml:1: port = 99999: must be 1–65535",
+        "1 mistake",
     ]
 
 

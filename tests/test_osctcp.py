@@ -247,6 +247,7 @@ async def test_who_connects_is_sent_changes_and_who_comes_back_the_truth(bridge:
     bridge.set("/level", 0.5)
     async with bridge.running(bridge.peer(transport="tcp-slip", listen="127.0.0.1:0")) as (port,):
         assert port.tcp_port is not None
+        assert port.peer_lines()[0].startswith("max nobody is connected: offline, never heard")
         async with connected("tcp-slip", port.tcp_port) as stream:
             stream.send("/mark", 0.5)
             await bridge.reaches("/mark", 0.5)

@@ -311,10 +311,11 @@ async def test_a_name_that_is_not_found_for_long_does_not_keep_others_from_being
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     says = {"keepalive": ["/xremote"], "keepalive_s": 0.1}
     try:
-        async with desk() as it, bridge.running(bridge.peer(send=[it.shown, "slow.invalid:9"], **says)):
+        async with desk() as it, bridge.running(bridge.peer(send=[it.shown, "slow.invalid:9"], **says)) as (port,):
             async with asyncio.timeout(WAIT_S):
                 while not asked.is_set():
                     await asyncio.sleep(0.005)
+            assert "slow.invalid:9: its name is being looked up" in port.peer_lines()[0]
             it.heard.clear()
             for _ in range(3):
                 await it.hears(Message("/xremote", ()))
