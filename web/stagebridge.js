@@ -11,6 +11,7 @@
 import { showBadge } from "./lib/badge.js";
 import { bind } from "./lib/binder.js";
 import { Client, socketUrl } from "./lib/client.js";
+import { deviceName } from "./lib/device.js";
 import { sync } from "./lib/sync.js";
 
 class Stagebridge {
@@ -108,7 +109,7 @@ function watchElements(document) {
   if (hasWidgets(document.documentElement)) load();
 }
 
-const client = new Client({ url: socketUrl(import.meta.url) });
+const client = new Client({ url: socketUrl(import.meta.url), name: deviceName() });
 const stagebridge = new Stagebridge(client);
 window.stagebridge = stagebridge;
 sync(client);

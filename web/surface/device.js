@@ -1,27 +1,11 @@
 // What belongs to this device and not to the show: its name, theme, full screen, and whether its screen may sleep.
 
 import { redrawAll } from '../elements/base.js';
+import { memory } from '../lib/device.js';
+
+export { deviceName, memory } from '../lib/device.js';
 
 export const THEMES = ['dark', 'dim', 'sun'];
-const KEYS = { theme: 'stagebridge.theme', name: 'stagebridge.name', sleep: 'stagebridge.sleep-hint' };
-
-/** Read and write what a device keeps; a private window may refuse both. */
-export const memory = {
-  get(key) {
-    try {
-      return window.localStorage.getItem(KEYS[key]);
-    } catch {
-      return null;
-    }
-  },
-  set(key, value) {
-    try {
-      window.localStorage.setItem(KEYS[key], value);
-    } catch {
-      // Kept for this visit only.
-    }
-  },
-};
 
 export function theme() {
   const kept = memory.get('theme');
@@ -38,21 +22,6 @@ export function applyTheme(name) {
   const color = { dark: '#0b0d10', dim: '#040507', sun: '#ffffff' }[name];
   document.querySelector('meta[name="theme-color"]')?.setAttribute('content', color);
   redrawAll();
-}
-
-/** How this device is called on the others while it holds a control. */
-export function deviceName() {
-  return memory.get('name') || guessName(navigator);
-}
-
-/** "iPad", "Android phone", "Mac": enough to know whom to shout at. */
-export function guessName({ userAgent = '', maxTouchPoints = 0 }) {
-  if (/iPhone/.test(userAgent)) return 'iPhone';
-  if (/iPad/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)) return 'iPad';
-  if (/Android/.test(userAgent)) return /Mobile/.test(userAgent) ? 'Android phone' : 'Android tablet';
-  if (/Macintosh/.test(userAgent)) return 'Mac';
-  if (/Windows/.test(userAgent)) return 'Windows';
-  return /Linux|X11/.test(userAgent) ? 'Linux' : 'browser';
 }
 
 export const fullScreen = {
