@@ -60,7 +60,8 @@ def _said(line: Mapping[str, Any]) -> Iterator[str]:
         yield f"not OSC, {line['size']} bytes: byte {line['offset']}: {line['error']}: {line['hex']}"
     elif "address" in line:
         yield line["address"]
-        yield line.get("types", "(no type tags)")
+        if line["port"] != "midi":  # whose messages have none
+            yield line.get("types", "(no type tags)")
         yield from map(_word, line.get("args", ()))
         if "more" in line:
             yield f"… {line['more']} more"

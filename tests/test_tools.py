@@ -269,6 +269,8 @@ def test_learn_prints_a_configuration(tmp_path: Path, shell: Shell) -> None:
 def test_a_line_is_read_at_a_glance() -> None:
     line = {"time": 10.25, "way": "out", "port": "osc", "peer": "max", "where": "h:1", "size": 8, "address": "/a"}
     assert line_text(line).partition(" ")[2] == "max → h:1 /a (no type tags)"
+    midi = {**line, "port": "midi", "address": "/cc/1/7", "args": [64]}
+    assert line_text(midi).partition(" ")[2] == "max → h:1 /cc/1/7 64"
     args = [1.5, True, None, "", "a b", "x", [1, ["y"]]]
     text = line_text({**line, "types": ",fTNsss[i[s]]", "args": args, "more": 3, "note": "no such control"})
     assert text.endswith('/a ,fTNsss[i[s]] 1.5 on nil "" "a b" x [1 [y]] … 3 more – no such control')

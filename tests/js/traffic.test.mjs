@@ -99,6 +99,7 @@ test('a line is read at a glance', () => {
   const late = describeLine({ ...line, way: 'out', bundle: { number: 4, at: 10.75 }, note: 'no such control' });
   assert.deepEqual([late.way, late.note, late.isTrouble], ['out →', 'bundle 4, for +0.500 s; no such control', true]);
   assert.equal(describeLine({ ...line, types: undefined }).note, 'no type tags');
+  assert.equal(describeLine({ ...line, port: 'midi', types: undefined }).note, '');
   assert.equal(describeLine({ ...line, note: 'nothing new: what we have, or an echo' }).isTrouble, false);
 });
 

@@ -108,7 +108,7 @@ export function describeLine(line) {
   };
   const notes = [];
   if (line.more) cells.args += ` … ${line.more} more`;
-  if (line.address !== undefined && line.types === undefined) notes.push('no type tags');
+  if (line.address !== undefined && line.types === undefined && line.port !== 'midi') notes.push('no type tags');
   if (line.error) {
     cells.args = line.hex ?? '';
     notes.push(`not OSC, ${line.size} bytes: byte ${line.offset ?? 0}: ${line.error}`);
