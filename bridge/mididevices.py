@@ -30,7 +30,7 @@ READY_S = 0.1
 """After connecting: what is written before JACK's next period or two is lost."""
 
 _NUMBERS = re.compile(r" \d+:\d+$")  # ALSA puts its client and port number behind each name
-_SHM = Path("/dev/shm")
+_UNIX_SOCKETS = Path("/proc/net/unix")
 T = TypeVar("T")
 
 
@@ -78,6 +78,7 @@ class System:
             raise PortError(INSTALL) from exc
         self._rtmidi = rtmidi
         self._api = _api(rtmidi, api)
+        self._servers = _jack_servers() if self.is_jack else frozenset()
         self.name = rtmidi.get_api_display_name(self._api)
         try:
             self._in = rtmidi.MidiIn(self._api, name=OURS)
@@ -92,6 +93,9 @@ class System:
 
     def look(self) -> Ports:
         """All ports now. Raises PortError."""
+        if self._servers and not self._servers & _jack_servers():
+            # Its library would list the ports of the dead server for ever.
+            raise PortError("JACK has gone")
         try:
             return Ports(tuple(self._in.get_ports()), tuple(self._out.get_ports()))
         except (self._rtmidi.RtMidiError, OSError) as exc:
@@ -208,9 +212,19 @@ def _missing(name: str) -> str | None:
     if name == "jack" and sys.platform.startswith("linux"):
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         has_pipewire = runtime is not None and Path(runtime, "pipewire-0").exists()
-        if not has_pipewire and not any(_SHM.glob("jack_*_*_0")):
+        if not has_pipewire and not _jack_servers():
             return "JACK is not running"
     return None
+
+
+def _jack_servers() -> frozenset[str]:
+    """What tells one run of our JACK server from another: its sockets, as Linux lists them; empty elsewhere."""
+    try:
+        listed = _UNIX_SOCKETS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return frozenset()
+    name = f"/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"
+    return frozenset(line.split()[6] for line in listed.splitlines() if name in line)
 
 
 class Worker:

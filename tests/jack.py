@@ -31,13 +31,22 @@ def require_jack() -> None:
         missing(reason)
 
 
+_running: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def kill_jack(name: str) -> None:
+    """This server of ours is gone without a word."""
+    _running[name].kill()
+    _running[name].wait(WAIT_S)
+
+
 @contextmanager
-def jack_server() -> Iterator[str]:
-    """A JACK server with a name that nobody here has, until the block ends; its clients need ``jack_env`` of it."""
+def jack_server(known: str = "") -> Iterator[str]:
+    """A JACK server, until the block ends: ``known`` once more, or with a name that nobody here has. Its clients need
+    ``jack_env`` of it."""
     require_jack()
     # JACK knows eight servers of a machine, and forgets one that has died when somebody takes its name.
-    for number in range(8):
-        name = f"sbtest{number}"
+    for name in [known] if known else [f"sbtest{number}" for number in range(8)]:
         process = _start(name)
         waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, check=False)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -47,6 +56,7 @@ def jack_server() -> Iterator[str]:
         _stop(process, name)
     else:
         raise AssertionError("no JACK server starts")
+    _running[name] = process
     try:
         yield name
     finally:

@@ -21,7 +21,7 @@ from bridge.port import Peer, PortContext
 from bridge.store import Origin, Store
 
 from .daemon import ROOT, Daemon
-from .jack import Controller, jack_env, jack_server
+from .jack import Controller, jack_env, jack_server, kill_jack
 from .port_contract import BROWSER, WAIT_S, PortContract, Rig, served, until
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
@@ -399,6 +399,23 @@ async def test_a_device_that_comes_back_is_opened_and_refreshed_within_2_s(jack:
             await bridge.states_until("nano", "offline: no port with")
 
 
+async def test_a_sound_server_that_dies_and_returns_brings_its_devices_back(
+    jack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = Bridge(jack, level(default=1.0))
+    with jack_server() as other:
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", other)
+        bridge.jack = other
+        async with bridge.with_nano({"/level": {"cc": 7}}) as (_, nano):
+            assert await nano.hear() == "b0 07 7f"
+            kill_jack(other)
+            await bridge.states_until("nano", "offline: JACK")
+            await nano.pull()
+            with jack_server(other):
+                async with Controller.start(other, "nano") as again:
+                    assert await again.hear() == "b0 07 7f"
+
+
 async def test_twins_and_ports_with_names_of_their_own(jack: str) -> None:
     bridge = Bridge(jack, level("/a"), level("/b"), level("/c"))
     async with (
@@ -498,12 +515,8 @@ async def test_a_controller_in_another_mode_is_named(jack: str) -> None:
         assert "it sends notes, and none is bound" in await bridge.states_until("nano", "looks like its DAW mode")
 
 
-async def test_without_a_sound_system_it_says_so_and_goes_on_trying(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    import bridge.mididevices as mididevices
-
-    monkeypatch.setattr(mididevices, "_SHM", tmp_path)
+async def test_without_a_sound_system_it_says_so_and_goes_on_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     bridge = Bridge("", level())
     (port,) = open_ports([bridge.peer({"/level": {"cc": 7}})], bridge.context)
