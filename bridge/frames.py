@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from .messages import MAX_MESSAGE_BYTES
-from .monitor import Watch
+from .monitor import Watcher
 from .store import Change, Delta, Entry, Origin, Store
 
 MAX_FRAME_BYTES = MAX_MESSAGE_BYTES
@@ -50,7 +50,7 @@ def error(code: str, message: str, n: int | None = None, path: str | None = None
     return _encode(out)
 
 
-def monitor(watch: Watch) -> bytes:
+def monitor(watch: Watcher) -> bytes:
     """The oldest lines that wait for a watcher, as many as one frame takes; the others wait on."""
     lines: list[msgspec.Raw] = []
     room = _MONITOR_BYTES

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .allowance import Allowance
 from .oscpattern import matcher
 
 MAX_WATCHERS = 8
@@ -63,7 +64,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     note: str = ""
 
 
-class Watch:
+class Watcher:
     """One watcher: what it wants to see, and what waits for it."""
 
     def __init__(self, peer: str | None, address: str | None, wake: Callable[[], None]) -> None:
@@ -76,8 +77,8 @@ class Watch:
         self._lines: deque[Line] = deque()
         self._lost = 0
         self._room = 0.0  # filled when first asked for
-        self._look_ups = 0.0
         self._at = -float(MAX_WAITING)
+        self._look_ups = Allowance(LOOK_UPS_PER_S, LOOK_UPS_PER_S)
 
     def wants(self, peer: str, address: str | None, now: float) -> bool:
         """True if a line about this is to be ``put``; what it would want but has no room for is counted.
@@ -131,7 +132,6 @@ class Watch:
             return False  # in a flood this is all that happens
         self._at = now
         self._room = min(float(MAX_WAITING), self._room + max(0.0, elapsed) * LINES_PER_S)
-        self._look_ups = min(float(LOOK_UPS_PER_S), self._look_ups + max(0.0, elapsed) * LOOK_UPS_PER_S)
         return self._room >= 1
 
     def _look_up(self, address: str, now: float) -> bool:
@@ -139,12 +139,9 @@ class Watch:
         assert self._matches is not None
         if len(address) > MAX_ADDRESS:
             return False  # no control's: it would be long to look at, and long to keep
-        if self._look_ups < 1:
-            self._refill(now)
-            if self._look_ups < 1:
-                self.lose()
-                return False
-        self._look_ups -= 1
+        if not self._look_ups.take(1, now):
+            self.lose()
+            return False
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         found = self._known[address] = self._matches(address)
@@ -157,12 +154,12 @@ class Monitor:
     def __init__(self) -> None:
         self.is_watched = False
         """Ask this before anything else."""
-        self._watches: tuple[Watch, ...] = ()
+        self._watches: tuple[Watcher, ...] = ()
 
     def __len__(self) -> int:
         return len(self._watches)
 
-    def watch(self, peer: str | None, address: str | None, wake: Callable[[], None]) -> Watch | None:
+    def watch(self, peer: str | None, address: str | None, wake: Callable[[], None]) -> Watcher | None:
         """A new watcher of one peer, and of addresses that fit a pattern or stand below it; None: of all.
 
         ``wake`` is called when something begins to wait. Returns None where there are MAX_WATCHERS. Raises OscError
@@ -170,17 +167,17 @@ class Monitor:
         """
         if len(self._watches) >= MAX_WATCHERS:
             return None
-        made = Watch(peer, address, wake)
+        made = Watcher(peer, address, wake)
         self._watches = (*self._watches, made)
         self.is_watched = True
         return made
 
-    def unwatch(self, watch: Watch) -> None:
+    def unwatch(self, watch: Watcher) -> None:
         """It looks no more. Nothing happens where it did not."""
         self._watches = tuple(one for one in self._watches if one is not watch)
         self.is_watched = bool(self._watches)
 
-    def takers(self, peer: str, address: str | None, now: float) -> list[Watch]:
+    def takers(self, peer: str, address: str | None, now: float) -> list[Watcher]:
         """Who is to get a line about this."""
         return [watch for watch in self._watches if watch.wants(peer, address, now)]
 

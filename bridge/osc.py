@@ -210,10 +210,6 @@ class OscPort:
         """A peer has spoken that was not known to be well."""
         self._watch.heard(source, now)
 
-    def learnt(self, peer: OscPeer) -> None:
-        """A peer has other targets now."""
-        self._watch.changed(peer)
-
     def owe(self, peer: OscPeer, entry: Entry) -> None:
         """A peer is to be sent this value."""
         for target in peer.targets:

@@ -56,7 +56,7 @@ class OscHandle:
         peer = self._peer
         found = [target for target in peer.targets if target.link.is_connected]
         if not peer.is_open or not found:
-            is_listed = peer.targets or peer.settings.is_tcp or peer.learns
+            is_listed = peer.targets or peer.settings.is_tcp or peer.follows
             why = peer.state if is_listed else "its table in the configuration says nowhere to: send, or host"
             raise PortError(f"{peer.name} cannot be sent anything: {why}")
         return found

@@ -52,7 +52,6 @@ MEANT_PER_S = 32_768
 MAX_SUGGESTED_FROM = 2048
 """Addresses among which "did you mean" looks: it is 2.5 µs for each and the asker may be hostile."""
 
-
 NO_NEWS = "nothing new: what we have, or an echo"
 
 
@@ -65,7 +64,7 @@ class Sender(Protocol):
     def heard(self, source: Source, now: float) -> None:
         """A peer has spoken that was not known to be well."""
 
-    def learnt(self, peer: OscPeer) -> None:
+    def changed(self, peer: OscPeer) -> None:
         """A peer has other targets now."""
 
     def owe(self, peer: OscPeer, entry: Entry) -> None:
@@ -142,7 +141,7 @@ class Receiver:
         if peer.renames:
             packet = packet._replace(address=peer.heard_address(packet.address))
         routes = peer.routes.find(packet.address, packet.args)
-        if routes is not None and len(routes) == 1 and not peer.learns:
+        if routes is not None and len(routes) == 1 and not peer.follows:
             route = routes[0]
             if route.is_quick and len(packet.args) > len(route.before):
                 self._receive_value(source, route, packet, now)  # nearly every message
@@ -358,16 +357,16 @@ class Receiver:
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         self._sender.answer(source, entry_ids)
 
-    def learn(self, source: Source) -> None:
+    def follow(self, source: Source) -> None:
         """``send = "last"``: whoever spoke last is who hears us."""
         peer = source.peer
-        if not peer.learns or (peer.targets and peer.targets[0].address == peer.reply_address(source.address)):
+        if not peer.follows or (peer.targets and peer.targets[0].address == peer.reply_address(source.address)):
             return
         target = self._sender.target_at(peer, source.address)
         name = target.shown
         peer.targets[:] = [target]
         source.origin, source.answers, source.target = target.origin, (target,), target
-        self._sender.learnt(peer)
+        self._sender.changed(peer)
         self._sources = {source.address: source}
         self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
 
@@ -492,7 +491,7 @@ class Batch:
                 continue
             is_calm = False
             if touched := self._source.peer.routes.touched(message.address):
-                self._receiver.learn(self._source)
+                self._receiver.follow(self._source)
                 self._touch(touched, message)
                 continue
             looks = self._source.peer.routes.looks(message.address, message.args)
@@ -510,7 +509,7 @@ class Batch:
             if not routes:
                 self._receiver.wonder(self._source, message)
                 continue
-            self._receiver.learn(self._source)
+            self._receiver.follow(self._source)
             asked = [entry_id for route in routes if (entry_id := self._use(route, message)) is not None]
             if asked:
                 self._answer(asked)
@@ -594,7 +593,7 @@ class Batch:
     def _refresh(self, message: Message) -> None:
         """``/stagebridge/refresh [pattern]``; a bang or a number from a button means all."""
         pattern = message.args[0] if message.args and isinstance(message.args[0], str) else None
-        self._receiver.learn(self._source)
+        self._receiver.follow(self._source)
         try:
             ids = self._receiver.spoken(self._source, pattern, self._now)
         except OscError as exc:

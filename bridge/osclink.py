@@ -6,16 +6,7 @@ and the control's latest value is sent when there is room (``oscout``).
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from .oscsocket import Address
-
-
-class Counts(Protocol):
-    """Where a link counts: its peer."""
-
-    sent: int
-    lost: int
 
 
 class Link:

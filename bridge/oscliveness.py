@@ -263,7 +263,7 @@ class Liveness(Generic[K]):
     # Targets
 
     def put(self, target: K, now: float) -> list[K]:
-        """A target is there: it has connected, or was learnt. Returns who is to be greeted."""
+        """A target is there: it has connected, or spoken. Returns who is to be greeted."""
         if target in self._places:
             return self.is_back(target, now)
         self._places[target] = _Place()

@@ -112,11 +112,12 @@ class OscPeer:
         """Where links show what they have sent, while somebody watches."""
         self.settings = settings
         self.routes = RouteTable()
-        self.learns = settings.send == "last"
+        self.follows = settings.send == "last"
+        """True if it hears us wherever it spoke from last."""
         self.learnt: set[str] = set()
         """Paths of controls that were made of what it said, or that it has said too since."""
         self.targets: list[Target] = []
-        """Where it hears us: the places in its settings, or whom it has learnt."""
+        """Where it hears us: the places in its settings, or where it has spoken from, or connected."""
         self.is_direct = settings.rate is None and settings.control_rate is None and not settings.bundles
         """True if it is sent each change at once."""
         self.is_open = False
@@ -191,7 +192,7 @@ class OscPeer:
 
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to this peer."""
-        return bool(self._bindings(entry)) and (bool(self.targets) or self.learns or self.settings.is_tcp)
+        return bool(self._bindings(entry)) and (bool(self.targets) or self.follows or self.settings.is_tcp)
 
     def reach(self) -> dict[str, Reach]:
         """How far the value of each control that goes to it has come, by path; to the target that has it least."""
@@ -308,7 +309,7 @@ class OscPeer:
 
     def line(self, now: float) -> str:
         """``max 192.168.1.20:9001: connecting, never heard; we listen on UDP 9000``."""
-        if self.learns:
+        if self.follows:
             where = f"last sender {self.targets[0].shown}" if self.targets else "last sender"
         else:
             nobody = "nobody is connected" if self.settings.is_tcp else "is sent nothing"

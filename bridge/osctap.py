@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
+from .allowance import Allowance
 from .errors import OscError
-from .monitor import Bundled, Line, Monitor, Watch
+from .monitor import Bundled, Line, Monitor, Watcher
 from .osccodec import IMMEDIATELY, Bundle, Message, Packet, TimeTag, decode, messages
 from .osctypes import BUNDLE
 from .oscwords import plain_words, tags_of
@@ -38,9 +39,8 @@ class OscTap:
         self._wall_clock = wall_clock
         self._shown = shown
         self._bundles = 0
+        self._apart = Allowance(BUNDLES_PER_S, BUNDLES_PER_S)
         self._latest: dict[tuple[int, str], Line] = {}  # of the last packet that came, by message
-        self._room = float(BUNDLES_PER_S)
-        self._at = 0.0
 
     def came(self, peer: str, where: Address, packet: Packet, size: int) -> None:
         """A packet has come in; what comes of it follows, as ``remark``."""
@@ -56,7 +56,7 @@ class OscTap:
         now = self._wall_clock()
         try:
             if data.startswith(BUNDLE):
-                if self._may_take_apart(now):
+                if self._apart.take(1, now):
                     packet = decode(data)
                     assert isinstance(packet, Bundle)
                     self._show_bundle("out", peer, where, packet, len(data), now)
@@ -94,14 +94,6 @@ class OscTap:
         if line is not None:
             line.note = _cut(text)
 
-    def _may_take_apart(self, now: float) -> bool:
-        self._room = min(float(BUNDLES_PER_S), self._room + max(0.0, now - self._at) * BUNDLES_PER_S)
-        self._at = now
-        if self._room < 1:
-            return False
-        self._room -= 1
-        return True
-
     def _show_bundle(self, way: Way, peer: str, where: str | Address, bundle: Bundle, size: int, now: float) -> None:
         self._bundles += 1
         tag = bundle.timetag
@@ -121,7 +113,7 @@ class OscTap:
         message: Message,
         size: int,
         now: float,
-        takers: Sequence[Watch],
+        takers: Sequence[Watcher],
     ) -> Line:
         line = _line(now, way, peer, self._text(where), size, message)
         _put(takers, line)
@@ -147,7 +139,7 @@ def _key(message: Message) -> tuple[int, str]:
     return id(message.args), message.address.rpartition("/")[2]
 
 
-def _put(takers: Sequence[Watch], line: Line) -> None:
+def _put(takers: Sequence[Watcher], line: Line) -> None:
     for watch in takers:
         watch.put(line)
 

@@ -13,8 +13,6 @@ from typing import Any
 from .errors import BadValue
 from .osctypes import IMMEDIATELY, IMPULSE, Char, Double, Impulse, Int64, Midi, Rgba, Symbol, TimeTag
 
-NO_WORD = "TFNI[]"
-"""Tags that take no word: the tag is the value."""
 MAX_NESTED = 16
 _SAFE_WHOLE = 2**53
 _WHOLE = re.compile(r"[-+]?[0-9]{1,20}")

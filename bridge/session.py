@@ -17,7 +17,7 @@ from . import messages as msg
 from .control import PANIC, Control
 from .errors import BadValue, OscError, ProtocolError
 from .frames import Frames, Keys
-from .monitor import MAX_WATCHERS, Monitor, Watch
+from .monitor import MAX_WATCHERS, Monitor, Watcher
 from .store import Entry, Origin, Store
 
 MAX_WINDOW = 64
@@ -135,7 +135,7 @@ class Session:
         """It has pinged, as pages do every second while they are shown: such a one that falls silent is not there."""
         self.shown: tuple[Entry, ...] = ()
         """Meters that the page draws now."""
-        self.watch: Watch | None = None
+        self.watch: Watcher | None = None
         """Its view of the monitor."""
         self._shared = shared
         self._store = shared.store

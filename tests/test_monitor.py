@@ -15,7 +15,6 @@ from bridge.monitor import (
     MAX_WATCHERS,
     Line,
     Monitor,
-    Watch,
 )
 
 
@@ -26,7 +25,7 @@ class Looker:
         self.woken = 0
         watch = monitor.watch(peer, address, self._wake)
         assert watch is not None
-        self.watch: Watch = watch
+        self.watch = watch
 
     def _wake(self) -> None:
         self.woken += 1

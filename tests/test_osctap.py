@@ -7,7 +7,7 @@ import pytest
 
 from bridge import frames
 from bridge.errors import OscError
-from bridge.monitor import Monitor, Watch
+from bridge.monitor import Monitor
 from bridge.osccodec import ALL, Bundle, Message, TimeTag, decode, encode, encode_message
 from bridge.osctap import BUNDLES_PER_S, OscTap
 
@@ -23,7 +23,7 @@ class Seen:
         monitor = Monitor()
         watch = monitor.watch(peer, address, lambda: None)
         assert watch is not None
-        self.watch: Watch = watch
+        self.watch = watch
         self.now = NOW
         self.tap = OscTap(monitor, lambda: self.now, lambda address: "{}:{}".format(*address))
 

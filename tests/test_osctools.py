@@ -9,7 +9,6 @@ import uvloop
 
 from bridge import frames
 from bridge.control import Control
-from bridge.monitor import Watch
 from bridge.osccodec import Bundle, Message, TimeTag, encode
 
 from .port_contract import until
@@ -24,7 +23,7 @@ class Watcher:
     def __init__(self, bridge: Bridge, peer: str | None = None, address: str | None = None) -> None:
         watch = bridge.context.monitor.watch(peer, address, lambda: None)
         assert watch is not None
-        self.watch: Watch = watch
+        self.watch = watch
 
     def lines(self) -> list[dict[str, Any]]:
         """What has been shown until now."""
