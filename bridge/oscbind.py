@@ -13,17 +13,13 @@ from typing import Any
 from .control import RESERVED, Control
 from .echo import WINDOW_S, EchoRules, Wire
 from .errors import BadControl
-from .osccodec import encode_message
+from .osccodec import Values, encode_message
 from .oscfields import PATH
-from .oscforms import Form, compile_form, flat, plain, plain_args, wire_range
-from .oscpolicy import Values, policy_of
+from .oscforms import Form, compile_form, flat, wire_range
+from .osclearn import OWNER as LEARNT
+from .oscpolicy import policy_of
 from .oscsettings import Arguments, Binding, Settings, Types
 from .store import Entry
-
-__all__ = [
-    "MIRROR", "Route", "Values", "check_binding", "compile_route", "is_button_up", "is_mirrored", "plain",
-    "plain_args",
-]  # fmt: skip
 
 MIRROR = Binding()
 _SAFE = Types()
@@ -126,8 +122,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         if _is_asked(control, binding, settings)
         else None,
         fired=fired,
-        is_quick=control.kind != "trigger"
-        and not (control.owner == "learn" and settings is not None and settings.auto),
+        is_quick=control.kind != "trigger" and not (control.owner == LEARNT and settings is not None and settings.auto),
     )
 
 

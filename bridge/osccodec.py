@@ -29,6 +29,7 @@ from .osctypes import (
     Rgba,
     Symbol,
     TimeTag,
+    Values,
     messages,
 )
 
@@ -56,6 +57,7 @@ __all__ = [
     "Rgba",
     "Symbol",
     "TimeTag",
+    "Values",
     "decode",
     "encode",
     "encode_bundle",

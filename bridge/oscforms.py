@@ -23,13 +23,14 @@ from .osccodec import (
     Rgba,
     Symbol,
     TimeTag,
+    Values,
     encode_message,
     pack_float,
     pack_int,
     template,
     unpack_float,
 )
-from .oscpolicy import Policy, Values
+from .oscpolicy import Policy
 from .oscsettings import Arguments, Binding
 from .store import Entry
 

@@ -18,8 +18,8 @@ from .control import PANIC, RESERVED
 from .echo import MAX_TRIGGERS, TriggerEchoes, are_near
 from .errors import BadValue, OscError
 from .log import OncePer
-from .oscbind import Route, Values, is_button_up
-from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, messages
+from .oscbind import Route, is_button_up
+from .osccodec import IMMEDIATELY, Bundle, Decoder, Message, TimeTag, Values, messages
 from .osclearn import OWNER as LEARNT
 from .osclearn import grown
 from .osclearner import Learner

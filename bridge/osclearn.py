@@ -14,8 +14,7 @@ from typing import Any
 
 from .control import MAX_INT, MAX_VECTOR, RESERVED, Control, Kind
 from .errors import BadControl
-from .oscbind import Values
-from .osctypes import Char, Impulse, Midi, Rgba, TimeTag
+from .osctypes import Char, Impulse, Midi, Rgba, TimeTag, Values
 
 OWNER = "learn"
 

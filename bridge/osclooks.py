@@ -12,9 +12,9 @@ from typing import Literal
 
 from .control import MAX_LABEL, Control
 from .errors import BadValue
-from .osccodec import encode_message
+from .osccodec import Values, encode_message
 from .oscforms import plain, read_color
-from .oscpolicy import Values, policy_of
+from .oscpolicy import policy_of
 from .oscsettings import Arguments, Binding, Settings
 from .store import Entry
 

@@ -12,7 +12,6 @@ from itertools import islice
 from math import inf
 from typing import Any
 
-from .echo import TriggerEchoes
 from .errors import OscError
 from .log import OncePer
 from .oscbind import Route
@@ -138,10 +137,8 @@ class Outbox:
                     target.echoes.sent(
                         ear, ear.rules, change.value, now, change.is_settling, change.answers, change.origin
                     )
-                elif ear.rules.echoes:
-                    target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
-                        ear.fired(change.args), now, change.origin, change.answers
-                    )
+                else:
+                    target.note_fired(ear, change, now)
 
     def _line_up(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:
         """To a peer with a limit, or that gets bundles: when its turn is."""

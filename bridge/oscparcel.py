@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .echo import TriggerEchoes
 from .osccodec import IMMEDIATELY, encode_bundle
 from .oscpace import Due, Event
 from .oscpeer import Target
@@ -65,7 +64,5 @@ class Parcel:
             elif change.what == "value":
                 value = change.value if isinstance(said, Event) else entry.value
                 target.echoes.sent(ear, ear.rules, value, now, change.is_settling, change.answers, change.origin)
-            elif ear.rules.echoes:
-                target.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s)).sent(
-                    ear.fired(change.args), now, change.origin, change.answers
-                )
+            else:
+                target.note_fired(ear, change, now)

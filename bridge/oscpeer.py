@@ -27,7 +27,7 @@ from .oscsettings import Binding, Settings
 from .oscsocket import Address
 from .osctap import OscTap
 from .port import Peer
-from .store import Entry, Origin
+from .store import Change, Entry, Origin
 from .unlisted import Unlisted
 
 MAX_UNLISTED = 64
@@ -73,6 +73,12 @@ class Target:
         if any(guard.is_confirmed for guard in guards) or (not guards and any(ear in self.said for ear in ears)):
             return "confirmed"
         return "sent" if guards or not ears else "unsent"
+
+    def note_fired(self, ear: Route, change: Change, now: float) -> None:
+        """A trigger has left for it: it may come back."""
+        if ear.rules.echoes:
+            echoes = self.fired.setdefault(ear, TriggerEchoes(ear.rules.window_s))
+            echoes.sent(ear.fired(change.args), now, change.origin, change.answers)
 
     def forget(self, route: Route) -> None:
         """The route is gone."""

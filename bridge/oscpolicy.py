@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from .osccodec import IMPULSE, SAFE, Double, Int64, Rgba, Symbol
+from .osccodec import IMPULSE, SAFE, Double, Int64, Rgba, Symbol, Values
 from .oscsettings import Types
-
-Values = tuple[Any, ...]
-"""A message's arguments without the fixed ones."""
 
 
 @dataclass(frozen=True, slots=True)

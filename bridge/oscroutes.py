@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .oscbind import Route, Values
+from .oscbind import Route
+from .osccodec import Values
 from .osclooks import Look
 from .oscpattern import AddressTree
 from .store import Entry, Origin

@@ -101,6 +101,8 @@ IMPULSE = Impulse.IMPULSE
 
 Argument: TypeAlias = Any
 """int, float, str, bytes, bool, None, a class of this module, or a tuple of these."""
+Values: TypeAlias = tuple[Argument, ...]
+"""A message's arguments, or those of them that are not fixed."""
 
 
 class Message(NamedTuple):

@@ -30,13 +30,13 @@ ROWS = [
     | {"resources", "assets", "log", "net", "systemd"}
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords", "unlisted"},
-    {"store", "oscsettings", "osccodec", "midisettings", "mididevices", "miditap"},
+    {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
     {"presence"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"}
     | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "osctimers", "httpanswers"},
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers", "midipeer"},
-    {"configtables", "oscroutes", "oscprofile", "osclearn", "midiin"},
+    {"configtables", "oscroutes", "oscprofile", "midiin"},
     {"configreading", "oscpeer", "midiout"},
     {"oscparcel", "oscsettle", "osclearner", "midihandle"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
@@ -80,6 +80,7 @@ PURE |= {
     "oscsettings",
     "oscbind",
     "oscforms",
+    "osclearn",
     "osclooks",
     "oscpolicy",
     "oscroutes",

@@ -6,8 +6,9 @@ import pytest
 
 from bridge.control import Control
 from bridge.errors import BadValue
-from bridge.oscbind import check_binding, compile_route, is_button_up, is_mirrored, plain_args
+from bridge.oscbind import check_binding, compile_route, is_button_up, is_mirrored
 from bridge.osccodec import IMPULSE, Char, Double, Int64, Message, Midi, Rgba, Symbol, TimeTag, decode
+from bridge.oscforms import plain_args
 from bridge.oscroutes import RouteTable, values_of
 from bridge.oscsettings import Binding, Settings
 from bridge.store import Entry
