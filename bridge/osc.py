@@ -1,7 +1,8 @@
 """The OSC port: peers behind one socket, and the store. This module puts the parts together and keeps them running.
 
-``oscin`` is what a packet does, ``oscout`` what a target is sent, ``oscpeer`` one peer's state; ``oscudp`` and
-``osctcp`` have the sockets and the links (``osclink``) that bytes go through, ``oscframing`` packets in a stream.
+``oscin`` is what a packet does (``oscsources``: who speaks, ``oscnews``: what of it is news), ``oscout`` what a target
+is sent, ``oscpeer`` one peer's state; ``oscudp`` and ``osctcp`` have the sockets and the links (``osclink``) that bytes
+go through, ``oscframing`` packets in a stream.
 Tables and bindings: ``oscsettings``, ``oscbind``, ``oscroutes``. Packets: ``osccodec``, ``oscpattern``.
 """
 
@@ -181,11 +182,11 @@ class OscPort:
 
     def known(self, address: Hashable, source: Source | None) -> None:
         """Who speaks from an address, until it is nobody."""
-        self._receiver.known(address, source)
+        self._receiver.sources.connected(address, source)
 
     def moved(self) -> None:
         """A target's address is known now, or another."""
-        self._receiver.forget_sources()
+        self._receiver.sources.forget()
 
     def changed(self, peer: OscPeer) -> None:
         """What can be said of the peer has changed."""

@@ -1,21 +1,20 @@
-"""What an OSC datagram does: who sent it, which controls it means, and the store's part of it.
+"""What an OSC datagram does: which controls it means, and the store's part of it.
 
 Nothing raises out of ``Receiver.receive``: what cannot be used is counted and logged once per cause.
-Answers (queries, refresh) go out through the ``Sender``; what a target is owed is in ``oscout``.
+Answers (queries, refresh) go out through the ``Sender``; what a target is owed is in ``oscout``. Who speaks is found
+out in ``oscsources``; what of it is news, and no echo, in ``oscnews``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import groupby, islice
 from typing import Any, Protocol
 
 from .allowance import Allowance
 from .control import PANIC, RESERVED
-from .echo import MAX_TRIGGERS, TriggerEchoes, are_near
 from .errors import BadValue, OscError
 from .log import OncePer
 from .oscbind import Route, is_button_up
@@ -24,20 +23,18 @@ from .osclearn import OWNER as LEARNT
 from .osclearn import grown
 from .osclearner import Learner
 from .osclooks import Look
+from .oscnews import Debts, News
 from .oscpattern import is_pattern
-from .oscpeer import OscPeer, Source, Target
+from .oscpeer import OscPeer, Source
 from .oscroutes import values_of
-from .oscsocket import Address, host_of, shown
+from .oscsocket import Address
+from .oscsources import Owner, Sources
 from .osctap import OscTap
 from .store import Entry, Store
 from .suggestion import nearest_path
 
-log = logging.getLogger(__name__)
-
 REFRESH = f"{RESERVED}/refresh"
 
-MAX_SOURCES = 1024
-"""Addresses that are remembered; all are forgotten when there are more, and found again."""
 MAX_SCHEDULED = 256
 """Bundles that wait for their time; more are applied at once."""
 LONGEST_WAIT_S = 1.0
@@ -55,7 +52,7 @@ MAX_SUGGESTED_FROM = 2048
 NO_NEWS = "nothing new: what we have, or an echo"
 
 
-class Sender(Protocol):
+class Sender(Owner, Debts, Protocol):
     """What a receiver needs of the sending side."""
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
@@ -63,18 +60,6 @@ class Sender(Protocol):
 
     def heard(self, source: Source, now: float) -> None:
         """A peer has spoken that was not known to be well."""
-
-    def changed(self, peer: OscPeer) -> None:
-        """A peer has other targets now."""
-
-    def owe(self, peer: OscPeer, entry: Entry) -> None:
-        """A peer is to be sent this value: what it has said of it is older."""
-
-    def target_at(self, peer: OscPeer, address: Address) -> Target:
-        """What a peer is sent at an address that somebody has spoken from. It is none of its ``targets`` yet."""
-
-    def settle_soon(self, target: Target) -> None:
-        """Something may have to be settled with a target: see that it is, in time."""
 
 
 class Receiver:
@@ -92,25 +77,25 @@ class Receiver:
     ) -> None:
         self.strangers = 0
         """Packets from addresses that no table is for."""
-        self._peers = peers
         self._store = store
         self._sender = sender
         self._once = once
         self._clock = clock
         self._wall_clock = wall_clock
         self._tap = tap
+        self.sources = Sources(peers, sender, once)
+        self.news = News(sender, once)
         self.learner = Learner(store, once)
         """For peers with ``auto = true``."""
         self._decode = Decoder().decode
-        self._sources: dict[Hashable, Source | None] = {}
-        self._known: dict[Hashable, Source] = {}
+        self._source_at = self.sources.at
         self._scheduled: set[asyncio.TimerHandle] = set()
         self._new_patterns = Allowance(NEW_PATTERNS, NEW_PATTERNS_PER_S)
         self._meant = Allowance(MEANT, MEANT_PER_S)
 
     def receive(self, data: bytes, address: Address) -> None:
         """Take one datagram. Never raises."""
-        source = self._sources.get(address) or self._find_source(address)
+        source = self._source_at.get(address) or self.sources.find(address)
         if source is None:
             self.strangers += 1
             if self._tap.monitor.is_watched:
@@ -148,48 +133,36 @@ class Receiver:
                 return
         Batch(self, source, now).run((packet,))
 
-    def known(self, address: Hashable, source: Source | None) -> None:
-        """Who speaks from an address, as long as it is somebody: the end of a connection."""
-        self._sources.pop(address, None)
-        if source is None:
-            self._known.pop(address, None)
-        else:
-            self._known[address] = source
-
     def forget(self) -> None:
         """Drop bundles that still wait, and who was where."""
         for timer in self._scheduled:
             timer.cancel()
         self._scheduled.clear()
-        self.forget_sources()
-
-    def forget_sources(self) -> None:
-        """A target's address is known now, or another: find out anew who is who."""
-        self._sources.clear()
+        self.sources.forget()
 
     def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
         entry = route.entry
         if entry.control.access == "write":
             return
         values = values_of(route, message.args)
-        if source.peer.questions.is_busy and self.is_old_answer(source, route, values, now):
+        if source.peer.questions.is_busy and self.news.is_old_answer(source, route, values, now):
             return
         try:
             raw = route.raw(values)
             target = source.target
             answers = 0
             if target is None and source.peer.targets:
-                is_news = self._is_unlisted_news(source, route, values, raw, entry.value, now)
-                answers = self._unlisted_answers(source, route, now) if is_news else 0
+                is_news = self.news.is_unlisted_news(source, route, values, raw, entry.value, now)
+                answers = self.news.unlisted_answers(source, route, now) if is_news else 0
             elif target is None or route not in target.echoes.guards:
                 is_news = not route.confirms(entry.value, values)  # rule 1 is all that is needed
             else:
-                is_news = self.is_news(source, route, values, raw, entry.value, now)
+                is_news = self.news.is_news(source, route, values, raw, entry.value, now)
                 answers = target.echoes.answers(route, now) if is_news else 0
             if is_news:
                 self._store.set(entry, raw, source.origin, now, answers)
                 if entry.value != raw and not route.says(entry.value, values, raw):
-                    self.refused(source, route, now)
+                    self.news.refused(source, route, now)
             elif self._tap.monitor.is_watched:
                 self._tap.remark(message, NO_NEWS)
             if target is not None:
@@ -230,111 +203,19 @@ class Receiver:
 
     # What the parts of a batch need
 
-    def is_old_answer(self, source: Source, route: Route, values: Values, now: float) -> bool:
-        """True for the answer to a question, if a hand has moved the control since: the hand wins."""
-        questions = source.peer.questions
-        is_audit = questions.is_audit(route)
-        if not questions.answered(route):
-            self._sender.owe(source.peer, route.entry)
-            return True
-        if is_audit and not _is_said(route, values):
-            questions.doubt(route, now)
-        return False
-
-    def is_news(self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float) -> bool:
-        """False for a report that is not to be applied: it is what we have, or an echo. Raises BadValue."""
-        target = source.target
-        if target is None and source.peer.targets:
-            return self._is_unlisted_news(source, route, values, raw, current, now)
-        if target is None or route not in target.echoes.guards:
-            return not route.confirms(current, values)
-        report = route.report(values, raw)
-        is_current = report == (current,) if route.is_exact else route.confirms(current, values)
-        control = route.entry.control
-        is_rest = control.momentary and control.coerce(raw) == control.rest
-        verdict = target.echoes.hear(route, report, is_current, now, is_rest)
-        if verdict != "confirmed":
-            self._sender.settle_soon(target)
-            if verdict == "remembered" and target.echoes.guards[route].is_cut:
-                self._cut_loop(source, route.entry)
-        return verdict == "apply"
-
-    def _is_unlisted_news(
-        self, source: Source, route: Route, values: Values, raw: Any, current: Any, now: float
-    ) -> bool:
-        """``is_news`` from an address that no target has, though it may be one's. Raises BadValue."""
-        targets = source.peer.targets
-        if not any(route in target.echoes.guards for target in targets):
-            return not route.confirms(current, values)
-        report = route.report(values, raw)
-        is_current = report == (current,) if route.is_exact else route.confirms(current, values)
-        control = route.entry.control
-        is_rest = control.coerce(raw) == control.rest if control.momentary else None
-        unlisted = source.peer.unlisted(source.address)
-        loops = unlisted.loops
-        books = [target.echoes for target in targets]
-        verdict = unlisted.hear(route, source.origin, books, report, is_current, now, is_rest)
-        if verdict != "confirmed":
-            for target in targets:
-                self._sender.settle_soon(target)
-        if unlisted.loops != loops:
-            self._cut_loop(source, route.entry)
-        return verdict == "apply"
-
-    def _unlisted_answers(self, source: Source, route: Route, now: float) -> int:
-        books = [target.echoes for target in source.peer.targets]
-        return source.peer.unlisted(source.address).answers(route, source.origin, books, now)
-
-    def _is_unlisted_ring(
-        self, fired: Sequence[TriggerEchoes], route: Route, args: tuple[Any, ...], source: Source, now: float
-    ) -> bool:
-        unlisted = source.peer.unlisted(source.address)
-        loops = unlisted.loops
-        is_echo = unlisted.is_ring(fired, args, source.origin, now)
-        if unlisted.loops != loops:
-            self._cut_loop(source, route.entry)
-        return is_echo
-
-    def _cut_loop(self, source: Source, entry: Entry) -> None:
-        source.peer.loops += 1
-        self._once.warning(
-            (source.peer.name, "loop", entry.id), "osc %s: %s went round and round with %s and was cut",
-            source.peer.name, entry.path, shown(source.address),
-        )  # fmt: skip
-
-    def refused(self, source: Source, route: Route, now: float) -> None:
-        """The store has not become what a report says: the target it came from, or may have come from, is to be
-        told."""
-        if route.entry.id in source.peer.routes.speakers:
-            for target in source.peer.targets if source.target is None else (source.target,):
-                target.echoes.refused(route, route.rules, now)
-                self._sender.settle_soon(target)
-
     def apply(self, items: Sequence[tuple[Entry, Any]], routes: Iterable[Route], source: Source, now: float) -> None:
         """``routes``: by which the items came."""
         target = source.target
         if target is None:
-            answers = max((self._unlisted_answers(source, route, now) for route in routes), default=0)
+            answers = max((self.news.unlisted_answers(source, route, now) for route in routes), default=0)
         else:
             answers = max((target.echoes.answers(route, now) for route in routes), default=0)
         self._store.apply(items, source.origin, now, answers)
 
     def fire(self, route: Route, args: tuple[Any, ...], source: Source, now: float) -> None:
         """Fire a trigger, unless it is one of ours that comes back."""
-        target = source.target
-        if target is None:
-            books = [found for each in source.peer.targets if (found := each.fired.get(route)) is not None]
-            is_echo = bool(books) and self._is_unlisted_ring(books, route, args, source, now)
-        else:
-            is_echo = route in target.fired and target.fired[route].is_echo(args, now)
-        if is_echo:
-            source.peer.echoed += 1
-            return
-        fired = [target] if target is not None else source.peer.targets
-        answers = max((each.fired[route].answers(now) for each in fired if route in each.fired), default=0)
-        if answers > MAX_TRIGGERS:
-            self._cut_loop(source, route.entry)
-        else:
+        answers = self.news.trigger(source, route, args, now)
+        if answers is not None:
             self._store.trigger(route.entry, args, source.origin, now, answers)
 
     def panic(self, source: Source, now: float) -> None:
@@ -356,19 +237,6 @@ class Receiver:
 
     def answer(self, source: Source, entry_ids: Iterable[int]) -> None:
         self._sender.answer(source, entry_ids)
-
-    def follow(self, source: Source) -> None:
-        """``send = "last"``: whoever spoke last is who hears us."""
-        peer = source.peer
-        if not peer.follows or (peer.targets and peer.targets[0].address == peer.reply_address(source.address)):
-            return
-        target = self._sender.target_at(peer, source.address)
-        name = target.shown
-        peer.targets[:] = [target]
-        source.origin, source.answers, source.target = target.origin, (target,), target
-        self._sender.changed(peer)
-        self._sources = {source.address: source}
-        self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
 
     def complain(self, source: Source, entry: Entry, message: Message, why: BadValue) -> None:
         """Count a value that its control cannot take, and say it once per control and peer."""
@@ -425,45 +293,6 @@ class Receiver:
         if not self._meant.take(count, now):
             raise OscError(0, "patterns for too many values in a short time")
 
-    # Who speaks
-
-    def _find_source(self, address: Address) -> Source | None:
-        if (known := self._known.get(address)) is not None:
-            self._sources[address] = known
-            return known
-        if address in self._sources:
-            return None  # a stranger that is known
-        host = host_of(address)
-        peer = next((peer for peer in self._peers if peer.hears(host)), None)
-        if peer is None:
-            self._once.warning(("stranger", host), "heard %s, for which no [[osc]] table is", host)
-        source = None if peer is None else self._source(peer, address, host)
-        if len(self._sources) >= MAX_SOURCES:
-            self._sources.clear()
-        self._sources[address] = source
-        return source
-
-    def _source(self, peer: OscPeer, address: Address, host: str) -> Source:
-        its = (address[:2], peer.reply_address(address)[:2])
-        for target in peer.targets:
-            if target.address is not None and target.address[:2] in its:
-                return Source(peer, address, host, target.origin, (target,), target)
-        # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
-        there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
-        asker = self._sender.target_at(peer, address)
-        if len(there) == 1:
-            return Source(peer, address, host, there[0].origin, (there[0], asker), there[0])
-        return Source(peer, address, host, asker.origin, (asker,), None)
-
-
-def _is_said(route: Route, values: Values) -> bool:
-    """True if a report is what the peer can have made of our value, or nothing that can be."""
-    try:
-        report = route.report(values, route.raw(values))
-    except BadValue:
-        return True
-    return are_near(report, route.rules.to_wire(route.entry.value), route.rules.tolerance)
-
 
 class Batch:
     """Messages that take effect together, in order: values in one ``store.apply``, triggers between them."""
@@ -491,7 +320,7 @@ class Batch:
                 continue
             is_calm = False
             if touched := self._source.peer.routes.touched(message.address):
-                self._receiver.follow(self._source)
+                self._receiver.sources.follow(self._source)
                 self._touch(touched, message)
                 continue
             looks = self._source.peer.routes.looks(message.address, message.args)
@@ -509,7 +338,7 @@ class Batch:
             if not routes:
                 self._receiver.wonder(self._source, message)
                 continue
-            self._receiver.follow(self._source)
+            self._receiver.sources.follow(self._source)
             asked = [entry_id for route in routes if (entry_id := self._use(route, message)) is not None]
             if asked:
                 self._answer(asked)
@@ -536,12 +365,13 @@ class Batch:
             return entry.id if self._source.peer.settings.answers else None
         if control.access == "write":
             return None
-        if self._source.peer.questions.is_busy and self._receiver.is_old_answer(self._source, route, values, self._now):
+        is_asked = self._source.peer.questions.is_busy
+        if is_asked and self._receiver.news.is_old_answer(self._source, route, values, self._now):
             return None
         try:
             raw = route.raw(values)
             current = self._latest.get(entry, entry.value)
-            is_news = self._receiver.is_news(self._source, route, values, raw, current, self._now)
+            is_news = self._receiver.news.is_news(self._source, route, values, raw, current, self._now)
             value = control.coerce(raw, current) if is_news else None
         except BadValue as exc:
             self._receiver.complain(self._source, entry, message, exc)
@@ -593,7 +423,7 @@ class Batch:
     def _refresh(self, message: Message) -> None:
         """``/stagebridge/refresh [pattern]``; a bang or a number from a button means all."""
         pattern = message.args[0] if message.args and isinstance(message.args[0], str) else None
-        self._receiver.follow(self._source)
+        self._receiver.sources.follow(self._source)
         try:
             ids = self._receiver.spoken(self._source, pattern, self._now)
         except OscError as exc:
@@ -614,7 +444,7 @@ class Batch:
             self._receiver.apply(items, latest, self._source, self._now)
             for route, (values, raw) in latest.items():
                 if route.entry.value != raw and not route.says(route.entry.value, values, raw):
-                    self._receiver.refused(self._source, route, self._now)
+                    self._receiver.news.refused(self._source, route, self._now)
 
 
 class _Suggestion:

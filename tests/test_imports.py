@@ -38,7 +38,7 @@ ROWS = [
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers", "midipeer"},
     {"configtables", "oscroutes", "oscprofile", "midiin"},
     {"configreading", "oscpeer", "midiout"},
-    {"oscparcel", "oscsettle", "osclearner", "midihandle"},
+    {"oscparcel", "oscsettle", "osclearner", "oscnews", "oscsources", "midihandle"},
     {"configcontrols", "oschandle", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch"},
     {"config", "session", "history", "learn"},

@@ -19,8 +19,9 @@ from bridge import net
 from bridge.control import Control
 from bridge.osc import OscPort, open_ports
 from bridge.osccodec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
-from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MAX_SOURCES, MEANT
+from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MEANT
 from bridge.oscsettings import Binding, Settings
+from bridge.oscsources import MAX_SOURCES
 from bridge.port import Peer, PortContext
 from bridge.presence import Presence
 from bridge.store import Change, Origin, Store
@@ -471,7 +472,7 @@ async def test_a_flood_of_questions_from_everywhere_is_bounded(bridge: Bridge) -
     async with bridge.with_max() as (port, max_):
         for number in range(3000):
             port._receiver.receive(encode_message("/stagebridge/refresh"), (f"10.0.{number // 250}.{number % 250}", 9))
-        assert len(port._receiver._sources) <= MAX_SOURCES
+        assert len(port._receiver.sources.at) <= MAX_SOURCES
         assert len(port._out._askers) <= 64
         max_.send("/mark", 1.0)
         await bridge.reaches("/mark", 1.0)

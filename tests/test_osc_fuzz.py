@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from bridge import log as bridge_log
-from bridge import oscin, oscout, oscpattern, oscpeer, store
+from bridge import oscin, oscout, oscpattern, oscpeer, oscsources, store
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.errors import OscError
@@ -257,7 +257,7 @@ class Stage:
             found += [
                 ("plans", len(decoder), PLANS),
                 ("beginnings", len(decoder._seen), PLANS),
-                ("sources", len(receiver._sources), oscin.MAX_SOURCES),
+                ("sources", len(receiver.sources.at), oscsources.MAX_SOURCES),
                 ("scheduled", len(receiver._scheduled), oscin.MAX_SCHEDULED),
                 ("askers", len(out._askers), oscout.MAX_ASKERS),
                 ("causes", len(port._once._causes), bridge_log.MAX_CAUSES),

@@ -1,0 +1,90 @@
+"""Who speaks from where: the peer that an address belongs to, and which of its targets it is, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+from .log import OncePer
+from .oscpeer import OscPeer, Source, Target
+from .oscsocket import Address, host_of
+
+MAX_SOURCES = 1024
+"""Addresses that are remembered; all are forgotten when there are more, and found again."""
+
+
+class Owner(Protocol):
+    """What the port does for them."""
+
+    def changed(self, peer: OscPeer) -> None:
+        """A peer has other targets now."""
+
+    def target_at(self, peer: OscPeer, address: Address) -> Target:
+        """What a peer is sent at an address that somebody has spoken from. It is none of its ``targets`` yet."""
+
+
+class Sources:
+    """All who speak to one port."""
+
+    def __init__(self, peers: Sequence[OscPeer], owner: Owner, once: OncePer) -> None:
+        self.at: dict[Hashable, Source | None] = {}
+        """Those that were found, by address; None: a stranger. Always the same dict: every packet asks it."""
+        self._peers = peers
+        self._owner = owner
+        self._once = once
+        self._connected: dict[Hashable, Source] = {}
+
+    def find(self, address: Address) -> Source | None:
+        """Who speaks from an address that is not ``at``; None for a stranger."""
+        if (known := self._connected.get(address)) is not None:
+            self.at[address] = known
+            return known
+        if address in self.at:
+            return None  # a stranger that is known
+        host = host_of(address)
+        peer = next((peer for peer in self._peers if peer.hears(host)), None)
+        if peer is None:
+            self._once.warning(("stranger", host), "heard %s, for which no [[osc]] table is", host)
+        source = None if peer is None else self._source(peer, address, host)
+        if len(self.at) >= MAX_SOURCES:
+            self.at.clear()
+        self.at[address] = source
+        return source
+
+    def connected(self, address: Hashable, source: Source | None) -> None:
+        """Who speaks from an address, as long as it is somebody: the end of a connection."""
+        self.at.pop(address, None)
+        if source is None:
+            self._connected.pop(address, None)
+        else:
+            self._connected[address] = source
+
+    def forget(self) -> None:
+        """A target's address is known now, or another: find out anew who is who."""
+        self.at.clear()
+
+    def follow(self, source: Source) -> None:
+        """``send = "last"``: whoever spoke last is who hears us."""
+        peer = source.peer
+        if not peer.follows or (peer.targets and peer.targets[0].address == peer.reply_address(source.address)):
+            return
+        target = self._owner.target_at(peer, source.address)
+        name = target.shown
+        peer.targets[:] = [target]
+        source.origin, source.answers, source.target = target.origin, (target,), target
+        self._owner.changed(peer)
+        self.at.clear()
+        self.at[source.address] = source
+        self._once.info((peer.name, "last", name), "osc %s: sending to %s now", peer.name, name)
+
+    def _source(self, peer: OscPeer, address: Address, host: str) -> Source:
+        its = (address[:2], peer.reply_address(address)[:2])
+        for target in peer.targets:
+            if target.address is not None and target.address[:2] in its:
+                return Source(peer, address, host, target.origin, (target,), target)
+        # Max and Pd speak from another port than they listen on: if one target is at this host, it is that one.
+        there = [target for target in peer.targets if target.address is not None and host_of(target.address) == host]
+        asker = self._owner.target_at(peer, address)
+        if len(there) == 1:
+            return Source(peer, address, host, there[0].origin, (there[0], asker), there[0])
+        return Source(peer, address, host, asker.origin, (asker,), None)
