@@ -79,9 +79,11 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 class Page:
     """A browser page at the daemon: sees every value by its path, and sets some."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, ws_url: str = "") -> None:
         self._client = client
         self._n = 0
+        self._shown: list[tuple[str, Any]] = []
+        self.url = ws_url
         self.controls: dict[str, dict[str, Any]] = {one["path"]: one for one in client.welcome["controls"]}
         """How each is described."""
         self.fired: list[str] = []
@@ -91,7 +93,7 @@ class Page:
     @asynccontextmanager
     async def at(cls, ws_url: str) -> AsyncIterator[Self]:
         async with Client.connect(ws_url, keys="path") as client:
-            page = cls(client)
+            page = cls(client, ws_url)
             page.values.update(client.welcome["values"])
             yield page
 
@@ -141,8 +143,14 @@ class Page:
         except TimeoutError:
             raise AssertionError(failure()) from None
 
+    def history(self, path: str) -> list[Any]:
+        """The values that it has shown of a control since this was last asked."""
+        shown, self._shown = self._shown, []
+        return [value for at, value in shown if at == path]
+
     async def _hear(self) -> None:
         message = await self._client.hear()
+        self._shown += map(tuple, message.get("values", []))
         self.controls |= {one["path"]: one for one in message.get("controls", [])}
         self.fired += [path for path, *_ in message.get("triggers", [])]
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,7 +17,9 @@ from bridge.osccodec import Message
 from bridge.store import Change, Origin
 
 from .fakes.echoing import STEPS, EchoingDevice, echoing_device, seven_bits
+from .peers import free_udp_port
 from .port_contract import BROWSER, until
+from .programs import Page
 from .test_osc import Bridge, Voice, level, voice
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
@@ -57,6 +60,38 @@ async def test_a_late_echo_in_seven_bits_never_moves_the_fader_back() -> None:
         with pytest.raises(TimeoutError):
             await until(bridge.store, lambda: False, 0.4)
         assert len(device.heard) == 31
+
+
+ECHOING = """
+[[osc]]
+name = "device"
+listen = "127.0.0.1:{ours}"
+send = ["127.0.0.1:{theirs}"]
+
+[[control]]
+path = "/level"
+"""
+
+
+async def test_no_screen_sees_the_fader_jump_back(tmp_path: Path) -> None:
+    ours = free_udp_port()
+    async with echoing_device() as device:
+        device.goal = ("127.0.0.1", ours)
+        config = ECHOING.format(ours=ours, theirs=device.address[1])
+        async with Page.beside(config, tmp_path) as mover, Page.at(mover.url) as watcher:
+            seen: list[list[float]] = [[], []]
+            for number in range(1, 31):
+                await mover.set("/level", number / 33)
+                await asyncio.sleep(FRAME_S)
+                seen[0].append(mover.values["/level"])
+                await watcher.sees("/level", number / 33)
+                seen[1] += watcher.history("/level")
+            assert seen[0] == sorted(seen[0])
+            assert seen[1] == sorted(seen[1]) == [number / 33 for number in range(1, 31)]
+            truth = pytest.approx(seven_bits(30 / 33))  # what the device has made of it
+            for page in (mover, watcher):
+                await page.sees("/level", truth)
+            assert device.values["/level"] == truth
 
 
 async def test_a_move_of_the_device_in_the_middle_of_a_drag_is_applied_at_once() -> None:
