@@ -3,6 +3,7 @@
 
 import { Traffic, describeLine } from './lib/traffic.js';
 import { clock, describeRecord, fits, secondsAgo, whoOf } from './lib/history.js';
+import { wordsOf } from './lib/peers.js';
 import { h, setText } from './elements/dom.js';
 
 const EVERY_MS = 1000;
@@ -47,9 +48,9 @@ function drawPeers(peers) {
   for (const peer of peers) {
     if (!peerRows.has(peer.name)) peerRows.set(peer.name, peerRow(peer.name));
     const cells = [...peerRows.get(peer.name).children];
-    const texts = [peer.name, peer.text, peer.received, peer.sent, peer.bad, peer.unknown];
-    texts.forEach((text, place) => setText(cells[place], String(text)));
-    cells[1].classList.toggle('is-trouble', peer.state !== 'online');
+    const texts = [peer.name, null, howPeerIs(peer), peer.received, peer.sent, peer.bad, peer.unknown];
+    texts.forEach((text, place) => text === null || setText(cells[place], String(text)));
+    cells[2].classList.toggle('is-trouble', peer.state !== 'online');
   }
   const rows = peers.map((peer) => peerRows.get(peer.name));
   const table = document.getElementById('peers');
@@ -58,11 +59,18 @@ function drawPeers(peers) {
   offerPeers([...known]);
 }
 
+/** "online, heard 3 s ago; we listen on UDP 9000" */
+function howPeerIs({ state, text, heard_s_ago: age }) {
+  const heard = age === null || age === undefined ? '' : `heard ${secondsAgo(age)} ago`;
+  const words = heard ? wordsOf(text).replace(/^nothing heard for [\d.]+ s(, |; |$)/, '') : text;
+  return `${state}, ${[heard, words].filter(Boolean).join('; ')}`;
+}
+
 function peerRow(name) {
   const push = h('button', { type: 'button', title: `Send ${name} every value` }, 'Push');
   push.addEventListener('click', () => pushTo(name, push));
   const numbers = Array.from({ length: 4 }, () => h('td', { class: 'number' }));
-  return h('tr', {}, h('td'), h('td', { class: 'wide' }), ...numbers, h('td', {}, push));
+  return h('tr', {}, h('td'), h('td', {}, push), h('td', { class: 'wide' }), ...numbers);
 }
 
 async function pushTo(name, button) {

@@ -6,7 +6,7 @@ import { lockPage } from './elements/base.js';
 import './elements/index.js';
 import { bind } from './lib/binder.js';
 import { CancelStorm, FrameWatch } from './lib/gesture.js';
-import { goneText, isPeer, peersOf } from './lib/peers.js';
+import { goneText, isGone, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
 import { Bar, button } from './surface/bar.js';
 import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
@@ -39,6 +39,7 @@ export class Surface {
     this.offline = new OfflineBar();
     this.banner = new Banner();
     this.sheet = new Sheet();
+    this.peers = h('div', { class: 'sheet-peers', role: 'group', 'aria-label': 'Peers' });
     this.stage = h('div', { class: 'stage' });
     this.held = new HeldValue(this.stage);
     this.bar.element.append(this.held.element);
@@ -121,7 +122,12 @@ export class Surface {
   }
 
   #drawPeers() {
-    this.bar.setPeers(goneText(peersOf(this.#client.model)));
+    const peers = peersOf(this.#client.model);
+    this.bar.setPeers(goneText(peers));
+    // In the menu, also while it is open.
+    this.peers.hidden = peers.length === 0;
+    this.peers.replaceChildren(...peers.map((peer) => h('p', { class: `sheet-peer${isGone(peer) ? ' has-gone' : ''}`, 'data-state': peer.state },
+      h('i', { class: 'dot' }), h('span', {}, h('b', {}, `${peer.name} ${peer.state}`), peer.text && ` ${peer.text}`))));
   }
 
   #drawStatus() {
@@ -206,7 +212,7 @@ export class Surface {
       choice.append(text);
       return choice;
     };
-    const monitor = h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: peers, browsers, who did what');
+    const monitor = h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out');
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });
     name.value = deviceName();
     name.addEventListener('change', () => {
@@ -214,9 +220,9 @@ export class Surface {
       window.location.reload(); // the name is said when the connection is made
     });
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
-    const peers = peersOf(this.#client.model).map(({ name: peer, state: how, text }) => h('p', { class: 'sheet-line' }, `${peer}: ${how}${text ? `, ${text}` : ''}`));
     this.sheet.open('Menu', ...above,
-      h('p', { class: 'sheet-line' }, line), ...peers,
+      h('p', { class: 'sheet-line' }, line),
+      this.peers,
       h('div', { class: 'sheet-row' }, ...themes),
       h('div', { class: 'sheet-row' },
         act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),

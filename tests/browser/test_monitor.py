@@ -31,7 +31,7 @@ kind = "string"
         await open_page(daemon.url)
         page = await open_page(daemon.url + "monitor.html")
         await expect(page.locator("#server")).to_contain_text("controls")
-        await expect(page.locator("#peers")).to_contain_text("never heard")
+        await expect(page.locator("#peers")).to_contain_text("connecting, never heard")
         await expect(page.locator("#clients tr")).to_have_count(2)  # this page is one itself
         daemon.request("PUT", "/api/controls/fader", {"value": 0.5})
         daemon.request("PUT", "/api/controls/cue", {"value": "<b>Act two</b>"})
@@ -82,6 +82,12 @@ path = "/fader"
             daemon.request("PUT", "/api/controls/fader", {"value": 0.75})
             rows = page.locator("#traffic tr")
             await expect(rows).to_have_count(4)
+            await expect(page.locator("#peers")).to_contain_text(re.compile(r"online, heard \d+ s ago; .*we listen on"))
+            columns = "[...document.querySelectorAll('#traffic-title ~ .scroll th')].map((th) => th.offsetLeft).join()"
+            before = await page.evaluate(columns)
+            say(encode_message("/a/name/that/is/so/long/that/it/has/to/be/broken/into/several/lines", ("word " * 40,)))
+            await expect(rows).to_have_count(5)
+            assert await page.evaluate(columns) == before  # nothing jumps aside, whatever comes by
             await expect(rows.filter(has_text="out →")).to_contain_text("/fader,f0.75")
             await expect(rows.filter(has_text="/fadre")).to_contain_text("<b>loud</b> 3no such control")
             await expect(rows.filter(has_text="not OSC")).to_contain_text("byte 5: unknown type tag 'x'")

@@ -69,3 +69,72 @@ osc.Live = false
             await expect(own.locator("#slider1[data-silent]")).to_have_count(0)
             await expect(page.locator(".has-gone")).to_have_count(0)
             await expect(volume.locator(".root")).not_to_have_class(_has("silent"))
+
+
+def _crowd(ports: list[int]) -> str:
+    names = ["desk", "monitor-desk-left", *(f"player{n}" for n in range(3, len(ports) + 1))]
+    peers = "".join(
+        f'[[osc]]\nname = "{name}"\nsend = ["127.0.0.1:{port}"]\n' for name, port in zip(names, ports, strict=True)
+    )
+    pages = "".join(f'[[page]]\nname = "Page {n}"\nlayout = "strips"\n' for n in range(1, 8))
+    others = "".join(f'"{name}" = false\n' for name in names[1:])
+    return f"""
+{peers}
+{pages}
+[[control]]
+repeat = 8
+path = "/ch/{{n}}/level"
+group = "Ch {{n}}"
+page = "Page 1"
+[control.osc]
+{others}
+[[control]]
+repeat = 8
+path = "/ch/{{n}}/mute"
+kind = "bool"
+group = "Ch {{n}}"
+page = "Page 1"
+[control.osc]
+{others}
+[[control]]
+path = "/all"
+page = "Page 2"
+"""
+
+
+@pytest.mark.parametrize("size", [(1180, 718), (744, 1030), (320, 454)])
+async def test_a_crowd_of_peers_goes_and_nothing_jumps_or_is_cut(
+    tmp_path: Path, open_page: Callable[..., Awaitable[Page]], size: tuple[int, int]
+) -> None:
+    with Daemon.start(_crowd([free_udp_port() for _ in range(8)]), tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": size[0], "height": size[1]})
+        badge = page.locator(".page-button" if size[0] < 400 else ".badge")
+        tabs = page.locator(".tabs")
+        await expect(page.locator(".strip").first).to_be_visible()
+        places = "() => [...document.querySelectorAll('.tab, .tool, .panic, .strip, .strip *')].map((node) => { " + (
+            "const { x, y, width, height } = node.getBoundingClientRect(); return node.closest('.strip-name') ? 0 : "
+            "[x, y, width, height].join(); })"
+        )
+        before = [await tabs.is_visible(), await page.evaluate(places)]
+        daemon.request("PUT", "/api/controls/ch/1/level", {"value": 0.5})
+        await expect(badge).to_have_class(_has("has-gone"))
+        mute = page.locator('[path="/ch/1/mute"]')
+        await expect(mute.locator(".root")).to_have_class(_has("silent"))
+        await expect(mute.locator(".face-text")).to_have_text("mute")
+        await expect(mute.locator(".sub")).to_have_text("desk offline" if size[0] > 744 else "✕ desk")
+        for words in (".face-text", ".sub"):
+            assert await mute.locator(words).evaluate("node => node.scrollWidth <= node.clientWidth"), words
+        assert [await tabs.is_visible(), await page.evaluate(places)] == before
+        daemon.request("PUT", "/api/controls/all", {"value": 0.5})
+        if size[0] > 400:
+            await expect(page.locator(".state")).to_have_text(re.compile("^(8 peers gone|✕ 8)$"))
+            assert await badge.evaluate("node => node.scrollWidth <= node.clientWidth")
+        assert [await tabs.is_visible(), await page.evaluate(places)] == before
+        await badge.click()
+        menu = page.get_by_role("group", name="Peers").locator("p")
+        await expect(menu).to_have_count(8)
+        await expect(menu.first).to_contain_text("desk silent")
+        assert all(" silent " in text for text in await menu.all_inner_texts())
+        link = page.get_by_role("link", name=re.compile("Monitor"))
+        await link.scroll_into_view_if_needed()
+        await expect(link).to_be_in_viewport()

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { goneText, peersOf } from '../../web/lib/peers.js';
+import { fitGone, goneText, peersOf } from '../../web/lib/peers.js';
 
 const model = (...entries) => ({ entries: () => entries.map(([path, shown]) => ({ path, shown })) });
 
-test('peers are read from the controls under /stagebridge/peers, by name', () => {
+test('peers are read from the controls under /stagebridge/peers: who is gone, then by name', () => {
   const peers = peersOf(model(
     ['/fader', 0.5],
     ['/stagebridge/peers/max', 'silent: heard; host is up but nobody listens on UDP 9001'],
@@ -15,8 +15,8 @@ test('peers are read from the controls under /stagebridge/peers, by name', () =>
     ['/stagebridge/peers/new', ''],
   ));
   assert.deepEqual(peers, [
-    { name: 'desk', state: 'online', text: 'heard; we listen on UDP 9000' },
-    { name: 'max', state: 'silent', text: 'heard; host is up but nobody listens on UDP 9001' },
+    { name: 'max', state: 'silent', text: 'host is up but nobody listens on UDP 9001' },
+    { name: 'desk', state: 'online', text: 'we listen on UDP 9000' },
     { name: 'new', state: 'connecting', text: '' },
   ]);
 });
@@ -26,4 +26,12 @@ test('who is gone is named; several are counted', () => {
   assert.equal(goneText([peer('desk', 'online'), peer('max', 'connecting')]), '');
   assert.equal(goneText([peer('desk', 'offline'), peer('max', 'online')]), 'desk offline');
   assert.equal(goneText([peer('desk', 'offline'), peer('max', 'silent')]), '2 peers gone');
+});
+
+test('where there is no room for the words, a cross stands before the name, or the number', () => {
+  const measure = (text) => 10 * text.length;
+  assert.equal(fitGone('desk silent', 110, measure), 'desk silent');
+  assert.equal(fitGone('desk silent', 100, measure), '\u2715 desk');
+  assert.equal(fitGone('2 peers gone', 100, measure), '\u2715 2');
+  assert.equal(fitGone('lighting desk offline', 100, measure), '\u2715 lig\u2026desk');
 });

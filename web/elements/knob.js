@@ -1,11 +1,13 @@
 // <sb-knob>: vertical drag, 240 px for the whole range; a bipolar one grows from its centre and has a detent there.
 
 import { KNOB_TRAVEL_PX } from '../lib/gesture.js';
-import { h, setAttribute, setText, svg } from './dom.js';
+import { fitNotice } from '../lib/names.js';
+import { h, ruler, setAttribute, setText, svg } from './dom.js';
 import { SliderElement } from './slider.js';
 
 const SWEEP = 270; // degrees, open at the bottom
 const RADIUS = 27;
+const BESIDE_PX = 68; // the ring, and the gap before the words beside it
 const CENTRE_PX = 10; // so near the middle a finger points nowhere
 
 export class Knob extends SliderElement {
@@ -119,7 +121,8 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
     this.drawValueBox();
     this.drawSlider();
     setText(this.inner, this.reading.text);
-    setText(this.sideName, this.hasAttribute('bare') ? this.notice || this.label : '');
+    const beside = this.width > BESIDE_PX && this.notice ? fitNotice(this.notice, this.width - BESIDE_PX, ruler(14, 500)) : this.notice;
+    setText(this.sideName, this.hasAttribute('bare') ? beside || this.label : '');
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { GUARD_MS, Hold } from '../lib/gesture.js';
 import { ControlElement } from './base.js';
-import { fitName } from '../lib/names.js';
+import { fitName, fitNotice } from '../lib/names.js';
 import { h, ruler, setText, svg } from './dom.js';
 import { Finger } from './finger.js';
 
@@ -18,6 +18,7 @@ export class PressElement extends ControlElement {
   display: flex; flex-direction: column; align-items: center; justify-content: center; overflow-wrap: anywhere;
 }
 .narrow .face { font-size: 16px; padding: 0 4px; }
+.narrow.noticed .face { padding: 0; }
 .face-text { pointer-events: none; max-height: 40px; overflow: hidden; }
 .colored .face { border-color: var(--mark); }
 .on .face { background: var(--mark); border-color: var(--mark); color: var(--on); font-weight: 700; }
@@ -39,6 +40,7 @@ export class PressElement extends ControlElement {
 .silent.on .face { background-color: var(--mark); background-image: repeating-linear-gradient(135deg, var(--well, var(--panel)) 0 4px, transparent 4px 10px); }
 .silent .face-text, .silent .sub { background: var(--well, var(--panel)); padding: 0 4px; color: var(--text); }
 .silent .sub { color: var(--warn); }
+.narrow.silent .face-text, .narrow.silent .sub { padding: 0 1px; }
 .readonly .face { border-color: transparent; border-radius: 2px; background: var(--well, var(--panel)); }
 .readonly.on .face { color: var(--text); box-shadow: inset 0 -6px 0 var(--mark); }
 .readonly:not(.on) .face { box-shadow: inset 0 -6px 0 var(--track); }
@@ -100,7 +102,7 @@ export class PressElement extends ControlElement {
 
   drawFace(text) {
     setText(this.faceText, this.#fitted(text));
-    setText(this.sub, this.status.waiting ? '' : this.notice);
+    setText(this.sub, this.status.waiting || !this.notice ? '' : this.#fittedNotice());
     if (this.control?.guard && !this.ring.isConnected) this.face.append(this.ring);
     this.face.setAttribute('aria-label', this.fullName);
     this.face.setAttribute('aria-disabled', String(!this.isFree));
@@ -114,6 +116,10 @@ export class PressElement extends ControlElement {
     if (!this.width) return text;
     const size = this.#isBig ? 28 : this.width < 100 ? 16 : 18;
     return fitName(text, this.width - (this.width < 100 ? 12 : 20), this.notice ? 1 : 2, ruler(size, 700));
+  }
+
+  #fittedNotice() {
+    return this.width ? fitNotice(this.notice, this.width - (this.width < 100 ? 8 : 24), ruler(14, 600)) : this.notice;
   }
 
   extraClasses() {

@@ -1,6 +1,7 @@
 // The top bar: pages, banks, the state of the connection, and the device's own switches.
 
 import { h, ruler, setAttribute, setText } from '../elements/dom.js';
+import { fitGone } from '../lib/peers.js';
 import { fitName } from '../lib/names.js';
 import { PANIC_MS, UNLOCK_MS } from '../lib/gesture.js';
 import { THEMES, fullScreen, setTheme, theme } from './device.js';
@@ -13,6 +14,7 @@ const GAP = 8;
 const NARROW = 744; // below it the device's switches live in the menu
 const BADGE = 100; // as wide as a round trip
 const MOST_BADGE = 200;
+const BADGE_DOT = 36; // the dot, the gaps
 const SMALL = 400; // below it one button is pages, state and menu
 const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
 
@@ -26,7 +28,7 @@ export class Bar {
   #hasSleepHint = false;
   #status = { state: 'connecting', rtt: null };
   #gone = ''; // who of the peers is, in words
-  #badgeWidth = BADGE;
+  #badgeRoom = MOST_BADGE;
 
   /** `calls`: showPage(name), turnBank(±1), turnLayer(), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
   constructor(calls) {
@@ -107,7 +109,7 @@ export class Bar {
     this.element.classList.toggle('narrow', isNarrow);
     this.element.classList.toggle('small', isSmall);
     this.isSmall = isSmall;
-    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + this.#badgeWidth + (this.#hasSleepHint ? 160 : 0);
+    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0);
     const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
     const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
     const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
@@ -115,7 +117,12 @@ export class Bar {
     const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
     const isCollapsed = isSmall || (needed > free && this.#pages.length > 1);
     const room = Math.max(36, Math.min(200, free - (isSmall ? 50 : 24)));
-    setText(this.pageName, fitName(this.#page ?? '', room, 1, ruler(isSmall ? 16 : 18, 600)));
+    const pageName = fitName(this.#page ?? '', room, 1, ruler(isSmall ? 16 : 18, 600));
+    setText(this.pageName, pageName);
+    // Who is gone takes what is free beside the tabs: they stay where they are, whoever comes and goes.
+    const taken = isCollapsed ? Math.max(TAB_MIN, 24 + measure(pageName)) : needed;
+    this.#badgeRoom = Math.max(BADGE, Math.min(MOST_BADGE, BADGE + free - taken));
+    this.#drawBadge();
     if (isCollapsed === this.#isCollapsed) return;
     this.#isCollapsed = isCollapsed;
     this.tabs.hidden = isCollapsed || this.#pages.length < 2;
@@ -155,14 +162,9 @@ export class Bar {
     for (const element of [this.badge, this.pageButton]) element.classList.toggle('has-gone', isGone);
     const trip = state === 'online' && rtt !== null ? `${rtt < 10 ? rtt.toFixed(1) : Math.round(rtt)} ms` : WORDS[state];
     const measure = ruler(16, 400);
-    setText(this.state, isGone ? fitName(this.#gone, MOST_BADGE - 40, 1, measure) : trip);
+    setText(this.state, isGone ? fitGone(this.#gone, this.#badgeRoom - BADGE_DOT, measure) : trip);
     this.badge.setAttribute('aria-label',
       `Connection: ${WORDS[state]}${state === 'online' && rtt !== null ? `, round trip ${trip}` : ''}. ${isGone ? `${this.#gone}. ` : ''}Menu`);
-    const width = isGone ? Math.max(BADGE, Math.ceil(Math.min(MOST_BADGE, measure(this.#gone) + 40))) : BADGE;
-    if (width === this.#badgeWidth) return;
-    this.#badgeWidth = width;
-    this.#isCollapsed = null;
-    this.resize(this.#width);
   }
 
   setLocked(isLocked) {
