@@ -1,29 +1,39 @@
-"""Take the pictures of docs/screenshots/ from a real daemon on config.toml: `.venv/bin/python scripts/screenshots.py`.
+"""Take the pictures of docs/screenshots/ from real daemons: `.venv/bin/python scripts/screenshots.py [NAME …]`.
 
-Values and meters come over OSC, as in a show; fingers are real touch points.
+Most show config.toml; values and meters come over OSC, as in a show; fingers are real touch points. Those of the desk
+show the X32 example of docs/profiles.md, with the desk of tests/fakes/ at the other end.
 """
 
+import asyncio
 import math
+import re
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 from pythonosc.osc_message_builder import OscMessageBuilder  # noqa: E402
 
 from tests.daemon import Daemon  # noqa: E402
+from tests.fakes.x32 import Desk, switched_on  # noqa: E402
 from tests.peers import free_udp_port  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 LEVELS = (-4.5, -8.2, -14.0, -6.1, -12.0, -11.4, -90.0, 1.2)
 PANS = (0.0, -0.2, 0.0, 0.0, -0.75, 0.75, 0.3, 0.0)
 SETTLE_MS = 700
+DESK = {"desk", "desk-offline"}
+GONE_MS = 30_000  # a desk is missed after its time-out
+CHANNELS = ("Kick", "Snare", "Hi-Hat", "Tom", "Bass DI", "Gtr Anna", "Keys Ben", "Vox Anna")
+COLORS = (1, 1, 3, 1, 4, 2, 6, 5)
 
 # name, width, height, page, theme, fingers: (selector, px upwards) each
 SHOTS: tuple[tuple[str, int, int, str, str, tuple[tuple[str, int], ...]], ...] = (
@@ -59,6 +69,8 @@ class Show:
     def __init__(self, osc_port: int) -> None:
         self._to = ("127.0.0.1", osc_port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))  # somebody listens there, so nothing says "max offline"
+        self.udp_port = self._socket.getsockname()[1]
         self._tick = 0
 
     def close(self) -> None:
@@ -124,45 +136,99 @@ def touch(page: Page, fingers: tuple[tuple[str, int], ...], step: Callable[[], N
         step()
 
 
-def main() -> None:
-    OUT.mkdir(parents=True, exist_ok=True)
-    osc_port = free_udp_port()
-    config = (ROOT / "config.toml").read_text(encoding="utf-8")
-    config = config.replace("0.0.0.0:9000", f"127.0.0.1:{osc_port}").replace(
-        "127.0.0.1:9001", f"127.0.0.1:{free_udp_port()}"
+@contextmanager
+def desk_at_work() -> Iterator[tuple[Desk, Callable[..., None]]]:
+    """A desk with a show on it, on a loop of its own; and how to do something there."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="desk")
+    thread.start()
+
+    def run(doing: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(doing, loop).result(10)
+
+    is_on = switched_on()
+    desk = run(is_on.__aenter__())
+    for n, (name, color, level) in enumerate(zip(CHANNELS, COLORS, LEVELS, strict=True), 1):
+        desk.values |= {f"/ch/{n:02}/config/name": name, f"/ch/{n:02}/config/color": color}
+        desk.values |= {f"/ch/{n:02}/mix/fader": max(0.0, 0.75 + level / 40), f"/ch/{n:02}/mix/on": int(n != 5)}
+    try:
+        yield desk, loop.call_soon_threadsafe
+    finally:
+        run(is_on.__aexit__(None, None, None))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def take_desk(browser: Browser) -> None:
+    """The page of the X32 example: with the desk, and just after it was unplugged."""
+    found = re.search(
+        r"^## x32$.*?```toml\n(.*?)```", (ROOT / "docs" / "profiles.md").read_text(), re.DOTALL | re.MULTILINE
     )
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Daemon.start(config, Path(folder)) as daemon,
-        sync_playwright() as playwright,
-    ):
-        show = Show(osc_port)
+    assert found is not None
+    with desk_at_work() as (desk, at_desk), tempfile.TemporaryDirectory() as folder:
+        config = found[1].replace('host = "192.168.1.32"', f'host = "127.0.0.1"\nport = {desk.udp_port}')
+        with Daemon.start(config, Path(folder)) as daemon:
+            page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+            page.goto(daemon.url)
+            expect(page.get_by_role("group", name=CHANNELS[-1])).to_be_visible()
+            expect(page.locator(".state")).to_have_text(re.compile(r"^\d(\.\d)? ms$"), timeout=GONE_MS)
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=OUT / "desk.png")
+            at_desk(setattr, desk, "is_plugged", False)
+            expect(page.locator(".badge")).to_have_class(re.compile("has-gone"), timeout=GONE_MS)
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=OUT / "desk-offline.png")
+            page.close()
+
+
+def main(names: set[str]) -> None:
+    """Take these pictures, or all."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
-        for shot in SHOTS:
-            show.start()
-            take(browser, daemon.url, show, shot)
-        page = browser.new_page(viewport={"width": 1320, "height": 900})
-        tablet = browser.new_page()  # somebody for the monitor to show
-        tablet.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
-        tablet.goto(daemon.url)
-        page.goto(f"{daemon.url}monitor.html")
-        show.start()
-        wait(page, show.play, 2 * SETTLE_MS)
-        page.screenshot(path=OUT / "monitor.png")
-        tablet.close()
-        page.goto(f"{daemon.url}gallery.html")
-        page.wait_for_timeout(SETTLE_MS)
-        clip = page.locator("main section").first.bounding_box()
-        assert clip is not None
-        page.screenshot(
-            path=OUT / "states.png",
-            clip={**clip, "x": 0, "y": clip["y"] - 8, "width": 1320, "height": clip["height"] + 16},
-        )
+        if not names or names - DESK:
+            take_demo(browser, names)
+        if not names or names & DESK:
+            take_desk(browser)
         browser.close()
-        show.close()
+
+
+def take_demo(browser: Browser, names: set[str]) -> None:
+    osc_port = free_udp_port()
+    show = Show(osc_port)
+    config = (ROOT / "config.toml").read_text(encoding="utf-8")
+    config = config.replace("0.0.0.0:9000", f"127.0.0.1:{osc_port}")
+    config = config.replace("127.0.0.1:9001", f"127.0.0.1:{show.udp_port}")
+    with tempfile.TemporaryDirectory() as folder, Daemon.start(config, Path(folder)) as daemon:
+        for shot in SHOTS:
+            if not names or shot[0] in names:
+                show.start()
+                take(browser, daemon.url, show, shot)
+        page = browser.new_page(viewport={"width": 1320, "height": 900})
+        if not names or "monitor" in names:
+            tablet = browser.new_page()  # somebody for the monitor to show
+            tablet.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
+            tablet.goto(daemon.url)
+            page.goto(f"{daemon.url}monitor.html")
+            show.start()
+            wait(page, show.play, 2 * SETTLE_MS)
+            page.screenshot(path=OUT / "monitor.png")
+            tablet.close()
+        if not names or "states" in names:
+            page.goto(f"{daemon.url}gallery.html")
+            page.wait_for_timeout(SETTLE_MS)
+            clip = page.locator("main section").first.bounding_box()
+            assert clip is not None
+            page.screenshot(
+                path=OUT / "states.png",
+                clip={**clip, "x": 0, "y": clip["y"] - 8, "width": 1320, "height": clip["height"] + 16},
+            )
+        page.close()
+    show.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(set(sys.argv[1:]))

@@ -111,10 +111,10 @@ async def test_a_crowd_of_peers_goes_and_nothing_jumps_or_is_cut(
         badge = page.locator(".page-button" if size[0] < 400 else ".badge")
         tabs = page.locator(".tabs")
         await expect(page.locator(".strip").first).to_be_visible()
-        places = "() => [...document.querySelectorAll('.tab, .tool, .panic, .strip, .strip *')].map((node) => { " + (
-            "const { x, y, width, height } = node.getBoundingClientRect(); return node.closest('.strip-name') ? 0 : "
-            "[x, y, width, height].join(); })"
-        )
+        places = """() => [...document.querySelectorAll('.tab, .tool, .panic, .strip, .strip *')].map((node) => {
+            const { x, y, width, height } = node.getBoundingClientRect();
+            return node.closest('.strip-name') ? 0 : [x, y, width, height].join();
+        })"""
         before = [await tabs.is_visible(), await page.evaluate(places)]
         daemon.request("PUT", "/api/controls/ch/1/level", {"value": 0.5})
         await expect(badge).to_have_class(_has("has-gone"))
