@@ -18,7 +18,7 @@ from .log import OncePer
 from .midibind import check_binding
 from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, shown
 from .midihandle import MidiHandle
-from .midiin import CallLater, Receiver, Timer
+from .midiin import Receiver
 from .midiout import Outbox
 from .midipeer import MAX_SHOWN, MidiPeer
 from .midisettings import Binding, Settings
@@ -26,6 +26,7 @@ from .miditap import MidiTap
 from .port import Peer, PortContext, PortKind
 from .presence import Presence
 from .store import Change
+from .timers import CallLater, call_later
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +47,10 @@ def open_ports(peers: Sequence[Peer], context: PortContext) -> list[MidiPort]:
     return [MidiPort(group, context) for group in by_api.values()]
 
 
-def _call_later(delay_s: float, call: Callable[[], None]) -> Timer:
-    return asyncio.get_running_loop().call_later(delay_s, call)
-
-
 class MidiPort:
     """All peers of one MIDI system. ``call_later`` is the running loop's, and works on the context's clock."""
 
-    def __init__(self, peers: Sequence[Peer], context: PortContext, call_later: CallLater = _call_later) -> None:
+    def __init__(self, peers: Sequence[Peer], context: PortContext, call_later: CallLater = call_later) -> None:
         self._store = context.store
         self._api: str = peers[0].settings.api
         once = OncePer(log)

@@ -17,20 +17,12 @@ from .midicodec import Assembler, Heard, Message, Parser, ticks
 from .midipeer import MidiPeer
 from .miditap import MidiTap
 from .store import Store
+from .timers import CallLater, Timer
 
 log = logging.getLogger(__name__)
 
 STRANGE = 8
 """Notes or bends without any binding, and nothing else, after which a device seems to be in another mode."""
-
-
-class Timer(Protocol):
-    """What ``call_later`` gives back."""
-
-    def cancel(self) -> None: ...
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 class Sender(Protocol):

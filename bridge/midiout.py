@@ -17,10 +17,10 @@ from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
 from .midicodec import Key, silence
-from .midiin import CallLater, Timer
 from .midipeer import MidiPeer, Owed
 from .miditap import MidiTap
 from .store import Change, Store
+from .timers import CallLater, Timer
 
 log = logging.getLogger(__name__)
 

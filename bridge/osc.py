@@ -26,12 +26,12 @@ from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
 from .osctap import OscTap
 from .osctcp import TcpCarrier
-from .osctimers import CallLater, Timer
 from .oscudp import UdpCarrier
 from .oscwatch import Watch
 from .port import Peer, PortContext, PortKind
 from .presence import Presence
 from .store import Entry
+from .timers import CallLater, call_later
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +49,6 @@ def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
     return [OscPort(group, context) for group in shared.values()]
 
 
-def _call_later(delay_s: float, call: Callable[[], None]) -> Timer:
-    return asyncio.get_running_loop().call_later(delay_s, call)
-
-
 class OscPort:
     """All peers behind one UDP socket, or one peer over TCP.
 
@@ -65,7 +61,7 @@ class OscPort:
         peers: Sequence[Peer],
         context: PortContext,
         wall_clock: Callable[[], float] = time.time,
-        call_later: CallLater = _call_later,
+        call_later: CallLater = call_later,
     ) -> None:
         self._store = context.store
         self._clock = context.clock

@@ -344,6 +344,11 @@ def _words(values: Values) -> Any:
         return plain(values[0])
     if not all(isinstance(value, (str, int, float)) for value in values):
         raise BadValue("expected a text, got other types")
+    return joined(values)
+
+
+def joined(values: Values) -> str:
+    """One text of texts and numbers, as people write them."""
     return " ".join(value if isinstance(value, str) else f"{value:.10g}" for value in map(plain, values))
 
 

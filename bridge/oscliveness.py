@@ -184,7 +184,7 @@ class Liveness(Generic[K]):
             place.knocked_at, place.is_deaf = None, False
         self._set_timers(now)
         self._probed_at = inf
-        self._look()
+        self._update()
         return self.tick(now)
 
     def closed(self) -> None:
@@ -210,7 +210,7 @@ class Liveness(Generic[K]):
                 back.append(each)
         if back and self.rules.keepalive_s is not None:
             self._keepalive_at = now  # who was away has forgotten us
-        self._look()
+        self._update()
         return back
 
     def tick(self, now: float) -> Due[K]:
@@ -242,7 +242,7 @@ class Liveness(Generic[K]):
                 place.trouble, place.knocked_at, place.is_deaf = "", None, False
                 due.greet.append(target)
                 due.keepalive = rules.keepalive_s is not None
-        self._look()
+        self._update()
         return due
 
     @property
@@ -268,13 +268,13 @@ class Liveness(Generic[K]):
             return self.is_back(target, now)
         self._places[target] = _Place()
         self._set_timers(now)
-        self._look()
+        self._update()
         return [target]
 
     def drop(self, target: K) -> None:
         """A target that is not coming back."""
         self._places.pop(target, None)
-        self._look()
+        self._update()
 
     def refused(self, target: K, now: float) -> None:
         """The host is up, but nobody listens there."""
@@ -295,7 +295,7 @@ class Liveness(Generic[K]):
             return []
         place.trouble, place.knocked_at, place.is_deaf = "", None, False
         self._set_timers(now)
-        self._look()
+        self._update()
         return [target]
 
     def _trouble(self, target: K, trouble: Trouble, now: float) -> None:
@@ -305,14 +305,14 @@ class Liveness(Generic[K]):
         if not place.trouble and now - place.excused_at < DEAF_S:
             place.is_deaf = True
         place.trouble, place.since, place.knocked_at = trouble, now, None
-        self._look()
+        self._update()
 
     def _set_timers(self, now: float) -> None:
         """Keepalive and probe at once: who is new, or there again, has not had any."""
         self._keepalive_at = inf if self.rules.keepalive_s is None else now
         self._probe_at = inf if self.rules.probe_s is None else now
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         self.is_well = (
             self._is_open
             and self._was_heard

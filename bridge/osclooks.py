@@ -13,7 +13,7 @@ from typing import Literal
 from .control import MAX_LABEL, Control
 from .errors import BadValue
 from .osccodec import Values, encode_message
-from .oscforms import plain, read_color
+from .oscforms import joined, plain, read_color
 from .oscpolicy import policy_of
 from .oscsettings import Arguments, Binding, Settings
 from .store import Entry
@@ -80,8 +80,6 @@ def is_only_look(one: Control, other: Control) -> bool:
 
 
 def _label(values: Values) -> str:
-    words = [plain(value) for value in values]
-    if not words or not all(isinstance(word, (str, int, float)) for word in words):
+    if not values or not all(isinstance(plain(value), (str, int, float)) for value in values):
         raise BadValue("expected a name")
-    text = " ".join(word if isinstance(word, str) else f"{word:.10g}" for word in words)
-    return _CONTROL_CHARACTER.sub(" ", text).strip()[:MAX_LABEL]
+    return _CONTROL_CHARACTER.sub(" ", joined(values)).strip()[:MAX_LABEL]

@@ -19,8 +19,8 @@ from .oscparcel import Parcel
 from .oscpeer import OscPeer, Source, Target
 from .oscsettle import Settler
 from .oscsocket import Address
-from .osctimers import CallLater, Timer
 from .store import Change, Entry, Store
+from .timers import CallLater, Timer
 
 SLICE = 32
 """Values sent in one go when many are due (refresh, a full buffer). Max queues 2,048 messages and then drops."""

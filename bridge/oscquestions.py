@@ -67,7 +67,7 @@ class Questions(Generic[K]):
             key = keys[self._audited]
             if key not in self.unanswered:
                 self._waiting[key] = _AUDIT
-        self._look()
+        self._update()
 
     def is_audit(self, key: K) -> bool:
         """True if the next report of this may be the answer to an audit."""
@@ -77,7 +77,7 @@ class Questions(Generic[K]):
     def doubt(self, key: K, now: float) -> None:
         """The answer to an audit was news."""
         self._doubts[key] = now
-        self._look()
+        self._update()
 
     def has_missed(self, now: float) -> bool:
         """True, once, if a move was told by the answer to an audit and by nothing else."""
@@ -85,7 +85,7 @@ class Questions(Generic[K]):
         if not old:
             return False
         self._doubts.clear()
-        self._look()
+        self._update()
         return True
 
     def ask(self, keys: Iterable[K]) -> None:
@@ -96,7 +96,7 @@ class Questions(Generic[K]):
                 asked.is_audit = False
             elif self._waiting.get(key, _AUDIT) == _AUDIT:
                 self._waiting[key] = 0
-        self._look()
+        self._update()
 
     def take(self, now: float, most: int = MAX_ASKED) -> list[K]:
         """What is to be asked now: at most so many."""
@@ -112,14 +112,14 @@ class Questions(Generic[K]):
             self._waiting.pop(key, None)
             if (asked := self._asked.get(key)) is not None:
                 asked.is_old = True
-        self._look()
+        self._update()
 
     def answered(self, key: K) -> bool:
         """The peer has reported this value. False if it is the answer to a question from before a hand's move."""
         self._waiting.pop(key, None)
         self._doubts.pop(key, None)
         asked = self._asked.pop(key, None)
-        self._look()
+        self._update()
         return asked is None or not asked.is_old
 
     def expire(self, now: float) -> list[K]:
@@ -136,7 +136,7 @@ class Questions(Generic[K]):
             else:
                 self.unanswered[key] = None
                 given_up.append(key)
-        self._look()
+        self._update()
         return given_up
 
     def forget(self, key: K) -> None:
@@ -145,7 +145,7 @@ class Questions(Generic[K]):
         self._asked.pop(key, None)
         self.unanswered.pop(key, None)
         self._doubts.pop(key, None)
-        self._look()
+        self._update()
 
     def clear(self) -> None:
         """The peer is gone: whatever it was asked."""
@@ -155,5 +155,5 @@ class Questions(Generic[K]):
         self._doubts.clear()
         self.is_busy = False
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         self.is_busy = bool(self._waiting or self._asked or self._doubts)

@@ -11,8 +11,8 @@ from .echo import Wire
 from .errors import BadValue
 from .oscbind import Route
 from .oscpeer import OscPeer, Target
-from .osctimers import CallLater, Timer
 from .store import Entry, Store
+from .timers import CallLater, Timer
 
 log = logging.getLogger(__name__)
 

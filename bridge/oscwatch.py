@@ -15,8 +15,8 @@ from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscquestions import AUDIT_S, MAX_ASKED
 from .oscsocket import shown
-from .osctimers import CallLater, Timer
 from .presence import Presence
+from .timers import CallLater, Timer
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Watch:
             self._forgive(peer, there)
             self._greet(peer, there, greeting)
             self._do(peer, due)
-            self._look(peer, now)
+            self._tell(peer, now)
 
     def stop(self) -> None:
         """Our port is closed, or could not be opened."""
@@ -80,7 +80,7 @@ class Watch:
         for peer in self._peers:
             peer.life.closed()
             peer.questions.clear()
-            self._look(peer, now)
+            self._tell(peer, now)
 
     def keep(self, now: float) -> float:
         """Do what is due. Returns after how many seconds something will be, inf if nothing."""
@@ -138,7 +138,7 @@ class Watch:
         self._forgive(peer, due.greet)
         self._greet(peer, due.greet, returning(policy))
         self._do(peer, due)
-        self._look(peer, now)
+        self._tell(peer, now)
 
     def _see_links(self, peer: OscPeer, now: float) -> list[Target]:
         """Take in what the links say. Returns who is there now and was not."""
@@ -203,7 +203,7 @@ class Watch:
             target.link.trouble = ""
             self._once.forget((peer.name, target.shown))
 
-    def _look(self, peer: OscPeer, now: float) -> None:
+    def _tell(self, peer: OscPeer, now: float) -> None:
         """Tell who has to know that a peer is in another state."""
         life = peer.life
         if (life.state, life.is_gone) != (peer.was, peer.was_gone):

@@ -27,14 +27,14 @@ ROWS = [
         "midicodec",
         "miditakeover",
     }
-    | {"resources", "assets", "log", "net", "systemd"}
+    | {"resources", "assets", "log", "net", "systemd", "timers"}
     | {"wsframes"},
     {"control", "oscfields", "oscdecoding", "oscencoding", "websocket", "monitor", "oscwords", "unlisted"},
     {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
     {"presence"},
     {"driver", "surface", "port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"}
     | {"osctap", "oscpace", "midibind"},
-    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "osctimers", "httpanswers"},
+    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
     {"mistakes", "expand", "oscbind", "osclooks", "configvalues", "httppeers", "midipeer"},
     {"configtables", "oscroutes", "oscprofile", "midiin"},
     {"configreading", "oscpeer", "midiout"},

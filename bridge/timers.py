@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,3 +14,8 @@ class Timer(Protocol):
 
 
 CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+def call_later(delay_s: float, call: Callable[[], None]) -> Timer:
+    """The running loop's."""
+    return asyncio.get_running_loop().call_later(delay_s, call)
