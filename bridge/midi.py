@@ -78,7 +78,7 @@ class MidiPort:
         """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError without a system."""
         looker = Worker("midi")
         system: System | None = None
-        unsubscribe = self._store.subscribe(self._tell)
+        unsubscribe = self._store.subscribe(self._tell, is_urgent=True)
         for device in self._devices:
             device.start()
         try:

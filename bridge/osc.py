@@ -119,7 +119,7 @@ class OscPort:
                 peer.closed = str(exc)
             self._watch.stop()
             raise
-        unsubscribe = self._store.subscribe(self._out.tell)
+        unsubscribe = self._store.subscribe(self._out.tell, is_urgent=True)
         house: asyncio.Task[None] | None = None
         try:
             self._start()

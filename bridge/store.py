@@ -515,12 +515,13 @@ class Store:
 
     # Telling
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+    def subscribe(self, subscriber: Subscriber, *, is_urgent: bool = False) -> Callable[[], None]:
         """Call ``subscriber(changes)`` after each commit, in revision order. Returns the way out.
 
         It may set controls itself: they commit at once and are told when this batch has been told to all.
+        ``is_urgent``: before those that are not, for what must not wait for books to be kept or screens to be told.
         """
-        self._subscribers = (*self._subscribers, subscriber)
+        self._subscribers = (subscriber, *self._subscribers) if is_urgent else (*self._subscribers, subscriber)
 
         def unsubscribe() -> None:
             kept = list(self._subscribers)

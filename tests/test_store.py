@@ -486,6 +486,15 @@ def test_what_was_queued_when_the_program_is_interrupted_is_told_next_time(store
     assert [(change.entry.path, change.value) for change in heard] == [("/b", 0.25), ("/a", 0.75)]
 
 
+def test_who_is_urgent_hears_before_those_who_were_there(store: Store) -> None:
+    entry = add(store, "/a")
+    heard: list[str] = []
+    store.subscribe(lambda changes: heard.append("books"))
+    store.subscribe(lambda changes: heard.append("port"), is_urgent=True)
+    store.set(entry, 0.5, MAX, 0.0)
+    assert heard == ["port", "books"]
+
+
 def test_who_has_unsubscribed_hears_nothing_more(store: Store) -> None:
     entry, heard = add(store, "/a"), []
     others = listen(store)
