@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
@@ -45,6 +46,7 @@ class Desk(asyncio.DatagramProtocol):
         self.news = asyncio.Event()
         self.closed = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
+        self._line: deque[tuple[bytes, Any]] = deque()
         self._arrives_at = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -82,10 +84,11 @@ class Desk(asyncio.DatagramProtocol):
     def _send(self, packet: bytes, goal: Any) -> None:
         loop = asyncio.get_running_loop()
         self._arrives_at = max(self._arrives_at, loop.time() + self.delay())
-        if self._arrives_at <= loop.time():
+        if self._arrives_at <= loop.time() and not self._line:
             self._transport.sendto(packet, goal)
         else:
-            self._timers.append(loop.call_at(self._arrives_at, lambda: self._transport.sendto(packet, goal)))
+            self._line.append((packet, goal))  # uvloop rounds to 1 ms, so that timers may overtake each other
+            self._timers.append(loop.call_at(self._arrives_at, lambda: self._transport.sendto(*self._line.popleft())))
 
     def let_go(self) -> None:
         """Send the answers that were kept back."""
