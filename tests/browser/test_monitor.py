@@ -111,8 +111,11 @@ path = "/fader"
             await expect(page.locator("#traffic-state")).to_contain_text("is no pattern")
 
             button = page.locator("#peers tr", has_text="max").locator("button")
+            width = "node => node.offsetWidth"
+            before = await button.evaluate(width)
             await button.click()
             await expect(button).to_have_text(re.compile(r"\d+ sent"))
+            assert await button.evaluate(width) == before
             nowhere = page.locator("#peers tr", has_text="pd").locator("button")
             await nowhere.click()
             await expect(nowhere).to_have_text("Not sent")
