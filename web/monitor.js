@@ -32,6 +32,7 @@ function fill(id, rows, columns) {
 
 function drawHealth(health) {
   server.classList.remove('is-bad');
+  document.body.classList.remove('is-stale');
   server.textContent = `${health.name} ${health.version}, up ${secondsAgo(health.uptime_s)}, ${health.controls} controls`;
   drawPeers(health.peers);
   fill('clients', health.clients.map((client) => h('tr', {},
@@ -100,6 +101,7 @@ async function refresh() {
     drawHistory();
   } catch {
     server.classList.add('is-bad');
+    document.body.classList.add('is-stale'); // what was last known of peers and browsers is no longer so
     server.textContent = 'no answer from the bridge';
   }
 }

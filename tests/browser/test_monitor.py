@@ -40,8 +40,10 @@ kind = "string"
         await expect(rows.filter(has_text="/fader")).to_contain_text("0 → 0.5")
         await page.fill("#filter", "/fader")
         await expect(rows).to_have_count(1)
+        await expect(page.locator("#peers")).to_have_css("opacity", "1")
         daemon.stop()
         await expect(page.locator("#server")).to_contain_text("no answer")
+        await expect(page.locator("#peers")).to_have_css("opacity", "0.45")  # nobody knows any more
 
 
 async def test_the_monitor_shows_what_goes_in_and_out(
