@@ -521,7 +521,7 @@ async def test_mutated_streams_raise_nothing_and_the_next_one_is_heard(
     assert not failures, f"seed {SEED}: {failures}"
     assert not witness.bad, f"seed {SEED}: {witness.bad[:3]}"
     assert health["received"] > COUNT / 100
-    assert len(port._receiver._known) <= 1
+    assert len(port._receiver.sources._connected) <= 1
     assert len(port._peers[0].targets) <= 1
 
 
