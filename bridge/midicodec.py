@@ -8,7 +8,7 @@ is the way back. ``ticks`` reads what relative encoders send. Not here: which co
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 MAX_SYSEX = 64 * 1024
 """Bytes of one sysex; the rest of a longer one is thrown away with it."""
@@ -176,7 +176,6 @@ def _message(status: int, data: bytearray) -> Message:
 # ---------------------------------------------------------------------------------- what controls are bound to
 
 KeyKind = Literal["note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure"]
-KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 
 
 class Key(NamedTuple):
