@@ -96,6 +96,17 @@ async def test_a_flood_is_merged_and_ends_on_the_last_values(server: Server) -> 
         assert updates < 60
 
 
+async def test_what_comes_in_one_turn_of_the_loop_is_told_in_one_frame(server: Server) -> None:
+    faders = [add(server, f"/fader/{n}") for n in range(8)]
+    async with Client.connect(server.ws_url) as client:
+        for value in (0.25, 0.75):
+            await asyncio.sleep(0.02)  # a pass is due: the first alone could go at once
+            for fader in faders:
+                change(server, fader, value)
+            update = await client.hear_until("update")
+            assert update["values"] == [[fader.id, value] for fader in faders]
+
+
 async def test_two_hundred_simultaneous_writes_end_with_one_truth(server: Server) -> None:
     fader = add(server, "/fader", range=(0, 1000))
     chance = random.Random(1)
