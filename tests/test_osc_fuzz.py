@@ -312,13 +312,13 @@ class Witness(logging.Handler):
 
 
 def reach(packet: bytes, values: int) -> tuple[int, int]:
-    """(messages, values) that a packet may mean: a pattern or a refresh up to all there are, but not for ever."""
+    """(messages, values) that a packet may mean: pattern, refresh or panic up to all there are, but not for ever."""
     try:
         decoded = decode(packet)
     except OscError:
         return 0, 0
     found = [message for _, message in messages_of(decoded)] if isinstance(decoded, Bundle) else [decoded]
-    wide = sum(1 for message in found if is_pattern(message.address) or message.address == oscin.REFRESH)
+    wide = sum(1 for message in found if is_pattern(message.address) or message.address in (oscin.REFRESH, oscin.PANIC))
     return len(found), wide * values
 
 
