@@ -10,31 +10,23 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
 from .law import Curve
 from .midicodec import TOP_7, TOP_14, Coding, Key, KeyKind
+from .tables import Table, check_name
 
 MAX_PORT_NAME = 120
 Takeover = Literal["jump", "pickup", "scale"]
 Feedback = Literal["changes", "always", "off"]
 Api = Literal["auto", "alsa", "jack", "coremidi", "winmm"]
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
-class Table(BaseModel):
-    """No unknown keys, no silent conversion, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses and in [control.midi.NAME]")
-    return text
+    return check_name(text, "midi")
 
 
 def _port_name(text: str) -> str:

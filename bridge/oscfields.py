@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from .oscpattern import is_pattern
+from .tables import check_name, is_name
 
 MAX_TARGETS = 16
 MAX_SOURCES = 64
@@ -26,7 +27,6 @@ PATH = "{path}"
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _COLOR = re.compile(r"(#[0-9A-Fa-f]{6})?")
 
 
@@ -89,11 +89,6 @@ def read_listen(text: str) -> str:
     return str(endpoint)
 
 
-def is_name(text: str) -> bool:
-    """True for what may stand in addresses, in headers and in names of files."""
-    return bool(_NAME.fullmatch(text))
-
-
 def read_profile(text: str) -> str:
     """A profile's name."""
     if not is_name(text):
@@ -103,9 +98,7 @@ def read_profile(text: str) -> str:
 
 def read_name(text: str) -> str:
     """A peer's name, as addresses and headers can have it."""
-    if not is_name(text):
-        raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses and in [control.osc.NAME]")
-    return text
+    return check_name(text, "osc")
 
 
 def read_send(raw: Any) -> Any:

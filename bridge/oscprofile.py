@@ -18,9 +18,9 @@ from . import resources
 from .configfile import read_file, read_text, unusable_numbers
 from .errors import ConfigError, Problem
 from .mistakes import Mistakes, Said, did_you_mean, explain
-from .oscfields import is_name
 from .oscsettings import Settings
 from .port import Completion
+from .tables import is_name
 
 FOLDER = "profiles"
 """Where people keep their own, beside the configuration."""

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
 from .oscfields import (
@@ -42,6 +42,7 @@ from .oscfields import (
     read_table,
     read_touch,
 )
+from .tables import Table
 
 __all__ = [
     "MAX_SOURCES",
@@ -73,14 +74,6 @@ _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxIte
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CALL = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1, "maxItems": 1 + MAX_ARGS}
 _CALLS = {"anyOf": [{"type": "array", "items": _CALL, "maxItems": MAX_CALLS}, _CALL]}
-
-
-class Table(BaseModel):
-    """No unknown keys, no silent conversion, nothing changes afterwards."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
-    )
 
 
 class Types(Table):

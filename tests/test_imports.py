@@ -16,6 +16,7 @@ ROWS = [
     {"errors"},
     {
         "law",
+        "tables",
         "allowance",
         "echo",
         "coercion",
@@ -52,6 +53,7 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 
 PURE = {
     "errors",
+    "tables",
     "law",
     "allowance",
     "control",

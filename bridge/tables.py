@@ -1,0 +1,29 @@
+"""What the tables of every kind of peer share: how strict they are, and what a name may be. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BaseModel, ConfigDict
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+
+
+class Table(BaseModel):
+    """No unknown keys, no silent conversion, nothing changes afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+
+def is_name(text: str) -> bool:
+    """True for what may stand in addresses, in headers and in names of files."""
+    return bool(_NAME.fullmatch(text))
+
+
+def check_name(text: str, table: str) -> str:
+    """A peer's name in a ``[[table]]``. Raises ValueError."""
+    if not is_name(text):
+        raise ValueError(f"must be 1–60 letters, digits, - or _: it stands in addresses and in [control.{table}.NAME]")
+    return text
