@@ -18,12 +18,13 @@ from pydantic import BaseModel, ValidationError
 
 from .coercion import Value
 from .configcontrols import ControlReader
-from .configfile import Document, Keys, read_file, read_text, unusable_numbers
+from .configfile import Document, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
+from .tables import Keys
 
 NOT_BUILT = ("state", "access", "bank")
 """Tables of later versions: said so, instead of "unknown"."""

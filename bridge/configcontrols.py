@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .configfile import Keys
 from .configreading import INSTEAD, Reading, read_control
 from .configtables import ControlTable
 from .control import NUMERIC, RESERVED, WIDGETS, Control
@@ -30,6 +29,7 @@ from .expand import (
 from .mistakes import Mistakes, did_you_mean, key_names, listed, read_model, read_partly, where_text
 from .port import PortKind
 from .surface import Placement
+from .tables import Keys
 
 _BINDING_NUMBERS = ("range", "curve")  # keys of a binding that are held against the control's own range
 

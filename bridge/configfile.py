@@ -14,12 +14,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from .errors import ConfigError, Problem
-
-Keys: TypeAlias = tuple[str | int, ...]
-"""A place in the data: ``("control", 3, "range")``, list indices from 0."""
+from .tables import Keys
 
 MAX_FILE_BYTES = 4_000_000  # 4,096 controls written out one by one are about 1 MB
 MAX_DEPTH = 40  # lists and tables in each other; a real file has 6, and recursion over the data is safe

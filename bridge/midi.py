@@ -21,6 +21,7 @@ from .midihandle import MidiHandle
 from .midiin import Receiver
 from .midiout import Outbox
 from .midipeer import MAX_SHOWN, MidiPeer
+from .midiprofile import PROFILES
 from .midisettings import Binding, Settings
 from .miditap import MidiTap
 from .port import Peer, PortContext, PortKind
@@ -293,4 +294,4 @@ def _absent(settings: Settings, ports: Ports) -> str:
     return f"no {which}port with {' or '.join(wanted)} in its name; {listed}"
 
 
-KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding)
+KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding, PROFILES.complete)

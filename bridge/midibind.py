@@ -16,6 +16,7 @@ from .errors import BadControl
 from .midicodec import TOP_7, Coding, Key
 from .midisettings import Binding, Feedback, Settings, Takeover
 from .store import Entry
+from .suggestion import nearest_path
 
 Act = Literal["number", "turn", "toggle", "follow", "fire"]
 """What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
@@ -141,10 +142,58 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
     )
 
 
+def compile_routes(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS) -> list[Route]:
+    """One, or those of the part that is named. Raises BadControl."""
+    if binding.part is None:
+        return [compile_route(entry, binding, settings)]
+    bindings = settings.parts.get(binding.part)
+    if bindings is None:
+        raise BadControl("part", _no_part(binding.part, settings))
+    written = {key: getattr(binding, key) for key in binding.model_fields_set - {"part", "direction"}}
+    routes: list[Route] = []
+    used: set[str] = set()
+    refused: dict[str, BadControl] = {}
+    for each in bindings:
+        if "both" in (each.direction, binding.direction):
+            direction = each.direction if binding.direction == "both" else binding.direction
+        elif each.direction == binding.direction:
+            direction = each.direction
+        else:
+            continue
+        own, more = each.model_dump(exclude_unset=True) | {"direction": direction}, dict(written)
+        while True:
+            try:
+                routes.append(compile_route(entry, Binding.model_validate(own | more), settings))
+            except BadControl as exc:
+                if exc.field not in more:  # what is written suits another message of this part, or none
+                    field = "part" if exc.field in own and exc.field != "direction" else exc.field
+                    raise BadControl(field, exc.message) from exc
+                refused[exc.field] = exc
+                del more[exc.field]
+            else:
+                used |= more.keys()
+                break
+    for key in written:
+        if key not in used and key in refused:
+            raise refused[key]
+    if not routes:
+        raise BadControl("direction", f"{binding.part} is only {'sent' if binding.direction == 'in' else 'heard'}")
+    return routes
+
+
+def _no_part(name: str, settings: Settings) -> str:
+    if not settings.parts:
+        return f"{settings.name} has no parts: write profile below its [[midi]]"
+    near = nearest_path(name, settings.parts)
+    return f"{settings.name} has no such part" + (f': did you mean "{near}"?' if near else "")
+
+
 def check_binding(settings: Settings | None, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
     """(key, message) of what does not suit the control or the device; one at a time."""
+    if settings is None and binding.part is not None:
+        return
     try:
-        compile_route(Entry(0, control, control.default, 0), binding, settings or _DEFAULTS)
+        compile_routes(Entry(0, control, control.default, 0), binding, settings or _DEFAULTS)
     except BadControl as exc:
         yield exc.field, exc.message
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
-from .midibind import Route, RouteTable, compile_route
+from .midibind import Route, RouteTable, compile_routes
 from .midicodec import Writer
 from .midisettings import Settings
 from .miditakeover import SoftTakeover
@@ -84,7 +84,7 @@ class MidiPeer:
         routes = []
         for binding in bindings:
             try:
-                routes.append(compile_route(entry, binding, self.settings))
+                routes += compile_routes(entry, binding, self.settings)
             except BadControl as exc:
                 self._warn(entry.path, f"midi {self.name}: {entry.path}: {exc}")
         self.routes.put(entry, routes)

@@ -6,98 +6,112 @@ What is checked here needs one table alone. Whether a binding suits its control 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic import model_validator as check_together
 
+from .expand import MAX_CONTROLS, substitute, unknown_placeholders, variables_of
 from .law import Curve
-from .midicodec import TOP_7, TOP_14, Coding, Key, KeyKind
-from .tables import Table, check_name
+from .midicodec import TOP_14, Coding, Key, KeyKind
+from .midifields import (
+    NUMBERS,
+    Channel,
+    Number7,
+    Number14,
+    NumberWide,
+    read_name,
+    read_port_name,
+    read_port_or_none,
+    read_program,
+    read_range,
+    read_yes,
+)
+from .tables import Table, read_profile
 
-MAX_PORT_NAME = 120
+SHIPPED = ("mcu",)
+"""Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles/midi``."""
+
 Takeover = Literal["jump", "pickup", "scale"]
 Feedback = Literal["changes", "always", "off"]
 Api = Literal["auto", "alsa", "jack", "coremidi", "winmm"]
 
-_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
+class Part(Table):
+    """A thing on the device that has a name, or several: the other keys are those of its binding, ``bindings`` are
+    several, which share the other keys. A profile is mostly these."""
 
-def _name(text: str) -> str:
-    return check_name(text, "midi")
+    model_config = ConfigDict(extra="allow")
 
+    name: str = Field(description="What `part` calls it.", min_length=1, max_length=60)
+    repeat: int | None = Field(None, description="Makes this many of it, with `{n}` and `{n0}` as in a control.")
+    each: dict[str, Any] | None = Field(None, description="Makes one for each, as in a control.")
+    bindings: list[dict[str, Any]] | None = Field(
+        None, description="The messages of a part that has several: an encoder and its ring."
+    )
 
-def _port_name(text: str) -> str:
-    if not 0 < len(text) <= MAX_PORT_NAME or not text.isprintable():
-        raise ValueError(f"must be 1–{MAX_PORT_NAME} characters of a port's name: `stagebridge midi` lists them")
-    return text
+    @check_together(mode="after")
+    def _check(self) -> Part:
+        self.made  # noqa: B018 - raises
+        return self
 
+    @cached_property
+    def made(self) -> Mapping[str, tuple[Binding, ...]]:
+        """Its bindings, by name. Raises ValueError."""
+        said: list[str] = []
 
-def _port_or_none(raw: Any) -> Any:
-    if raw is False:
-        return raw
-    if not isinstance(raw, str):
-        raise ValueError("must be a part of a port's name, or false for none")
-    return _port_name(raw)
+        def report(keys: Any, message: str, hint: str | None = None) -> None:
+            said.append(f"{'.'.join(map(str, keys))}: {message}")
 
-
-def _number(low: int, high: int) -> Callable[[Any], int]:
-    def read(raw: Any) -> int:
-        if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,5}", raw):
-            raw = int(raw)  # placeholders make texts: cc = "{n0}"
-        if not isinstance(raw, int) or isinstance(raw, bool) or not low <= raw <= high:
-            raise ValueError(f"must be {low}–{high}")
-        return raw
-
-    return read
-
-
-def _schema(low: int, high: int) -> Any:
-    whole = {"type": "integer", "minimum": low, "maximum": high}
-    return WithJsonSchema({"anyOf": [whole, {"type": "string", "pattern": "\\{[A-Za-z_]|^[0-9]+$"}]})
-
-
-Number7 = Annotated[int, PlainValidator(_number(0, TOP_7)), _schema(0, TOP_7)]
-Number14 = Annotated[int, PlainValidator(_number(0, TOP_14 - 1)), _schema(0, TOP_14 - 1)]
-NumberWide = Annotated[int, PlainValidator(_number(0, 31)), _schema(0, 31)]
-"""The MSB of a 14-bit CC; its LSB is 32 above (MIDI 1.0, "Control Change")."""
-Channel = Annotated[int, PlainValidator(_number(1, 16)), _schema(1, 16)]
-
-
-def _program(raw: Any) -> Any:
-    return raw if raw is True else _number(0, TOP_7)(raw)
-
-
-def _yes(raw: Any) -> Any:
-    if raw is not True:
-        raise ValueError("must be true")
-    return raw
-
-
-def _range(raw: Any) -> tuple[int, int]:
-    """Two different whole numbers, in either order; of a placeholder too."""
-    if not isinstance(raw, (list, tuple)) or len(raw) != 2:
-        raise ValueError("must be two numbers, [low, high]")
-    low, high = (_number(0, TOP_14)(one) for one in raw)
-    if low == high:
-        raise ValueError("both ends are the same")
-    return low, high
+        table = {"name": self.name, "bindings": self.bindings or [{}], **(self.model_extra or {})}
+        counting = {key: value for key, value in (("repeat", self.repeat), ("each", self.each)) if value is not None}
+        rows = variables_of(counting, MAX_CONTROLS, report)
+        if rows:
+            unknown_placeholders(table, rows[0], report)
+        found: dict[str, tuple[Binding, ...]] = {}
+        for row in rows if not said else ():
+            made = substitute(table, row)
+            if "part" in made:
+                raise ValueError("part: is for a control's binding")
+            name, bindings = made.pop("name"), made.pop("bindings")
+            if name in found:
+                raise ValueError(f"{name} is there twice: write {{n}} into its name")
+            try:
+                found[name] = tuple(Binding.model_validate(made | each) for each in bindings)
+            except ValidationError as exc:
+                error = exc.errors()[0]
+                is_unknown = error["type"] == "extra_forbidden"
+                text = "unknown key" if is_unknown else error.get("ctx", {}).get("error", error["msg"])
+                said.append(f"{name}: {'.'.join(map(str, error['loc']))}: {text}")
+        if said:
+            raise ValueError(said[0])
+        return found
 
 
 class Settings(Table):
     """One MIDI controller, or one program that speaks MIDI: a ``[[midi]]`` table."""
 
-    name: Annotated[str, AfterValidator(_name)] = Field(
+    name: Annotated[str, AfterValidator(read_name)] = Field(
         description="What it is called in `[control.midi.NAME]` and on the page."
     )
-    device: Annotated[str, AfterValidator(_port_name)] | None = Field(
+    profile: (
+        Annotated[
+            str, AfterValidator(read_profile), WithJsonSchema({"anyOf": [{"enum": list(SHIPPED)}, {"type": "string"}]})
+        ]
+        | None
+    ) = Field(
+        None,
+        description="What kind of device it is: it says what is not written here, and names its parts. `NAME` is "
+        "yours, in `profiles/midi/NAME.toml` beside this file.",
+    )
+    device: Annotated[str, AfterValidator(read_port_name)] | None = Field(
         None, description="A part of its ports' names, in and out: `stagebridge midi` lists them."
     )
     in_: Annotated[
         str | Literal[False] | None,
-        PlainValidator(_port_or_none),
+        PlainValidator(read_port_or_none),
         WithJsonSchema({"anyOf": [{"type": "string"}, {"const": False}]}),
     ] = Field(
         None,
@@ -107,7 +121,7 @@ class Settings(Table):
     )
     out: Annotated[
         str | Literal[False] | None,
-        PlainValidator(_port_or_none),
+        PlainValidator(read_port_or_none),
         WithJsonSchema({"anyOf": [{"type": "string"}, {"const": False}]}),
     ] = Field(
         None,
@@ -166,6 +180,10 @@ class Settings(Table):
         json_schema_extra={"x-default": "one step"},
     )
 
+    part: Annotated[tuple[Part, ...], Field(strict=False)] = Field(
+        (), description="More parts, or others of the same name than the profile's: see [MIDI](midi.md#parts)."
+    )
+
     @check_together(mode="after")
     def _check(self) -> Settings:
         if self.in_port is None and self.out_port is None:
@@ -177,6 +195,11 @@ class Settings(Table):
         if self.echoes == "no" and "echo_tolerance" in self.model_fields_set:
             raise ValueError('echo_tolerance is for echoes = "yes"')
         return self
+
+    @cached_property
+    def parts(self) -> Mapping[str, tuple[Binding, ...]]:
+        """The bindings of each part, by its name: the peer's own beat its profile's, which stand behind them."""
+        return {name: bindings for part in reversed(self.part) for name, bindings in part.made.items()}
 
     @property
     def in_port(self) -> str | None:
@@ -197,23 +220,28 @@ class Settings(Table):
 class Binding(Table):
     """Which MIDI message carries one control: ``[control.midi.NAME]``."""
 
+    part: str | None = Field(
+        None,
+        description="A part of the device, by its name in its `profile`, instead of a message; other keys beat the "
+        "profile's.",
+    )
     note: Number7 | None = Field(None, description="A note: a key, a pad, a button and its LED.")
     cc: Number7 | None = Field(None, description="A control change, 7 bits.")
     cc14: NumberWide | None = Field(None, description="A control change of 14 bits: its LSB is the CC 32 above.")
     nrpn: Number14 | None = Field(None, description="A non-registered parameter: MSB × 128 + LSB.")
     rpn: Number14 | None = Field(None, description="A registered parameter: MSB × 128 + LSB.")
-    bend: Annotated[bool, PlainValidator(_yes), WithJsonSchema({"const": True})] | None = Field(
+    bend: Annotated[bool, PlainValidator(read_yes), WithJsonSchema({"const": True})] | None = Field(
         None, description="`true`: pitch bend, 14 bits; what motor faders often are."
     )
     program: (
         Annotated[
             int | bool,
-            PlainValidator(_program),
+            PlainValidator(read_program),
             WithJsonSchema({"anyOf": [{"const": True}, {"type": ["integer", "string"]}]}),
         ]
         | None
     ) = Field(None, description="`true`: the number of the program change is the value; a number: it fires a trigger.")
-    pressure: Annotated[bool, PlainValidator(_yes), WithJsonSchema({"const": True})] | None = Field(
+    pressure: Annotated[bool, PlainValidator(read_yes), WithJsonSchema({"const": True})] | None = Field(
         None, description="`true`: channel pressure."
     )
     channel: Channel | None = Field(None, description="1–16.", json_schema_extra={"x-default": "the device's"})
@@ -221,7 +249,7 @@ class Binding(Table):
         "both", description="`in`: we only hear it. `out`: we only send it."
     )
     range: Annotated[
-        tuple[int, int] | None, PlainValidator(_range), WithJsonSchema({**_NUMBERS, "items": {"type": "integer"}})
+        tuple[int, int] | None, PlainValidator(read_range), WithJsonSchema({**NUMBERS, "items": {"type": "integer"}})
     ] = Field(
         None,
         description="The device's range, `[low, high]`; `[127, 0]` turns it round.",
@@ -277,15 +305,19 @@ class Binding(Table):
     @check_together(mode="after")
     def _check(self) -> Binding:
         written = [kind for kind in KEYS if getattr(self, kind) is not None]
+        if self.part is not None:
+            if written:
+                raise ValueError(f"part and {written[0]} stand together: the part says which message it is")
+            return self
         if not written:
-            raise ValueError(f"says no message: write one of {', '.join(KEYS)}")
+            raise ValueError(f"says no message: write one of {', '.join(KEYS)}, or part")
         if len(written) > 1:
             raise ValueError(f"{' and '.join(written)} stand together: one message carries one value")
         return self
 
     @property
     def kind(self) -> KeyKind:
-        """The message that carries it."""
+        """The message that carries it. Not of a ``part``: that may have several (``midibind.compile_routes``)."""
         return next(kind for kind in KEYS if getattr(self, kind) is not None)
 
     def key(self, channel: int) -> Key:

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias, TypeVar
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 
-from .configfile import Document, Keys
+from .configfile import Document
 from .errors import ConfigError, Problem
+from .tables import Keys
 
 MAX_SHOWN = 60  # characters of a value in a message
 NO_HINTS: Mapping[str, str] = MappingProxyType({})

@@ -21,7 +21,7 @@ from .oschandle import OscHandle
 from .oscin import Receiver
 from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
-from .oscprofile import complete
+from .oscprofile import PROFILES
 from .oscsettings import Binding, Settings, check_peers
 from .oscsocket import Address, shown
 from .osctap import OscTap
@@ -225,4 +225,4 @@ class OscPort:
         self._out.settle_soon(target)
 
 
-KIND = PortKind("osc", Settings, Binding, open_ports, check_peers, check_binding, complete)
+KIND = PortKind("osc", Settings, Binding, open_ports, check_peers, check_binding, PROFILES.complete)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from .oscpattern import is_pattern
-from .tables import check_name, is_name
+from .tables import check_name
 
 MAX_TARGETS = 16
 MAX_SOURCES = 64
@@ -87,13 +87,6 @@ def read_listen(text: str) -> str:
     if not _is_address(endpoint.host) and endpoint.host != "localhost":
         raise ValueError('must be an address of this computer: "0.0.0.0:9000" is every network')
     return str(endpoint)
-
-
-def read_profile(text: str) -> str:
-    """A profile's name."""
-    if not is_name(text):
-        raise ValueError("must be a profile's name: 1–60 letters, digits, - or _")
-    return text
 
 
 def read_name(text: str) -> str:

@@ -35,14 +35,13 @@ from .oscfields import (
     read_look,
     read_name,
     read_prefix,
-    read_profile,
     read_range,
     read_send,
     read_sources,
     read_table,
     read_touch,
 )
-from .tables import Table
+from .tables import Table, read_profile
 
 __all__ = [
     "MAX_SOURCES",

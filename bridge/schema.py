@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -21,7 +21,7 @@ from . import resources
 from .app import KINDS
 from .config import PANIC
 from .configtables import AuthTable, ControlTable, HttpTable, PageTable
-from .oscprofile import read
+from .oscprofile import PROFILES
 from .oscsettings import SHIPPED, parse_endpoint
 from .port import PortKind
 
@@ -93,8 +93,9 @@ def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
         for key, field in kind.settings.model_fields.items():
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-                models[f"{table}.{key}"] = field.annotation
+            for one in (field.annotation, *get_args(field.annotation)):
+                if isinstance(one, type) and issubclass(one, BaseModel):
+                    models[f"{table}.{key}"] = one
     return _MARK.sub(lambda match: match[1] + "\n" + _key_table(models[match[2]]) + "\n" + match[3], old)
 
 
@@ -102,7 +103,7 @@ def profiles_text(old: str) -> str:
     """``old`` with the table of our profiles renewed between its marks. Reads the disk."""
     rows = ["| profile | | gets | its port | we hear it on |", "| --- | --- | --- | --- | --- |"]
     for name in SHIPPED:
-        profile, _ = read(resources.profiles_dir() / f"{name}.toml")
+        profile, _ = PROFILES.read(resources.profiles_dir() / f"{name}.toml")
         keys = profile.defaults
         transport = "TCP" if keys.get("transport", "udp") != "udp" else "UDP"
         port = f"{transport} {keys['port']}" if "port" in keys else "yours"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
+
+Keys: TypeAlias = tuple[str | int, ...]
+"""A place in the data: ``("control", 3, "range")``, list indices from 0."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
@@ -26,4 +30,11 @@ def check_name(text: str, table: str) -> str:
     """A peer's name in a ``[[table]]``. Raises ValueError."""
     if not is_name(text):
         raise ValueError(f"must be 1–60 letters, digits, - or _: it stands in addresses and in [control.{table}.NAME]")
+    return text
+
+
+def read_profile(text: str) -> str:
+    """A profile's name. Raises ValueError."""
+    if not is_name(text):
+        raise ValueError("must be a profile's name: 1–60 letters, digits, - or _")
     return text

@@ -11,7 +11,7 @@ from bridge import resources
 from bridge.config import load, parse
 from bridge.errors import ConfigError
 from bridge.osc import KIND
-from bridge.oscprofile import find, names, read, settings_of
+from bridge.oscprofile import PROFILES
 from bridge.oscsettings import SHIPPED, Call, Endpoint, Settings
 
 KINDS = {"osc": KIND}
@@ -34,9 +34,9 @@ def mistakes(folder: Path, peer: str, **profiles: str) -> list[str]:
 
 
 def test_every_profile_that_is_named_in_the_schema_is_there_and_without_mistakes(tmp_path: Path) -> None:
-    assert sorted(SHIPPED) == names(tmp_path)
-    for path in resources.profiles_dir().iterdir():
-        profile, problems = read(path)
+    assert sorted(SHIPPED) == PROFILES.names(tmp_path)
+    for path in resources.profiles_dir().glob("*.toml"):
+        profile, problems = PROFILES.read(path)
         assert problems == []
         assert profile.description, path.name
 
@@ -45,44 +45,48 @@ def test_every_profile_that_is_named_in_the_schema_is_there_and_without_mistakes
 def test_a_host_is_enough_for_every_profile_that_knows_its_port(name: str) -> None:
     table = {"name": "it", "profile": name, "host": "192.168.1.32"}
     if name in KNOW_THEIR_PORT:
-        assert settings_of(table).targets == (Endpoint("192.168.1.32", KNOW_THEIR_PORT[name]),)
+        assert PROFILES.settings_of(table).targets == (Endpoint("192.168.1.32", KNOW_THEIR_PORT[name]),)
     else:
         with pytest.raises(ValueError, match=r"which the profile .* does not know"):
-            settings_of(table)
-        assert settings_of({**table, "port": 9001}).targets == (Endpoint("192.168.1.32", 9001),)
+            PROFILES.settings_of(table)
+        assert PROFILES.settings_of({**table, "port": 9001}).targets == (Endpoint("192.168.1.32", 9001),)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_only_general_programs_and_controllers_get_every_control(name: str) -> None:
     table = {"name": "it", "profile": name, "host": "192.168.1.32", "port": 9001}
-    assert settings_of(table).mirror is (name in ("generic", "max", "pd", "supercollider", "touchosc"))
+    assert PROFILES.settings_of(table).mirror is (name in ("generic", "max", "pd", "supercollider", "touchosc"))
 
 
 def test_what_is_written_beats_the_profile() -> None:
-    desk = settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "keepalive_s": 5, "mirror": True})
+    desk = PROFILES.settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "keepalive_s": 5, "mirror": True})
     assert (desk.keepalive, desk.keepalive_s, desk.mirror) == ((Call("/xremote"),), 5.0, True)
     assert (desk.profile, desk.query, desk.on_connect, desk.echoes) == ("x32", "address", "pull", "no")
-    assert settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "port": 1}).targets[0].udp_port == 1
-    assert settings_of({"name": "desk", "profile": "x32", "send": ["1.2.3.4:7"]}).targets == (Endpoint("1.2.3.4", 7),)
+    assert (
+        PROFILES.settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "port": 1}).targets[0].udp_port == 1
+    )
+    assert PROFILES.settings_of({"name": "desk", "profile": "x32", "send": ["1.2.3.4:7"]}).targets == (
+        Endpoint("1.2.3.4", 7),
+    )
 
 
 def test_types_are_taken_one_by_one() -> None:
-    daw = settings_of({"name": "daw", "profile": "reaper", "host": "1.2.3.4", "types": {"string": "S"}})
+    daw = PROFILES.settings_of({"name": "daw", "profile": "reaper", "host": "1.2.3.4", "types": {"string": "S"}})
     assert (daw.types.bool, daw.types.string) == ("f", "S")
 
 
 def test_touchosc_without_a_host_is_whoever_speaks() -> None:
-    tablet = settings_of({"name": "tablet", "profile": "touchosc"})
+    tablet = PROFILES.settings_of({"name": "tablet", "profile": "touchosc"})
     assert (tablet.send, tablet.reply_port, tablet.listen) == ("last", 9000, "0.0.0.0:8000")
-    known = settings_of({"name": "tablet", "profile": "touchosc", "host": "1.2.3.4"})
+    known = PROFILES.settings_of({"name": "tablet", "profile": "touchosc", "host": "1.2.3.4"})
     assert (known.send, known.targets) == ((), (Endpoint("1.2.3.4", 9000),))
-    tcp = settings_of({"name": "tablet", "profile": "touchosc", "transport": "tcp-slip"})
+    tcp = PROFILES.settings_of({"name": "tablet", "profile": "touchosc", "transport": "tcp-slip"})
     assert (tcp.is_server, tcp.send, tcp.reply_port) == (True, (), None)
 
 
 def test_a_desk_that_nobody_can_find_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="keepalive needs somebody to send it to") as caught:
-        settings_of({"name": "desk", "profile": "x32"})
+        PROFILES.settings_of({"name": "desk", "profile": "x32"})
     assert "write host" in str(caught.value)
 
 
@@ -99,7 +103,7 @@ def test_a_profile_of_ones_own_is_found_beside_the_configuration_and_beats_ours(
     synth, desk = (peer.settings for peer in load(file, KINDS).peers)
     assert (synth.targets, synth.types.bool) == ((Endpoint("::1", 7000),), "T")
     assert (desk.targets, desk.keepalive) == ((Endpoint("h", 7001),), ())
-    assert "synth" in names(tmp_path)
+    assert "synth" in PROFILES.names(tmp_path)
 
 
 def test_an_unknown_profile_is_told_with_the_nearest(tmp_path: Path) -> None:
@@ -160,11 +164,11 @@ def test_a_table_without_profile_reads_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="host needs a port"):
         parse('[[osc]]\nname = "a"\nhost = "h"\n', KINDS, tmp_path)
     assert parse('[[osc]]\nname = "a"\nhost = "h"\nprofile = "generic"\n', KINDS, tmp_path).peers
-    assert find("generic", tmp_path) == tmp_path / "profiles" / "generic.toml"
+    assert PROFILES.find("generic", tmp_path) == tmp_path / "profiles" / "generic.toml"
 
 
 def made(name: str, **keys: Any) -> Settings:
-    return settings_of({"name": "it", "profile": name, "host": "192.168.1.32", **keys})
+    return PROFILES.settings_of({"name": "it", "profile": name, "host": "192.168.1.32", **keys})
 
 
 def test_the_x32_is_kept_awake_asked_and_paced() -> None:

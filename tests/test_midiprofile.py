@@ -1,0 +1,137 @@
+"""Profiles of controllers: names for what is on them, and what a binding that names a part becomes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge import resources
+from bridge.config import load, parse
+from bridge.control import Control
+from bridge.errors import BadControl, ConfigError
+from bridge.midi import KIND
+from bridge.midibind import Route, compile_routes
+from bridge.midicodec import Key
+from bridge.midiprofile import PROFILES
+from bridge.midisettings import SHIPPED, Binding, Settings
+from bridge.store import Entry
+
+FOLDER = resources.profiles_dir() / "midi"
+PEER = '[[midi]]\nname = "it"\ndevice = "it"\n'
+
+
+def routes(binding: dict[str, Any], profile: str | None = "mcu", parts: Any = (), **control: Any) -> list[Route]:
+    made = Control(**({"path": "/a"} | control))
+    table: dict[str, Any] = {"name": "it", "device": "it", "part": list(parts)}
+    settings = PROFILES.settings_of(table | ({"profile": profile} if profile else {}))
+    return compile_routes(Entry(1, made, made.default, 1), Binding.model_validate(binding), settings)
+
+
+def mistakes(text: str, folder: Path | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, {"midi": KIND}, folder)
+    return [problem.render("c").replace(f"{folder}/", "") for problem in caught.value.problems]
+
+
+# ---------------------------------------------------------------------------------- files
+
+
+def test_every_profile_that_is_named_in_the_schema_is_there_and_without_mistakes(tmp_path: Path) -> None:
+    assert sorted(SHIPPED) == PROFILES.names(tmp_path)
+    for path in FOLDER.iterdir():
+        profile, problems = PROFILES.read(path)
+        assert problems == []
+        assert profile.description, path.name
+        assert Settings.model_validate(PROFILES.merge({"name": "it", "device": "it"}, profile.defaults)).parts
+
+
+def test_a_profile_of_ones_own_stands_beside_the_configuration_and_is_none_of_osc(tmp_path: Path) -> None:
+    (tmp_path / "profiles" / "midi").mkdir(parents=True)
+    (tmp_path / "profiles" / "midi" / "box.toml").write_text(
+        'device = "Box"\nchannel = 3\n[[part]]\nname = "knob{n}"\nrepeat = 2\ncc = "{n0+20}"\n'
+    )
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[[midi]]\nname = "box"\nprofile = "box"\n'
+        '[[control]]\nrepeat = 2\npath = "/{n}"\nmidi.box = { part = "knob{n}" }\n'
+    )
+    (peer,) = load(file, {"midi": KIND}).peers
+    assert (peer.settings.device, peer.settings.profile) == ("Box", "box")
+    made = [
+        compile_routes(Entry(1, Control(path="/a"), 0.0, 1), peer.bindings[f"/{n}"][0], peer.settings) for n in (1, 2)
+    ]
+    assert [route.key for (route,) in made] == [Key("cc", 3, 20), Key("cc", 3, 21)]
+    assert mistakes('[[midi]]\nname = "a"\nprofile = "bix"', tmp_path) == [
+        'c:3: midi[0].profile = "bix": no such profile (did you mean "box"?)',
+    ]
+
+
+def test_mistakes_in_parts_are_told_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "profiles" / "midi").mkdir(parents=True)
+    (tmp_path / "profiles" / "midi" / "bad.toml").write_text(
+        'part = [\n  { name = "a", note = 200 },\n  { name = "b{n}", repeat = 2, cc = "{m}" },\n'
+        '  { name = "c", repeat = 2, cc = 1 },\n  { name = "d", notte = 1 },\n  { name = "e", part = "a" },\n]\n'
+    )
+    assert mistakes('[[midi]]\nname = "a"\ndevice = "a"\nprofile = "bad"', tmp_path) == [
+        "profiles/midi/bad.toml:2: part[0]: a: note: must be 0–127",
+        "profiles/midi/bad.toml:3: part[1]: cc: no such placeholder: {m}",
+        "profiles/midi/bad.toml:4: part[2]: c is there twice: write {n} into its name",
+        "profiles/midi/bad.toml:5: part[3]: d: notte: unknown key",
+        "profiles/midi/bad.toml:6: part[4]: part: is for a control's binding",
+    ]
+    assert mistakes(PEER + '[[midi.part]]\nname = "a"\ncc = 1\n[[midi.part]]\nname = "b"\ncc = 128\n') == [
+        "c:7: midi[0].part[1]: b: cc: must be 0–127"
+    ]
+
+
+# ---------------------------------------------------------------------------------- bindings that name a part
+
+
+def test_a_part_is_the_messages_that_the_profile_says() -> None:
+    (fader,) = routes({"part": "fader3"})
+    assert (fader.key, fader.touched_by) == (Key("bend", 3), Key("note", 1, 106))
+    (mute,) = routes({"part": "mute8"}, kind="bool")
+    assert mute.key == Key("note", 1, 23)
+
+
+def test_what_is_written_beside_a_part_beats_the_profile() -> None:
+    (fader,) = routes({"part": "fader1", "range": [16383, 0], "feedback": "always"})
+    assert (fader.to_wire(0.0), fader.feedback) == (16383, "always")
+    (heard,) = routes({"part": "fader1", "direction": "in"})
+    assert not heard.speaks
+
+
+def test_a_key_goes_to_those_messages_of_a_part_that_it_suits() -> None:
+    knob = {
+        "name": "knob",
+        "bindings": [{"cc": 1, "relative": "sign", "direction": "in"}, {"cc": 2, "direction": "out"}],
+    }
+    turn, ring = routes({"part": "knob", "step": 0.05, "range": [1, 11]}, None, [knob])
+    assert (turn.step, turn.hears, turn.speaks) == (0.05, True, False)
+    assert (ring.low, ring.high, ring.hears, ring.speaks) == (1, 11, False, True)
+    assert [route.key.number for route in routes({"part": "knob", "direction": "out"}, None, [knob])] == [2]
+    with pytest.raises(BadControl, match="is for a fader that is heard"):
+        routes({"part": "knob", "settle_ms": 5}, None, [knob])
+
+
+def test_a_part_of_the_peers_own_beats_its_profiles() -> None:
+    (fader,) = routes({"part": "fader1"}, "mcu", [{"name": "fader1", "cc": 7}])
+    assert fader.key == Key("cc", 1, 7)
+
+
+def test_a_part_that_is_not_there_or_does_not_suit_is_told() -> None:
+    control = '[[control]]\npath = "/a"\n'
+    mcu = PEER + 'profile = "mcu"\n' + control
+    assert mistakes(mcu + 'midi.it = { part = "fadr1" }') == [
+        'c:7: control[0].midi.it.part = "fadr1": it has no such part: did you mean "fader1"?'
+    ]
+    assert mistakes(mcu + 'kind = "bool"\nmidi.it = { part = "fader1" }') == [
+        'c:8: control[0].midi.it.part = "fader1": a bool is a button: write note or cc'
+    ]
+    assert mistakes(mcu + 'midi.it = { part = "vpot1", direction = "out", feedback = "off", takeover = "jump" }')
+    assert mistakes(mcu + 'midi.it = { part = "fader1", cc = 1 }') == [
+        "c:7: control[0].midi.it: part and cc stand together: the part says which message it is"
+    ]
+    assert mistakes(PEER + control + 'midi.it = { part = "fader1" }') == [
+        'c:6: control[0].midi.it.part = "fader1": it has no parts: write profile below its [[midi]]'
+    ]
