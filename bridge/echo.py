@@ -384,6 +384,13 @@ class EchoBook(Generic[K]):
         times = [at for key in self._waiting if (at := self.guards[key].due_at) is not None]
         return min(times, default=None)
 
+    def pass_on(self, key: K, to: K, rules: EchoRules) -> None:
+        """Another binding has the same message now: what we have sent in it may still come back."""
+        guard = self.guards.get(key)
+        self.forget(key)
+        if guard is not None:
+            self.guards[to] = EchoGuard(rules, _sent=guard._sent)
+
     def forget(self, key: K) -> None:
         """The binding is gone."""
         self.guards.pop(key, None)

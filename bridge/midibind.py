@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from . import law
+from .bank import Seat
 from .control import Control
 from .echo import EchoRules
 from .errors import BadControl
@@ -18,6 +19,7 @@ from .midisettings import Binding, Feedback, Settings, Takeover
 from .store import Entry
 from .suggestion import nearest_path
 
+K = TypeVar("K")
 Act = Literal["number", "turn", "toggle", "follow", "fire"]
 """What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
 button is down; a press fires it."""
@@ -57,6 +59,10 @@ class Route:
     component: int | None = None
     touched_by: Key | None = None
     """Says that a finger is on it."""
+    dark: int = 0
+    """What a device is sent where its bank has nothing in its place: the fader at the bottom, no light."""
+    seat: Seat | None = None
+    """Its place in a bank; None: it is always held."""
 
     @property
     def is_fader(self) -> bool:
@@ -112,8 +118,9 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
         low, high = _ends(control, binding, settings, key)
         scale = _Scale(control, min(low, high), max(low, high), binding.curve or "linear", low > high, binding)
         to_wire, raw = scale.to_wire, scale.raw
+        dark = low if act == "number" and binding.direction != "out" else 0
     else:
-        low, high = 0, key.top
+        low, high, dark = 0, key.top, off
         to_wire, raw = (lambda value: on if value else off), bool
     tolerance = max(1.0, (settings.echo_tolerance or 0.0) * abs(high - low))
     return Route(
@@ -131,14 +138,13 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
         feedback=feedback,
         settle_s=settle_ms / 1000,
         takeover=binding.takeover or settings.takeover,
-        rules=EchoRules(
-            lambda value: (to_wire(value),), tolerance, settings.echo_window_ms / 1000, settings.echoes == "yes"
-        ),
+        rules=EchoRules(lambda wire: (wire,), tolerance, settings.echo_window_ms / 1000, settings.echoes == "yes"),
         program=binding.program if key.kind == "program" and binding.program is not True else None,
         coding=binding.relative,
         step=binding.step or (0.0 if control.kind == "int" else RELATIVE_STEP),
         component=binding.component,
         touched_by=None if binding.touch is None else Key("note", settings.channel, binding.touch),
+        dark=dark,
     )
 
 
@@ -362,40 +368,42 @@ class RouteTable:
         """Routes on whose control a key puts a finger."""
         self.speakers: dict[int, tuple[Route, ...]] = {}
         """Routes that send a control, by its id."""
+        self.dark: dict[Route, None] = {}
+        """Routes whose part of the hardware nobody has now: what is heard there moves nothing."""
         self._routes: dict[int, tuple[Route, ...]] = {}
 
-    def put(self, entry: Entry, routes: Sequence[Route]) -> None:
-        """Set the routes of a control that has none."""
-        if not routes:
-            return
-        self._routes[entry.id] = tuple(routes)
-        if speakers := tuple(route for route in routes if route.speaks):
-            self.speakers[entry.id] = speakers
-        for route in routes:
-            if route.hears:
-                self.heard[route.key] = (*self.heard.get(route.key, ()), route)
-            if route.touched_by is not None:
-                self.touches[route.touched_by] = (*self.touches.get(route.touched_by, ()), route)
+    def add(self, route: Route, *, is_dark: bool = False) -> None:
+        """Take in a route that is not there yet."""
+        if is_dark:
+            self.dark[route] = None
+        else:
+            at = route.entry.id
+            self._routes[at] = (*self.of(at), route)
+            if route.speaks:
+                self.speakers[at] = (*self.speakers.get(at, ()), route)
+        if route.hears:
+            self.heard[route.key] = (*self.heard.get(route.key, ()), route)
+        if route.touched_by is not None:
+            self.touches[route.touched_by] = (*self.touches.get(route.touched_by, ()), route)
 
-    def drop(self, entry: Entry) -> Sequence[Route]:
-        """Take a control's routes out, if it has any, and return them."""
-        self.speakers.pop(entry.id, None)
-        routes = self._routes.pop(entry.id, ())
-        for route in routes:
-            _without(self.heard, route.key, route)
-            if route.touched_by is not None:
-                _without(self.touches, route.touched_by, route)
-        return routes
+    def remove(self, route: Route) -> None:
+        """Take a route out, if it is there."""
+        self.dark.pop(route, None)
+        _without(self._routes, route.entry.id, route)
+        _without(self.speakers, route.entry.id, route)
+        _without(self.heard, route.key, route)
+        if route.touched_by is not None:
+            _without(self.touches, route.touched_by, route)
 
     def of(self, entry_id: int) -> Sequence[Route]:
-        """All routes of a control."""
+        """All routes of a control, but for the dark ones."""
         return self._routes.get(entry_id, ())
 
     def __iter__(self) -> Iterator[Route]:
         return (route for routes in self._routes.values() for route in routes)
 
 
-def _without(table: dict[Key, tuple[Route, ...]], key: Key, route: Route) -> None:
+def _without(table: dict[K, tuple[Route, ...]], key: K, route: Route) -> None:
     rest = tuple(one for one in table.get(key, ()) if one is not route)
     if rest:
         table[key] = rest

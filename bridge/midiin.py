@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Protocol
 
 from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
-from .midicodec import Assembler, Heard, Message, Parser, ticks
+from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
 from .midipeer import MidiPeer
 from .miditap import MidiTap
 from .store import Store
@@ -117,25 +118,69 @@ class Receiver:
 
     def _hear(self, heard: Heard, now: float) -> bool:
         """True if somebody is bound to it."""
-        routes, touched = self._peer.routes.heard.get(heard.key, ()), self._peer.routes.touches.get(heard.key, ())
+        peer = self._peer
+        routes, touched = peer.routes.heard.get(heard.key, ()), peer.routes.touches.get(heard.key, ())
+        if heard.key.kind == "note" and (routes or touched):
+            self._note_hand(heard.key, is_down=heard.value > 0)
         for route in touched:
-            if heard.value:
-                self._store.touch(route.entry, self._peer.origin, now)
-            else:
-                self._store.release(route.entry, self._peer.origin, now)
+            self._touch(route, heard.value > 0, now)
         for route in routes:
             if route.entry.control.access == "write":
+                continue
+            if (route in peer.routes.dark or route in peer.grips) and self._is_nobodys(route, heard, now):
                 continue
             self._sender.moving = route
             try:
                 self._move(route, heard, now)
             except BadValue as exc:
-                self._peer.bad += 1
-                key = (self._peer.name, "value", route.entry.id)
-                self._once.warning(key, "midi %s: %s: %s", self._peer.name, route.entry.path, exc)
+                peer.bad += 1
+                key = (peer.name, "value", route.entry.id)
+                self._once.warning(key, "midi %s: %s: %s", peer.name, route.entry.path, exc)
             finally:
                 self._sender.moving = None
         return bool(routes or touched)
+
+    def _note_hand(self, key: Key, *, is_down: bool) -> None:
+        if is_down:
+            self._peer.down.add(key)
+        else:
+            self._peer.down.discard(key)
+
+    def _touch(self, route: Route, is_down: bool, now: float) -> None:
+        """A finger is on a fader, or has gone."""
+        peer = self._peer
+        is_gripped, is_dark = route in peer.grips, route in peer.routes.dark
+        peer.grips.discard(route)
+        if is_gripped or is_dark:
+            peer.moved_at.pop(route, None)
+            if not is_down:
+                self._sender.owe(route, again=True)
+        if is_down and not is_dark:
+            self._store.touch(route.entry, peer.origin, now)
+        else:
+            self._store.release(route.entry, peer.origin, now)
+
+    def _is_nobodys(self, route: Route, heard: Heard, now: float) -> bool:
+        """True if this moves nothing: the hand took it when it was another control's, or it is nobody's now."""
+        peer, is_dark = self._peer, route in self._peer.routes.dark
+        if route.act == "turn":
+            return is_dark
+        if not route.is_fader:
+            is_down = route.is_press(heard.value)
+            self._note_hand(route.key, is_down=is_down)
+            peer.grips.discard(route)  # a press: its letting go was lost
+            if is_dark or not is_down:
+                self._sender.owe(route, again=True)  # letting go puts the LED out on some
+            return is_dark or not is_down
+        if route.touched_by is None and now - peer.moved_at.get(route, -inf) > route.settle_s:
+            peer.grips.discard(route)  # the hand has rested: it comes anew
+        if not is_dark and route not in peer.grips:
+            return False
+        peer.moved_at[route] = now
+        if (takeover := peer.takeovers.get(route)) is not None:
+            takeover.hardware = (min(max(heard.value, route.low), route.high) - route.low) / (route.high - route.low)
+        self._sender.owe(route, again=True)
+        return True
 
     def _move(self, route: Route, heard: Heard, now: float) -> None:
         if route.act == "number":
@@ -151,6 +196,7 @@ class Receiver:
     def _press(self, route: Route, is_down: bool, now: float) -> None:
         """A press is an event: it is compared with nothing, unless the device is known to echo."""
         entry, origin = route.entry, self._peer.origin
+        self._note_hand(route.key, is_down=is_down)
         fired = self._peer.fired.get(route)
         if fired is not None and fired.is_echo((is_down,), now):
             return

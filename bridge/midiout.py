@@ -19,7 +19,7 @@ from .midibind import Route
 from .midicodec import Key, silence
 from .midipeer import MidiPeer, Owed
 from .miditap import MidiTap
-from .store import Change, Store
+from .store import Change, Entry, Store
 from .timers import CallLater, Timer
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,8 @@ class Outbox:
         for change in changes:
             what = change.what
             if what == "value":
+                if change.entry.path in self._peer.banks:
+                    self._turn(change.entry, change.time)
                 if routes := self._peer.routes.of(change.entry.id):
                     self._value_changed(routes, change)
             elif what == "trigger":
@@ -99,25 +101,46 @@ class Outbox:
             elif what == "hold":
                 self._hold_changed(change)
             elif what in ("added", "described"):
-                self._peer.put(change.entry)
-                if self._link is not None:
-                    for route in self._peer.routes.speakers.get(change.entry.id, ()):
-                        self.owe(route)
+                if change.entry.path in self._peer.banks:
+                    self._turn(change.entry, change.time)
+                for route in self._peer.put(change.entry):
+                    self.owe(route)
             elif what == "removed":
-                self._peer.drop(change.entry)
+                for route in self._peer.drop(change.entry):
+                    self.owe(route)
 
     def _value_changed(self, routes: Sequence[Route], change: Change) -> None:
         is_own = change.origin == self._peer.origin
         for route in routes:
             if is_own and route is self.moving:
                 continue  # it said so itself; what its rings and LEDs need is told by the receiver
-            takeover = self._peer.takeovers.get(route)
-            if takeover is not None:
-                wire = route.to_wire(route.number_of(change.value))
-                takeover.moved_elsewhere((wire - route.low) / (route.high - route.low))
-                self.show_hardware(route, change.time)
+            self._rearm(route, change.time)
             if route.speaks:
                 self._owe(route, Owed(change.is_settling, change.answers))
+
+    def _turn(self, bank: Entry, now: float) -> None:
+        """A bank's window is turned: the device lets go what it held, and is shown what it holds now."""
+        peer, store = self._peer, self._store
+        for old, was_dark, new, is_dark in peer.turn(bank):
+            if old is not None and not was_dark:
+                if old.act == "follow" and old.key in peer.down and not old.entry.control.momentary:
+                    store.set(old.entry, False, peer.origin, now)
+                if {old.key, old.touched_by} & peer.down or not peer.routes.of(old.entry.id):
+                    store.release(old.entry, peer.origin, now)
+                if "hardware" in old.entry.marks:
+                    store.mark(old.entry, "hardware", None, now=now, origin=peer.origin)
+            if new is not None and not is_dark:
+                self._rearm(new, now)
+            if new is not None:
+                self.owe(new)
+
+    def _rearm(self, route: Route, now: float) -> None:
+        """Its control stands elsewhere than its fader, perhaps."""
+        takeover = self._peer.takeovers.get(route)
+        if takeover is not None and route.entry.value is not None:
+            wire = route.to_wire(route.number_of(route.entry.value))
+            takeover.moved_elsewhere((wire - route.low) / (route.high - route.low))
+            self.show_hardware(route, now)
 
     def _fired(self, change: Change) -> None:
         if self._link is None:
@@ -155,7 +178,8 @@ class Outbox:
 
     def push(self) -> int:
         """Show it everything again; how many values."""
-        routes = [route for routes in self._peer.routes.speakers.values() for route in routes if route.act != "fire"]
+        held = [route for routes in self._peer.routes.speakers.values() for route in routes]
+        routes = [route for route in (*held, *self._peer.routes.dark) if route.speaks and route.act != "fire"]
         for route in routes:
             self.owe(route, again=True)
         return len(routes)
@@ -220,14 +244,17 @@ class Outbox:
         for route, why in list(peer.pending.items()):
             if len(batch) >= BATCH:
                 break
-            if route.touched_by is not None and peer.origin in route.entry.holders:
-                del peer.pending[route]  # it comes back with _hold_changed
+            is_dark = route in peer.routes.dark
+            if route.touched_by is not None and (
+                route.touched_by in peer.down if is_dark else route in peer.grips or peer.origin in route.entry.holders
+            ):
+                del peer.pending[route]  # it comes back when the finger has gone
                 continue
             if route.is_fader and (until := peer.moved_at.get(route, -1e9) + route.settle_s) > now:
                 due_at = until if due_at is None else min(due_at, until)
                 continue
             value = route.entry.value
-            wire = None if value is None else route.to_wire(route.number_of(value))
+            wire = route.dark if is_dark else None if value is None else route.to_wire(route.number_of(value))
             if wire is None or peer.shows.get(route) == wire:
                 del peer.pending[route]
                 continue
@@ -239,7 +266,7 @@ class Outbox:
             peer.shows[route] = wire
             if route.act == "number":
                 if route.hears:
-                    peer.echoes.sent(route, route.rules, route.number_of(value), now, why.is_settling, why.answers)
+                    peer.echoes.sent(route, route.rules, wire, now, why.is_settling, why.answers)
             elif route.rules.echoes:
                 self._fired_by(route).sent((route.is_press(wire),), now)
         return None if due_at is None else due_at - now

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .bank import Seat
 from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
+from .midibank import MidiBank, Move
 from .midibind import Route, RouteTable, compile_routes
-from .midicodec import Writer
-from .midisettings import Settings
+from .midicodec import Key, Writer
+from .midisettings import Binding, Settings
 from .miditakeover import SoftTakeover
 from .port import Peer
 from .store import Entry, Origin
@@ -50,6 +52,13 @@ class MidiPeer:
         """What it is owed: the latest value, at its pace."""
         self.events: deque[Route] = deque(maxlen=MAX_EVENTS)
         self.urgent: list[bytes] = []
+        self.down: set[Key] = set()
+        """Buttons and touched faders that a hand has not let go yet."""
+        self.grips: set[Route] = set()
+        """Faders and buttons in a hand that took them when they were another control's: until it lets go, it moves
+        nothing, and nothing moves under it."""
+        self.banks = {seat.bank: MidiBank() for seats in peer.banked.values() for seat, _ in seats}
+        """By the path of the control that says which window is held."""
         self.writer = Writer()
         self.received = self.sent = self.bad = self.unknown = self.lost = 0
         """Messages; ``lost``: triggers that could not leave."""
@@ -60,6 +69,8 @@ class MidiPeer:
         self.looks_like = ""
         """What it seems to be set to, where that is wrong."""
         self._bindings = peer.bindings
+        self._banked = peer.banked
+        self._of: dict[int, list[Route]] = {}  # by control's id
         self._warn = warn
 
     @property
@@ -73,33 +84,108 @@ class MidiPeer:
 
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to it."""
-        return entry.id in self.routes.speakers
+        return any(route.speaks for route in self._of.get(entry.id, ()))
 
-    def put(self, entry: Entry) -> None:
-        """A control is there, or is described anew."""
-        bindings = self._bindings.get(entry.path)
-        if bindings is None:
-            return
-        self.drop(entry)
-        routes = []
-        for binding in bindings:
+    def put(self, entry: Entry) -> list[Route]:
+        """A control is there, or is described anew; what the device is to be shown of it."""
+        if entry.path in self.banks:
+            self.turn(entry)
+        bindings: list[tuple[Seat | None, Binding]] = [(None, one) for one in self._bindings.get(entry.path, ())]
+        bindings += self._banked.get(entry.path, ())
+        if not bindings:
+            return []
+        before = self._of.pop(entry.id, [])
+        shown = self._drop(route for route in before if route.seat is None)
+        made = self._of[entry.id] = list(self._compiled(entry, bindings))
+        for route in made:
+            if route.seat is None:
+                self._add(route)
+                shown.append(route)
+            else:
+                shown += self._moved(self.banks[route.seat.bank].put(route))
+        return shown + self._drop(route for route in before if route.seat is not None)
+
+    def _compiled(self, entry: Entry, bindings: Iterable[tuple[Seat | None, Binding]]) -> Iterator[Route]:
+        for seat, binding in bindings:
             try:
-                routes += compile_routes(entry, binding, self.settings)
+                routes = compile_routes(entry, binding, self.settings)
             except BadControl as exc:
                 self._warn(entry.path, f"midi {self.name}: {entry.path}: {exc}")
-        self.routes.put(entry, routes)
-        for route in routes:
-            if route.is_fader and route.takeover != "jump":
-                self.takeovers[route] = SoftTakeover(route.takeover)
+                continue
+            for route in routes:
+                route.seat = seat
+                yield route
 
-    def drop(self, entry: Entry) -> None:
-        """A control has gone."""
-        for route in self.routes.drop(entry):
-            self.echoes.forget(route)
-            for table in (self.fired, self.takeovers, self.moved_at, self.shows, self.pending):
-                table.pop(route, None)
-            while route in self.events:
-                self.events.remove(route)
+    def drop(self, entry: Entry) -> list[Route]:
+        """A control has gone; what the device is to be shown instead."""
+        return self._drop(self._of.pop(entry.id, ()))
+
+    def _drop(self, routes: Iterable[Route]) -> list[Route]:
+        shown: list[Route] = []
+        for route in routes:
+            if route.seat is None:
+                self._forget(route)
+            else:
+                shown += self._moved(self.banks[route.seat.bank].drop(route))
+        return shown
+
+    def turn(self, bank: Entry) -> list[Move]:
+        """The hardware holds the window that a bank's control says; what becomes of its parts."""
+        moves = self.banks[bank.path].turn(bank.value if isinstance(bank.value, int) else 1)
+        self._moved(moves)
+        return moves
+
+    def _moved(self, moves: Sequence[Move]) -> list[Route]:
+        """Let parts of the hardware go from route to route, with what is known of them; what is to be shown there."""
+        for old, _, new, is_dark in moves:
+            if new is not None and new is not old:
+                self._add(new, is_dark=is_dark)
+                if old is not None:
+                    self._pass_on(old, new)
+            elif new is not None:
+                self.routes.remove(new)
+                self._add(new, is_dark=is_dark)
+                self._drop_events(new)
+                self.echoes.pass_on(new, new, new.rules)
+            if old is not None and old is not new:
+                self._forget(old)
+        return [move.new for move in moves if move.new is not None]
+
+    def _add(self, route: Route, *, is_dark: bool = False) -> None:
+        self.routes.add(route, is_dark=is_dark)
+        self.takeovers.pop(route, None)
+        if route.is_fader and route.takeover != "jump" and not is_dark:
+            self.takeovers[route] = SoftTakeover(route.takeover)
+
+    def _pass_on(self, old: Route, new: Route) -> None:
+        """What was sent in this message, and what a hand is doing to its fader or button, is so for the new one."""
+        self.echoes.pass_on(old, new, new.rules)
+        if old in self.shows:
+            self.shows[new] = self.shows[old]
+        if old in self.fired:
+            self.fired[new] = self.fired[old]
+        if old in self.moved_at:
+            self.moved_at[new] = self.moved_at[old]
+        if (before := self.takeovers.get(old)) is not None and (takeover := self.takeovers.get(new)) is not None:
+            takeover.hardware = before.hardware
+        if new.is_fader and new.touched_by is None:
+            is_held = old in self.moved_at
+        else:
+            is_held = (new.touched_by or new.key) in self.down
+        if is_held and new.act != "turn" and new.entry is not old.entry:
+            self.grips.add(new)
+
+    def _forget(self, route: Route) -> None:
+        self.routes.remove(route)
+        self.echoes.forget(route)
+        self.grips.discard(route)
+        for table in (self.fired, self.takeovers, self.moved_at, self.shows, self.pending):
+            table.pop(route, None)
+        self._drop_events(route)
+
+    def _drop_events(self, route: Route) -> None:
+        while route in self.events:
+            self.events.remove(route)
 
     def clear(self) -> None:
         """The device has gone: it is owed nothing, and may come back otherwise."""
@@ -108,6 +194,8 @@ class MidiPeer:
             table.clear()
         self.events.clear()
         self.urgent.clear()
+        self.down.clear()
+        self.grips.clear()
         self.writer = Writer()
         self.looks_like = ""
 

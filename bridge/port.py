@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
+from .bank import Seat
 from .control import Control
 from .errors import BridgeError, Problem
 from .monitor import Monitor
@@ -31,7 +32,8 @@ class Peer:
     """One peer as the configuration has it.
 
     ``table`` is the port's table (``osc``); ``bindings`` maps a control's path to how it is reached
-    on this peer; ``excluded`` are the paths that are left out of mirroring (``osc.max = false``).
+    on this peer; ``excluded`` are the paths that are left out of mirroring (``osc.max = false``);
+    ``banked`` are the bindings that hold while their bank shows their window, by the control's path.
     """
 
     table: str
@@ -39,6 +41,7 @@ class Peer:
     settings: Any
     bindings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
+    banked: Mapping[str, tuple[tuple[Seat, Any], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

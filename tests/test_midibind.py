@@ -190,11 +190,13 @@ def test_an_encoder_passes_a_grid_that_is_coarser_than_its_step() -> None:
 
 def test_routes_are_found_by_what_they_hear_and_forgotten_with_their_control() -> None:
     table, one, two = RouteTable(), route({"cc": 1, "touch": 9}), route({"cc": 1, "direction": "out"})
-    table.put(one.entry, [one, two])
+    table.add(one)
+    table.add(two)
     assert table.heard == {Key("cc", 1, 1): (one,)}
     assert table.touches == {Key("note", 1, 9): (one,)}
     assert table.speakers == {1: (one, two)}
-    assert list(table.drop(one.entry)) == [one, two]
+    table.remove(one)
+    table.remove(two)
     assert (table.heard, table.touches, table.speakers, list(table)) == ({}, {}, {}, [])
 
 
