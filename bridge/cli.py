@@ -85,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.set_defaults(command=_init)
 
+    patch = commands.add_parser("patch", help="write a patch for Max or Pd that has a box for each control")
+    patch.add_argument("program", choices=("max", "pd"), metavar="PROGRAM", help="%(choices)s")
+    patch.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a configuration; as for run")
+    patch.add_argument("--peer", metavar="PEER", help="the [[osc]] table that it is for")
+    patch.add_argument("--host", metavar="ADDRESS", help="where stagebridge runs, as the program reaches it")
+    patch.set_defaults(command=_patch)
+
     watch = _remote_command(commands, "watch", "print what changes, while it does", _watch)
     watch.add_argument(
         "pattern", nargs="?", metavar="PATTERN", help="only these and what is below them: '/mixer/*/volume', /mixer"
@@ -324,6 +331,24 @@ def _init(arguments: argparse.Namespace) -> int:
     except OSError as exc:
         return _fail(f"stagebridge: {file} cannot be written: {exc.strerror}")
     print(f"{file} is written; start with: stagebridge run {file}")
+    return 0
+
+
+def _patch(arguments: argparse.Namespace) -> int:
+    from . import app, config, patchplan
+    from .patchmax import max_text
+    from .patchpd import pd_text
+
+    settings = config.load(arguments.file or _config_here() or resources.default_config(), app.KINDS)
+    plan = patchplan.plan(settings, arguments.program, arguments.peer, arguments.host)
+    sys.stdout.write(max_text(plan) if arguments.program == "max" else pd_text(plan))
+    for path, why in plan.left_out.items():
+        print(log.printable(f"stagebridge: {path} is left out: {why}"), file=sys.stderr)
+    boxes = f"{_count(len(plan.parts), 'box').replace('boxs', 'boxes')} for {plan.peer}"
+    print(
+        f"stagebridge: {boxes}; it hears on UDP {plan.its_port}, and speaks to {plan.host}:{plan.our_port}",
+        file=sys.stderr,
+    )
     return 0
 
 

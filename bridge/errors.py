@@ -11,6 +11,7 @@ BridgeError
 │   └── OscError       a packet that is not OSC: where, and why
 ├── ProtocolError      a browser's message breaks the protocol: code and text for the answer
 ├── UnknownPeer        no peer has this name
+├── PatchError         no patch can be made for a peer of the configuration
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
@@ -115,6 +116,10 @@ class ProtocolError(BridgeError):
 
 class UnknownPeer(BridgeError):
     """No peer has this name."""
+
+
+class PatchError(BridgeError):
+    """No peer of the configuration is one that a patch can be made for."""
 
 
 class PortError(BridgeError):

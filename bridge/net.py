@@ -62,6 +62,18 @@ def lan_addresses() -> list[Address]:
     return sorted(dict.fromkeys(filter(_is_reachable, real)), key=lambda address: address.version)
 
 
+def address_towards(host: str) -> Address | None:
+    """The address of this machine that a packet to this host would leave from; None where there is no way. Sends
+    nothing; a name is looked up."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.connect(address)
+            return ipaddress.ip_address(probe.getsockname()[0].partition("%")[0])
+    except OSError:
+        return None
+
+
 def own_names() -> list[str]:
     """Host names that mean this machine in an address line: ``localhost``, its name, its name in ``.local``."""
     name = socket.gethostname().lower().rstrip(".")

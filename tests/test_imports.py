@@ -32,6 +32,7 @@ ROWS = [
     | {"wsframes"},
     {
         "control",
+        "patch",
         "expand",
         "midifields",
         "oscfields",
@@ -56,7 +57,7 @@ ROWS = [
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
-    {"schema", "tools", "miditool"},
+    {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
     {"__main__"},
 ]
@@ -112,6 +113,9 @@ PURE |= {
     "miditakeover",
     "miditap",
     "wsframes",
+    "patch",
+    "patchmax",
+    "patchpd",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
