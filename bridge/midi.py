@@ -19,6 +19,7 @@ from .midibind import check_binding
 from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, shown
 from .midihandle import MidiHandle
 from .midiin import Receiver
+from .midimetronome import Beat
 from .midiout import Outbox
 from .midipeer import MAX_SHOWN, MidiPeer
 from .midiprofile import PROFILES
@@ -245,12 +246,12 @@ class _Device:
         if worker is None or connection is None:
             return
         self._forget()
-        self.out.stop()
+        last = self.out.stop()
         self._receiver.reset()
         self.peer.clear()
         self.peer.in_name = self.peer.out_name = ""
         self._store.release_all(self.peer.origin, self._clock())
-        worker.run(connection.close)
+        worker.run(lambda: connection.close(last))
         if not await worker.stop(CLOSE_S):
             log.warning("midi %s: its driver does not let go", self.peer.name)
 
@@ -271,6 +272,24 @@ class _Device:
                 self._once.warning((self.peer.name, "send"), text, self.peer.name, future.exception())
 
         worker.run(lambda: connection.send(messages)).add_done_callback(taken)
+
+    def do(self, call: Callable[[], None]) -> None:
+        """Call it on the driver's thread."""
+        if self._worker is not None:
+            self._worker.run(call)
+
+    def pace(self, beat: Beat) -> None:
+        """Send what ``beat`` says is due, on the driver's thread, for as long as the device is there."""
+        worker, connection = self._worker, self._connection
+        if worker is None or connection is None:
+            return
+
+        def work() -> float | None:
+            messages, wait_s = beat()
+            connection.send(messages)
+            return wait_s
+
+        worker.pace(work)
 
     def _publish_state(self) -> None:
         if (state := self.peer.state) != self._said:

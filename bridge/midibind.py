@@ -14,15 +14,16 @@ from .bank import Seat
 from .control import Control
 from .echo import EchoRules
 from .errors import BadControl
+from .midiclock import FASTEST, SLOWEST
 from .midicodec import TOP_7, Coding, Key
 from .midisettings import Binding, Feedback, Settings, Takeover
 from .store import Entry
 from .suggestion import nearest_path
 
 K = TypeVar("K")
-Act = Literal["number", "turn", "toggle", "follow", "fire"]
+Act = Literal["number", "turn", "toggle", "follow", "fire", "clock"]
 """What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
-button is down; a press fires it."""
+button is down; a press fires it; it is a part of a clock."""
 
 RELATIVE_STEP = 0.01
 """What one step of an encoder moves, as a part of the travel."""
@@ -56,6 +57,7 @@ class Route:
     """The program whose change fires a trigger."""
     coding: Coding | None = None
     step: float = RELATIVE_STEP
+    acceleration: float | None = None
     component: int | None = None
     touched_by: Key | None = None
     """Says that a finger is on it."""
@@ -63,6 +65,11 @@ class Route:
     """What a device is sent where its bank has nothing in its place: the fader at the bottom, no light."""
     seat: Seat | None = None
     """Its place in a bank; None: it is always held."""
+
+    @property
+    def has_place(self) -> bool:
+        """True if the device can be shown where the control stands."""
+        return self.act not in ("fire", "clock")
 
     @property
     def is_fader(self) -> bool:
@@ -87,15 +94,17 @@ class Route:
         size = self.entry.control.size
         return [*[None] * self.component, number, *[None] * (size - 1 - self.component)]
 
-    def turned(self, value: Any, by: int) -> Any:
+    def turned(self, value: Any, by: float) -> Any:
         """What the store is given when an encoder was turned by so many steps. A grid too coarse for one step moves by
         one all the same."""
         control, number = self.entry.control, self.number_of(value)
         if control.kind == "choice":
-            return control.choices[min(max(control.choices.index(number) + by, 0), len(control.choices) - 1)]
+            return control.choices[min(max(control.choices.index(number) + round(by), 0), len(control.choices) - 1)]
         if control.kind == "int":
             steps = max(1, round(self.step * (control.high - control.low) / (control.step or 1))) if self.step else 1
-            return self.with_number(min(max(number + by * steps * (control.step or 1), control.low), control.high))
+            return self.with_number(
+                min(max(number + round(by) * steps * (control.step or 1), control.low), control.high)
+            )
         goes = control.value_at(control.position(number) + by * (self.step or RELATIVE_STEP))
         if control.step and abs(goes - number) < control.step:
             goes = number + (control.step if by > 0 else -control.step if by < 0 else 0)
@@ -128,7 +137,10 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
         key,
         act,
         hears=binding.direction != "out",
-        speaks=binding.direction != "in" and feedback != "off" and control.kind != "meter",
+        speaks=binding.direction != "in"
+        and (feedback != "off" or act == "clock")
+        and control.kind != "meter"
+        and binding.clock != "beat",
         to_wire=to_wire,
         raw=raw,
         low=min(low, high),
@@ -142,6 +154,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
         program=binding.program if key.kind == "program" and binding.program is not True else None,
         coding=binding.relative,
         step=binding.step or (0.0 if control.kind == "int" else RELATIVE_STEP),
+        acceleration=binding.acceleration,
         component=binding.component,
         touched_by=None if binding.touch is None else Key("note", settings.channel, binding.touch),
         dark=dark,
@@ -218,6 +231,8 @@ def check_binding(settings: Settings | None, binding: Binding, control: Control)
 
 def _act(control: Control, binding: Binding, key: Key) -> Act:
     kind = control.kind
+    if binding.clock is not None:
+        return "clock"
     if kind in ("string", "color"):
         raise BadControl(binding.kind, f"a {kind} cannot be carried by MIDI messages")
     if kind == "trigger":
@@ -229,6 +244,9 @@ def _act(control: Control, binding: Binding, key: Key) -> Act:
 
 def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
     """Raise BadControl for a key that would do nothing: what is accepted works."""
+    if act == "clock":
+        _check_clock(control, binding)
+        return
     kind, written = control.kind, binding.model_fields_set
     is_number = act in ("number", "turn")
 
@@ -273,8 +291,9 @@ def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
         if binding.direction == "in":
             for name in ("range", "curve"):
                 refuse(name, "is for its ring, and nothing is sent")
-    elif binding.step is not None:
-        raise BadControl("step", "is for an encoder: write relative too")
+    else:
+        for name in ("step", "acceleration"):
+            refuse(name, "is for an encoder: write relative too")
     if kind == "choice":
         refuse("step", "a choice moves by one")
     if kind == "meter" and binding.direction == "out":
@@ -290,6 +309,28 @@ def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
             refuse(name, "is for a fader that is heard")
     if binding.feedback is not None and (binding.direction == "in" or kind == "meter"):
         raise BadControl("feedback", "nothing is sent")
+
+
+def _check_clock(control: Control, binding: Binding) -> None:
+    """What of a clock can be what kind of control."""
+    word, kind = binding.clock, control.kind
+    if written := sorted(binding.model_fields_set - {"clock", "direction"}):
+        raise BadControl(written[0], "a clock has none")
+    if word == "running":
+        if kind != "bool" or control.momentary:
+            raise BadControl("clock", "running is a bool")
+    elif word in ("start", "continue", "stop"):
+        if kind != "trigger":
+            raise BadControl("clock", f"{word} is a trigger")
+    elif kind not in ("float", "int") or control.momentary:
+        raise BadControl("clock", f"{word} is a float or an int")
+    elif word == "tempo":
+        if control.low < SLOWEST or control.high > FASTEST:
+            raise BadControl("clock", "a tempo needs a range of beats a minute: range = [20, 300]")
+        if binding.direction == "both":
+            raise BadControl("direction", 'is required: "in": we follow its clock; "out": it follows ours')
+    elif binding.direction == "out":
+        raise BadControl("direction", "a beat is only heard")
 
 
 def _ends(control: Control, binding: Binding, settings: Settings, key: Key) -> tuple[int, int]:

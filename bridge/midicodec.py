@@ -175,11 +175,14 @@ def _message(status: int, data: bytearray) -> Message:
 
 # ---------------------------------------------------------------------------------- what controls are bound to
 
-KeyKind = Literal["note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure"]
+KeyKind = Literal["note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock"]
 
 
 class Key(NamedTuple):
-    """What carries one value: a note, a CC, … on a channel 1…16. ``number`` is 0 where the kind has none."""
+    """What carries one value: a note, a CC, … on a channel 1…16. ``number`` is 0 where the kind has none.
+
+    A "clock" has no channel, and counts ``midiclock.WORDS``.
+    """
 
     kind: KeyKind
     channel: int

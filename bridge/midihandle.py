@@ -41,7 +41,7 @@ class MidiHandle:
                 state = (
                     "silent" if not peer.out_name
                     else "waiting" if route in peer.pending
-                    else "sent" if route in peer.shows or route in peer.moved_at
+                    else "sent" if route in peer.shows or route.act == "clock" or route in peer.moved_at
                     else "unsent"
                 )  # fmt: skip
                 found[route.entry.path] = state

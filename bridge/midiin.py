@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from math import inf
 from typing import Protocol
 
 from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
+from .midiclock import TRANSPORT, WORDS, ClockIn, Said
 from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
 from .midipeer import MidiPeer
 from .miditap import MidiTap
@@ -67,12 +69,17 @@ class Receiver:
         self._is_known = False  # it has said something that is bound
         self._parser = Parser()
         self._assembler = Assembler(peer.routes.heard)
+        self._beats = ClockIn()
+        self._beats_timer: Timer | None = None
 
     def reset(self) -> None:
         """The device has gone: what it has half said will not be ended."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._beats_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._beats_timer = None
+        self._follow(self._beats.stop(), self._clock())
+        self._beats = ClockIn()
         self._parser, self._assembler = Parser(), Assembler(self._peer.routes.heard)
         self._strange.clear()
         self._is_known = False
@@ -88,8 +95,13 @@ class Receiver:
             self._once.warning((peer.name, "garbage"), text, peer.name, bytes(data[:16]).hex(" "))
         for message in messages:
             peer.received += 1
+            if message.kind == "clock":
+                self._follow(self._beats.hear(message, now), now)
+                continue  # two or three in a tenth of a second: nobody wants to read them
             if self._tap.monitor.is_watched:
                 self._tap.came(peer.name, peer.in_name, message)
+            if message.kind in TRANSPORT:
+                self._follow(self._beats.hear(message, now), now)
             self._take(message, self._assembler.feed(message, now), now)
         self._flush_soon(now)
 
@@ -104,6 +116,25 @@ class Receiver:
         for heard in self._assembler.flush(now):
             self._hear(heard, now)
         self._flush_soon(now)
+
+    def _follow(self, said: Iterable[Said], now: float) -> None:
+        """What a clock says."""
+        store, origin = self._store, self._peer.origin
+        for word, value in said:
+            for route in self._peer.routes.heard.get(Key("clock", 0, WORDS.index(word)), ()):
+                if value is None:
+                    self._play(route, partial(store.trigger, route.entry, (), origin, now))
+                else:
+                    self._play(route, partial(store.set, route.entry, value, origin, now))
+        self._peer.is_ticking = self._beats.is_ticking
+        if self._beats_timer is None and (due_at := self._beats.next_due) is not None:
+            self._beats_timer = self._call_later(max(0.0, due_at - now), self._miss)
+
+    def _miss(self) -> None:
+        """A clock may have stopped."""
+        self._beats_timer = None
+        now = self._clock()
+        self._follow(self._beats.flush(now), now)
 
     def _take(self, message: Message, keys: Iterable[Heard], now: float) -> None:
         is_known = False
@@ -125,20 +156,24 @@ class Receiver:
         for route in touched:
             self._touch(route, heard.value > 0, now)
         for route in routes:
-            if route.entry.control.access == "write":
-                continue
             if (route in peer.routes.dark or route in peer.grips) and self._is_nobodys(route, heard, now):
                 continue
-            self._sender.moving = route
-            try:
-                self._move(route, heard, now)
-            except BadValue as exc:
-                peer.bad += 1
-                key = (peer.name, "value", route.entry.id)
-                self._once.warning(key, "midi %s: %s: %s", peer.name, route.entry.path, exc)
-            finally:
-                self._sender.moving = None
+            self._play(route, partial(self._move, route, heard, now))
         return bool(routes or touched)
+
+    def _play(self, route: Route, move: Callable[[], object]) -> None:
+        """Let the device move a control; what does not suit it is told once."""
+        if route.entry.control.access == "write":
+            return
+        self._sender.moving = route
+        try:
+            move()
+        except BadValue as exc:
+            self._peer.bad += 1
+            key = (self._peer.name, "value", route.entry.id)
+            self._once.warning(key, "midi %s: %s: %s", self._peer.name, route.entry.path, exc)
+        finally:
+            self._sender.moving = None
 
     def _note_hand(self, key: Key, *, is_down: bool) -> None:
         if is_down:
@@ -187,8 +222,10 @@ class Receiver:
             self._number(route, heard, now)
         elif route.act == "turn":
             assert route.coding is not None
-            turned = route.turned(route.entry.value, ticks(heard.value, route.coding))
-            self._store.set(route.entry, turned, self._peer.origin, now)
+            by: float = ticks(heard.value, route.coding)
+            if (spin := self._peer.spins.get(route)) is not None:
+                by = spin.turn(ticks(heard.value, route.coding), now)
+            self._store.set(route.entry, route.turned(route.entry.value, by), self._peer.origin, now)
             self._sender.owe(route)  # its ring does not know how far that was
         else:
             self._press(route, route.is_press(heard.value), now)

@@ -17,6 +17,8 @@ from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
 from .midicodec import Key, silence
+from .midimetronome import Link as ClockLink
+from .midimetronome import Metronome
 from .midipeer import MidiPeer, Owed
 from .miditap import MidiTap
 from .store import Change, Entry, Store
@@ -36,7 +38,7 @@ SETTLE_PAUSE_S = 0.005
 """Settlements that fall due within this time are made together."""
 
 
-class Link(Protocol):
+class Link(ClockLink, Protocol):
     """The way to a device."""
 
     def send(self, messages: Sequence[bytes], done: Callable[[], None]) -> None:
@@ -62,6 +64,7 @@ class Outbox:
         self._clock = clock
         self._call_later = call_later
         self._tap = tap
+        self._metronome = Metronome(peer, store, clock, tap)
         rate = peer.settings.rate
         self._room = Allowance(max(LONGEST, rate * BURST_S), rate)
         self._link: Link | None = None
@@ -74,9 +77,10 @@ class Outbox:
         """The device is there: show it everything."""
         self._link, self._is_writing = link, False
         self.push()
+        self._metronome.start(link)
 
-    def stop(self) -> None:
-        """It has gone."""
+    def stop(self) -> Sequence[bytes]:
+        """It goes. What it is told at last."""
         for timer in (self._timer, self._settle_timer):
             if timer is not None:
                 timer.cancel()
@@ -84,6 +88,7 @@ class Outbox:
         for route, takeover in self._peer.takeovers.items():
             takeover.lost()
             self.show_hardware(route, self._clock())
+        return self._metronome.stop()
 
     # Changes
 
@@ -105,6 +110,7 @@ class Outbox:
                     self._turn(change.entry, change.time)
                 for route in self._peer.put(change.entry):
                     self.owe(route)
+                self._metronome.look()
             elif what == "removed":
                 for route in self._peer.drop(change.entry):
                     self.owe(route)
@@ -112,6 +118,10 @@ class Outbox:
     def _value_changed(self, routes: Sequence[Route], change: Change) -> None:
         is_own = change.origin == self._peer.origin
         for route in routes:
+            if route.act == "clock":
+                if route.speaks:
+                    self._metronome.tell(route, change)
+                continue
             if is_own and route is self.moving:
                 continue  # it said so itself; what its rings and LEDs need is told by the receiver
             self._rearm(route, change.time)
@@ -148,8 +158,11 @@ class Outbox:
         if change.entry.path == PANIC:
             self._peer.urgent[:] = silence()
             self._flush()
-        elif change.origin != self._peer.origin:
-            for route in self._peer.routes.speakers.get(change.entry.id, ()):
+            return
+        for route in self._peer.routes.speakers.get(change.entry.id, ()):
+            if route.act == "clock":
+                self._metronome.tell(route, change)
+            elif change.origin != self._peer.origin:
                 self._peer.lost += len(self._peer.events) == self._peer.events.maxlen
                 self._peer.events.append(route)
                 self._flush()
@@ -170,7 +183,7 @@ class Outbox:
             self._owe(route, Owed())
 
     def _owe(self, route: Route, why: Owed) -> None:
-        if self._link is None or route.act == "fire":
+        if self._link is None or not route.has_place:
             return
         self._peer.pending[route] = why
         if not self._is_writing and not self._is_spent:
@@ -179,7 +192,7 @@ class Outbox:
     def push(self) -> int:
         """Show it everything again; how many values."""
         held = [route for routes in self._peer.routes.speakers.values() for route in routes]
-        routes = [route for route in (*held, *self._peer.routes.dark) if route.speaks and route.act != "fire"]
+        routes = [route for route in (*held, *self._peer.routes.dark) if route.speaks and route.has_place]
         for route in routes:
             self.owe(route, again=True)
         return len(routes)

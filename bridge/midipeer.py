@@ -12,7 +12,9 @@ from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
 from .midibank import MidiBank, Move
 from .midibind import Route, RouteTable, compile_routes
+from .midiclock import WORDS
 from .midicodec import Key, Writer
+from .midiencoder import Spin
 from .midisettings import Binding, Settings
 from .miditakeover import SoftTakeover
 from .port import Peer
@@ -20,6 +22,7 @@ from .store import Entry, Origin
 
 MAX_EVENTS = 64
 """Triggers that wait to be sent; the oldest goes: an event that cannot leave is an old gesture."""
+TEMPO = Key("clock", 0, WORDS.index("tempo"))
 MAX_SHOWN = 4
 """Ports that are named where none fits."""
 
@@ -44,6 +47,8 @@ class MidiPeer:
         self.fired: dict[Route, TriggerEchoes] = {}
         """Presses that we have sent, of those who echo."""
         self.takeovers: dict[Route, SoftTakeover] = {}
+        self.spins: dict[Route, Spin] = {}
+        """How fast encoders that accelerate are turned."""
         self.moved_at: dict[Route, float] = {}
         """When the device has last moved it by itself."""
         self.shows: dict[Route, int] = {}
@@ -66,6 +71,8 @@ class MidiPeer:
         """The ports that are connected now."""
         self.trouble = ""
         """Why it is not."""
+        self.is_ticking = False
+        """A clock comes from it."""
         self.looks_like = ""
         """What it seems to be set to, where that is wrong."""
         self._bindings = peer.bindings
@@ -156,6 +163,8 @@ class MidiPeer:
         self.takeovers.pop(route, None)
         if route.is_fader and route.takeover != "jump" and not is_dark:
             self.takeovers[route] = SoftTakeover(route.takeover)
+        if route.acceleration is not None:
+            self.spins[route] = Spin(route.acceleration)
 
     def _pass_on(self, old: Route, new: Route) -> None:
         """What was sent in this message, and what a hand is doing to its fader or button, is so for the new one."""
@@ -179,7 +188,7 @@ class MidiPeer:
         self.routes.remove(route)
         self.echoes.forget(route)
         self.grips.discard(route)
-        for table in (self.fired, self.takeovers, self.moved_at, self.shows, self.pending):
+        for table in (self.fired, self.takeovers, self.spins, self.moved_at, self.shows, self.pending):
             table.pop(route, None)
         self._drop_events(route)
 
@@ -217,7 +226,8 @@ class MidiPeer:
         if not self.is_connected:
             return self.trouble or "nobody has looked for it yet"
         parts = [f"in {self.in_name}" if self.in_name else "", f"out {self.out_name}" if self.out_name else ""]
-        return "; ".join([", ".join(filter(None, parts)), *filter(None, [self.looks_like])])
+        no_clock = "no clock comes" if not self.is_ticking and TEMPO in self.routes.heard else ""
+        return "; ".join([", ".join(filter(None, parts)), *filter(None, [self.looks_like, no_clock])])
 
     def health(self) -> dict[str, Any]:
         """For ``/healthz``."""

@@ -15,6 +15,7 @@ from pydantic import model_validator as check_together
 
 from .expand import MAX_CONTROLS, substitute, unknown_placeholders, variables_of
 from .law import Curve
+from .midiclock import WORDS, Word
 from .midicodec import TOP_14, Coding, Key, KeyKind
 from .midifields import (
     NUMBERS,
@@ -244,6 +245,11 @@ class Binding(Table):
     pressure: Annotated[bool, PlainValidator(read_yes), WithJsonSchema({"const": True})] | None = Field(
         None, description="`true`: channel pressure."
     )
+    clock: Word | None = Field(
+        None,
+        description="MIDI clock, 24 ticks a beat: its `tempo` in bpm, whether the song is `running`, the `beat` where "
+        "it is, and the messages `start`, `continue` and `stop`, which are triggers.",
+    )
     channel: Channel | None = Field(None, description="1–16.", json_schema_extra={"x-default": "the device's"})
     direction: Literal["in", "out", "both"] = Field(
         "both", description="`in`: we only hear it. `out`: we only send it."
@@ -268,7 +274,7 @@ class Binding(Table):
     relative: Coding | None = Field(
         None,
         description="An encoder without ends, and how it says left and right: `twos` 127/1, `offset` 63/65, "
-        "`sign` 65/1, `sign2` 1/65. Larger steps are its acceleration.",
+        "`sign` 65/1, `sign2` 1/65. Larger steps are its own acceleration.",
         json_schema_extra={"x-default": "none: it says where it stands"},
     )
     step: float | None = Field(
@@ -277,6 +283,13 @@ class Binding(Table):
         le=1,
         description="How far one step of the encoder moves, as a part of the travel.",
         json_schema_extra={"x-default": "0.01; one step of an int or a choice"},
+    )
+    acceleration: float | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="Turned fast, a step of the encoder moves up to so many times as far; turned slowly, as always.",
+        json_schema_extra={"x-default": "1"},
     )
     component: int | None = Field(None, ge=0, description="Which component of a vector this is, from 0.")
     touch: Number7 | None = Field(
@@ -322,9 +335,11 @@ class Binding(Table):
 
     def key(self, channel: int) -> Key:
         """What carries it; ``channel`` is the device's."""
+        if self.clock is not None:
+            return Key("clock", 0, WORDS.index(self.clock))
         number = getattr(self, self.kind)
         has_number = self.kind not in ("bend", "program", "pressure")
         return Key(self.kind, self.channel or channel, number if has_number else 0)
 
 
-KEYS: tuple[KeyKind, ...] = ("note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure")
+KEYS: tuple[KeyKind, ...] = ("note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from .errors import PortError
+from .midiclock import Tempo
 from .midicodec import Message, Parser
 from .mididevices import MAX_CLIENT, OURS, Ports, System, Worker, pick, shown
 from .miditap import address_of, args_of
@@ -50,11 +52,14 @@ async def monitor(api: str, device: str, tell: Callable[[str], None]) -> int:
     """Tell each message that a device sends, until cancelled. Raises PortError where it is not there."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()  # by cancellation alone
-    parser, worker = Parser(), Worker("midi")
+    parser, tempo, worker = Parser(), Tempo(), Worker("midi")
 
     def hear(data: Sequence[int]) -> None:
         for message in parser.feed(data):
-            tell(message_text(message))
+            if message.kind != "clock":
+                tell(message_text(message))
+            elif (bpm := tempo.tick(time.monotonic())) is not None:
+                tell(f"clock: {bpm:g} bpm")
 
     try:
         system = await worker.run(lambda: System(api))

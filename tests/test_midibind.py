@@ -44,7 +44,7 @@ def mistakes(text: str) -> list[str]:
 
 def test_the_examples_of_the_manual_are_right() -> None:
     examples = re.findall(r"```toml\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for text in examples:
         assert parse(text, {"midi": KIND}, name="docs/midi.md").peers[0].bindings
 
@@ -108,6 +108,16 @@ def test_a_mistake_in_a_device_is_told(table: str, said: str) -> None:
         ("kind = 'vector'", "cc = 1, component = 2", "2: is none of 0…1"),
         ("kind = 'choice'\nchoices = ['a', 'b']", "note = 1", "a choice needs a message that carries a number"),
         ("kind = 'meter'", "cc = 1, direction = 'out'", "a meter is only heard"),
+        ("", "cc = 1, acceleration = 4", "is for an encoder: write relative too"),
+        ("", "cc = 1, relative = 'twos', acceleration = 0.5", "acceleration = 0.5: must be"),
+        ("", "clock = 'tempo', direction = 'in'", "a tempo needs a range of beats a minute: range = [20, 300]"),
+        ("range = [20, 300]", "clock = 'tempo'", 'is required: "in": we follow its clock; "out": it follows ours'),
+        ("range = [20, 300]", "clock = 'beat', direction = 'out'", "a beat is only heard"),
+        ("kind = 'bool'", "clock = 'start'", "start is a trigger"),
+        ("kind = 'trigger'", "clock = 'running'", "running is a bool"),
+        ("kind = 'string'", "clock = 'tempo'", "tempo is a float or an int"),
+        ("kind = 'bool'", "clock = 'running', channel = 3", "a clock has none"),
+        ("", "clock = 'bpm'", 'must be "tempo", "running"'),
     ],
 )
 def test_a_mistake_in_a_binding_is_told(control: str, binding: str, said: str) -> None:

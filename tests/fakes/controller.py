@@ -5,6 +5,7 @@ standard output are what it is sent, in hex, each behind `in `:
 
     send b0 07 40      play this message; `send` and several, parted by commas, in one go
     burst COUNT        COUNT moves of CC 1 on channel 1, 1,000 a second
+    clock BPM MS       MIDI clock, so fast and for so long, while other lines are read; `clock` when it ends
     drag FROM TO MS    a motor fader (pitch bend on channel 1) is moved so far, in so many ms
 
 With MOTOR it has such a fader, and tells where it stands (`at VALUE`) when it moves by itself:
@@ -84,6 +85,13 @@ class Controller:
             time.sleep(max(0.0, start + (index + 1) / 1000 - time.perf_counter()))
         self.say("burst")
 
+    def clock(self, bpm: float, ms: float) -> None:
+        start = time.perf_counter()
+        for index in range(int(ms * bpm * 24 / 60_000)):
+            time.sleep(max(0.0, start + index * 60 / bpm / 24 - time.perf_counter()))
+            self.out.send_message([0xF8])
+        self.say("clock")
+
     def run(self) -> None:
         self.say("ready")
         for line in sys.stdin:
@@ -93,6 +101,8 @@ class Controller:
                     self.out.send_message(list(bytes.fromhex(message)))
             elif word == "burst":
                 self.burst(int(rest))
+            elif word == "clock":
+                threading.Thread(target=self.clock, args=tuple(map(float, rest.split())), daemon=True).start()
             elif word == "drag":
                 start, end, ms = map(int, rest.split())
                 self.drag(start, end, ms)
