@@ -37,7 +37,7 @@ from .port import PeerHandle, Port, PortContext, PortKind, supervise
 from .presence import Presence
 from .session import Shared
 from .store import Change, Origin, Store
-from .surface import with_learnt
+from .surface import Page, with_learnt
 from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ LAST_WORD_S = 0.25
 """How long ports stay open at the end for what their pace keeps back."""
 HOLDS_CHECK_S = 1.0
 LAY_OUT_S = 0.25
-"""Controls that are learnt within this time come to the page together."""
+"""What is learnt, or brought by peers, within this time comes to the page together."""
 PANIC_AGAIN_S = 2.0
 """A panic of the same origin within this time has no line of its own: a packet has room for thousands."""
 BACKLOG = 512
@@ -91,12 +91,13 @@ class Bridge:
         self._shared = Shared(self.store, self._frames, config.title, __version__, monitor=self.monitor)
         self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
-        self._learnt = asyncio.Event()
+        self._laid_out_anew = asyncio.Event()
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
         self._presence = Presence(self.store)
-        context = PortContext(self.store, clock, self._publish_state, self.monitor, self._presence)
+        self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
+        context = PortContext(self.store, clock, self._publish_state, self.monitor, self._show_pages, self._presence)
         self.ports: list[Port] = []
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
@@ -124,7 +125,7 @@ class Bridge:
                 self._calm_down(change)
             elif change.what in ("added", "removed", "described"):
                 if change.what != "described" and change.entry.control.owner == "learn":
-                    self._learnt.set()
+                    self._laid_out_anew.set()
                 if change.what != "removed":
                     self._presence.added(change.entry, change.time)
 
@@ -150,7 +151,7 @@ class Bridge:
                 self._seen_pages[page] = text
                 self._declare(page, controls)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
-            await stack.enter_async_context(_running(self._lay_out_learnt(), "learnt controls"))
+            await stack.enter_async_context(_running(self._lay_out(), "pages"))
             await self._open_ports(stack)
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
@@ -301,13 +302,19 @@ class Bridge:
             await asyncio.sleep(HOLDS_CHECK_S)
             self.store.expire_holds(self.clock())
 
-    async def _lay_out_learnt(self) -> None:
-        """Put controls that peers have taught us on the page: many at a time."""
+    def _show_pages(self, peer: str, pages: Sequence[Page]) -> None:
+        self._shown_pages[peer] = pages
+        self._laid_out_anew.set()
+
+    async def _lay_out(self) -> None:
+        """Show the pages that peers bring, and the controls that they have taught us: many at a time."""
         while True:
-            await self._learnt.wait()
-            self._learnt.clear()
+            await self._laid_out_anew.wait()
+            self._laid_out_anew.clear()
             controls = [entry.control for entry in self.store if entry.control.owner == "learn"]
-            self.store.set_surface(with_learnt(self.config.surface, controls).to_wire(), now=self.clock())
+            brought = [page for pages in self._shown_pages.values() for page in pages]
+            surface = with_learnt(self.config.surface.with_pages(brought), controls)
+            self.store.set_surface(surface.to_wire(), now=self.clock())
             await asyncio.sleep(LAY_OUT_S)
 
 

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
+from .drivers import open_driver
 from .errors import PortError
 from .log import OncePer
 from .oscbind import check_binding
+from .oscdriver import DriverHost
 from .oschandle import OscHandle
 from .oscin import Receiver
 from .oscout import Outbox
@@ -79,6 +81,7 @@ class OscPort:
             self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
         for peer in self._peers:
             peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
+        self._hosts = [self._host(peer, context, call_later) for peer in self._peers if peer.settings.driver]
         presence = context.presence or Presence(context.store)
         self._watch = Watch(self._peers, self._out, presence, self._publish_state, self._once, self._clock, call_later)
 
@@ -119,7 +122,8 @@ class OscPort:
                 peer.closed = str(exc)
             self._watch.stop()
             raise
-        unsubscribe = self._store.subscribe(self._out.tell, is_urgent=True)
+        unsubscribes = [self._store.subscribe(self._out.tell, is_urgent=True)]
+        unsubscribes += [self._store.subscribe(host.tell) for host in self._hosts]
         house: asyncio.Task[None] | None = None
         try:
             self._start()
@@ -133,7 +137,8 @@ class OscPort:
                     house = None
                 await asyncio.sleep(min(HOUSEKEEPING_S, self._watch.keep(self._clock())))
         finally:
-            unsubscribe()
+            for unsubscribe in unsubscribes:
+                unsubscribe()
             self._stop()
             if house is not None:
                 house.cancel()
@@ -147,9 +152,13 @@ class OscPort:
             peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
             for entry in self._store:
                 peer.put(entry)
+        for host in self._hosts:
+            host.start()
         self._watch.start()
 
     def _stop(self) -> None:
+        for host in self._hosts:
+            host.stop()
         self._out.stop()
         self._carrier.stop()
         self._receiver.forget()
@@ -161,6 +170,15 @@ class OscPort:
 
     def _publish_state(self, peer: OscPeer) -> None:
         self._publish(peer.name, peer.state)
+
+    def _host(self, peer: OscPeer, context: PortContext, call_later: CallLater) -> DriverHost:
+        assert peer.settings.driver is not None
+        driver = open_driver(peer.settings.driver, peer.wanted())
+        host = DriverHost(
+            driver, peer, self._store, self._once, self._publish_state, context.show_pages, self._clock, call_later
+        )
+        peer.host = host
+        return host
 
     def _warn_binding(self, path: str, text: str) -> None:
         self._once.warning(("binding", path), "%s", text)

@@ -135,6 +135,8 @@ def _is_asked(control: Control, binding: Binding, settings: Settings | None) -> 
 
 def check_binding(settings: Settings | None, binding: Binding, control: Control) -> Iterator[tuple[str, str]]:
     """(key, message) of what does not suit the control; one at a time."""
+    if binding.live is not None and settings is not None and settings.driver is None:
+        yield "live", f'{settings.name} is not Live: that has profile = "abletonosc"'
     try:
         compile_route(Entry(0, control, control.default, 0), binding, settings)
     except BadControl as exc:

@@ -176,6 +176,8 @@ def _is_pair(raw: Any) -> bool:
 
 def read_args(raw: Any) -> Any:
     """``{s = "7"}`` and the like become what they mean; ``"7"`` becomes 7."""
+    if isinstance(raw, Arguments):
+        return raw
     if not isinstance(raw, (list, tuple)):
         raise ValueError('must be a list, such as ["{n0}", "{value}"]')
     if len(raw) > MAX_ARGS:
@@ -251,6 +253,35 @@ def read_prefix(text: str) -> str:
     if text.endswith("/"):
         raise ValueError('must not end with "/"')
     return read_address(text)
+
+
+SHOWN = ("volume", "pan", "mute", "solo", "arm", "sends", "meters", "song", "device")
+"""What a driver can show."""
+MAX_PATTERNS = 256
+
+
+def read_patterns(raw: Any) -> tuple[str, ...]:
+    """Names of tracks, with ``*`` and ``?``."""
+    if not isinstance(raw, (list, tuple)) or not all(isinstance(item, str) and item for item in raw):
+        raise ValueError('must be a list of names, such as ["Drums", "Bass*"]')
+    if not 1 <= len(raw) <= MAX_PATTERNS:
+        raise ValueError(f"must be 1 to {MAX_PATTERNS} names")
+    return tuple(raw)
+
+
+def read_shown(raw: Any) -> tuple[str, ...]:
+    """Some of SHOWN."""
+    if not isinstance(raw, (list, tuple)) or any(item not in SHOWN for item in raw):
+        raise ValueError(f"must be a list of {', '.join(SHOWN)}")
+    return tuple(raw)
+
+
+def read_thing(text: str) -> str:
+    """What something is in Live: its track, and what of it."""
+    track, _, of_it = text.partition("/")
+    if not track or not of_it:
+        raise ValueError('must be a track and what of it, such as "Drums/volume"')
+    return text
 
 
 def read_look(text: str) -> str:

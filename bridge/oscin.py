@@ -125,6 +125,11 @@ class Receiver:
             return
         if peer.renames:
             packet = packet._replace(address=peer.heard_address(packet.address))
+        if peer.host is not None:
+            left = peer.host.hear(packet, now)
+            if left is None:
+                return
+            packet = left
         routes = peer.routes.find(packet.address, packet.args)
         if routes is not None and len(routes) == 1 and not peer.follows:
             route = routes[0]
@@ -175,6 +180,8 @@ class Receiver:
             batch = tuple(message for _, message in group)
             if source.peer.renames:
                 batch = tuple(each._replace(address=source.peer.heard_address(each.address)) for each in batch)
+            if (host := source.peer.host) is not None:
+                batch = tuple(left for each in batch if (left := host.hear(each, now)) is not None)
             delay_s = self._delay(source.peer, timetag)
             if delay_s > 0:
                 self._schedule(source, batch, delay_s)
@@ -264,6 +271,8 @@ class Receiver:
         """Count a message for no control, and say once what it may have meant."""
         source.peer.unknown += 1
         self.remark(message, "no such control")
+        if source.peer.host is not None:
+            return  # what a driver asks for is answered for things that no control shows, too
         self._once.warning(
             (source.peer.name, "unknown", source.host, message.address[:200]), "heard %.200s from %s, %s",
             message.address, source.host, _Suggestion(source.peer, message),

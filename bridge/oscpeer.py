@@ -8,13 +8,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from .control import Control
+from .driver import Wanted
 from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
-from .osccodec import encode_message
+from .osccodec import Message, encode_message
 from .oscfields import Call
 from .osclink import Link
 from .oscliveness import Liveness, Rules, State
@@ -108,6 +109,19 @@ class Source:
     """Which of the peer's targets it is; None if none, as far as we know."""
 
 
+class Host(Protocol):
+    """Who runs the peer's driver."""
+
+    def connected(self) -> None:
+        """The peer is there, or there again."""
+
+    def gone(self) -> None:
+        """The peer is not there any more."""
+
+    def hear(self, message: Message, now: float) -> Message | None:
+        """Offer a message. What is left of it for the bindings to read; None if the driver has taken it."""
+
+
 class OscPeer:
     """One ``[[osc]]`` table at run time."""
 
@@ -153,6 +167,12 @@ class OscPeer:
         calls = [*settings.hello, *settings.keepalive, *([] if settings.probe is None else [settings.probe])]
         self.quiet = frozenset(f"{lead}{call.address}" for call in calls for lead in ("", "/reply"))
         """Addresses at which it answers to these: no control is meant."""
+        self.host: Host | None = None
+        """Where it has a driver."""
+        self.bound: dict[str, tuple[Binding, ...]] = {}
+        """How its driver reaches controls, by path."""
+        self.note = ""
+        """What its driver has to say of it."""
         self.questions: Questions[Route | Look] = Questions()
         """What it is asked for."""
         self.asked: Target | None = None
@@ -285,10 +305,16 @@ class OscPeer:
                 looks += compile_looks(entry, own, binding, self.settings)
         self.routes.put(entry, routes, looks)
 
+    def rebind(self, entry: Entry) -> None:
+        """Make the routes of a control anew: its driver reaches it in another way. What it is owed goes there."""
+        self.drop(entry)
+        self.put(entry)
+
     def _bindings(self, entry: Entry) -> tuple[Binding, ...]:
         bindings = self._peer.bindings.get(entry.path)
-        if bindings is not None:
-            return bindings
+        bound = self.bound.get(entry.path)
+        if bindings is not None or bound is not None:
+            return (*(each for each in bindings or () if each.live is None), *(bound or ()))
         is_told = self.settings.mirror or entry.path in self.learnt
         is_ours = is_told and entry.path not in self._peer.excluded and is_mirrored(entry.control)
         return (MIRROR,) if is_ours else ()
@@ -310,6 +336,15 @@ class OscPeer:
         self._unlisted.clear()
         for target in self.targets:
             target.clear()
+
+    def wanted(self) -> Wanted:
+        """What its driver is asked for."""
+        named = {
+            path: found
+            for path, bindings in self._peer.bindings.items()
+            if (found := tuple(binding for binding in bindings if binding.live is not None))
+        }
+        return Wanted(self.name, self.settings, named)
 
     # How it is, in words
 
@@ -343,6 +378,8 @@ class OscPeer:
         if not self.is_open and self.closed:
             return f"{self.closed}, trying again"
         parts = [heard or "never heard"]
+        if self.note and not self.is_gone:
+            parts.append(self.note)
         if self.life.is_overdue:
             parts.append(self.overdue)
         for target in self.targets:

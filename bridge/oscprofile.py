@@ -43,5 +43,4 @@ PROFILES = Profiles(
         "from": "each peer has its own",
         "profile": "a profile has none",
     },
-    not_built=("abletonosc",),
 )

@@ -19,6 +19,7 @@ from .oscfields import (
     MAX_COLORS,
     MAX_SOURCES,
     MAX_TARGETS,
+    SHOWN,
     VALUE,
     Arguments,
     Call,
@@ -34,11 +35,14 @@ from .oscfields import (
     read_listen,
     read_look,
     read_name,
+    read_patterns,
     read_prefix,
     read_range,
     read_send,
+    read_shown,
     read_sources,
     read_table,
+    read_thing,
     read_touch,
 )
 from .tables import Table, read_profile
@@ -60,7 +64,7 @@ __all__ = [
 ]  # fmt: skip
 
 SHIPPED = (
-    "generic", "max", "pd", "supercollider", "x32", "xair", "touchosc", "qlab", "reaper", "ardour", "eos",
+    "generic", "max", "pd", "supercollider", "x32", "xair", "touchosc", "qlab", "reaper", "ardour", "eos", "abletonosc",
 )  # fmt: skip
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles``."""
 MAX_LEARNT = 4096
@@ -240,6 +244,26 @@ class Settings(Table):
         json_schema_extra={"x-default": "0.01"},
     )
 
+    driver: Literal["abletonosc"] | None = Field(
+        None,
+        description="What makes controls and pages of what it has open; the profile says it.",
+        json_schema_extra={"x-default": "none"},
+    )
+    tracks: Annotated[tuple[str, ...], PlainValidator(read_patterns), WithJsonSchema(_TEXTS)] = Field(
+        (),
+        description='With a driver: the tracks that are shown, `["Drums", "Bass*"]`; whatever their case.',
+        json_schema_extra={"x-default": "all"},
+    )
+    show: Annotated[
+        tuple[str, ...],
+        PlainValidator(read_shown),
+        WithJsonSchema({"type": "array", "items": {"enum": list(SHOWN)}}),
+    ] = Field(
+        SHOWN,
+        description="With a driver: what is shown: `" + "`, `".join(SHOWN) + "`.",
+        json_schema_extra={"x-default": "all of it"},
+    )
+
     auto: bool = Field(False, description="A message to an unknown address makes a control of it.")
     auto_max: int = Field(256, ge=1, le=MAX_LEARNT, description="At most so many.")
 
@@ -301,7 +325,8 @@ def _contradictions(one: Settings) -> Iterator[str]:
         yield "port needs host"
     if one.on_connect == "pull" and one.query == "none":
         yield 'on_connect = "pull" needs to know how to ask: write query = "address"'
-    for key, of in (("keepalive_s", "keepalive"), ("probe_s", "probe"), ("auto_max", "auto")):
+    needs = (("keepalive_s", "keepalive"), ("probe_s", "probe"), ("auto_max", "auto"))
+    for key, of in (*needs, ("tracks", "driver"), ("show", "driver")):
         if key in one.model_fields_set and not getattr(one, of):
             yield f"{key} does nothing without {of}"
     if one.probe is not None and one.timeout_s <= one.probe_s:
@@ -380,6 +405,11 @@ class Binding(Table):
         "while it is, the peer is sent nothing for it, and then where it stands.",
         json_schema_extra={"x-default": "the peer's `touch`"},
     )
+    live: Annotated[str, AfterValidator(read_thing)] | None = Field(
+        None,
+        description='With `profile = "abletonosc"`, in place of `address`, `reply` and `args`: what it is in Live, by '
+        'name: `"Drums/volume"`, `"Drums/send/a"`, `"Bass/Auto Filter/Frequency"`.',
+    )
     label: Annotated[str, AfterValidator(read_look)] | None = Field(
         None, description="Where the peer says the control's name: it is shown on the page."
     )
@@ -389,6 +419,8 @@ class Binding(Table):
 
     @check_together(mode="after")
     def _check(self) -> Binding:
+        if self.live is not None and (self.address, self.reply, self.args) != (None, None, None):
+            raise ValueError("live says where it is: leave out address, reply and args")
         if self.table is not None and self.curve not in (None, "table"):
             raise ValueError('table is for curve = "table"')
         if self.table is None and self.curve == "table":

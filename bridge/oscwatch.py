@@ -172,6 +172,11 @@ class Watch:
             target.link.send(peer.knock)
 
     def _greet(self, peer: OscPeer, targets: Iterable[Target], greeting: Greeting) -> None:
+        targets = list(targets)
+        if peer.host is not None:
+            if targets and peer.life.was_heard:
+                peer.host.connected()
+            return  # its driver knows what to say
         for target in targets:
             if greeting.hello:
                 for packet in peer.hello:
@@ -213,6 +218,8 @@ class Watch:
             if life.is_gone != was_gone:
                 if life.is_gone:
                     peer.questions.clear()
+                    if peer.host is not None:
+                        peer.host.gone()
                 self._presence.changed(peer, now)
         self._publish(peer)
 

@@ -20,11 +20,15 @@ from .errors import BridgeError, Problem
 from .monitor import Monitor
 from .presence import Presence
 from .store import Store
+from .surface import Page
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 5.0
+
+ShowPages = Callable[[str, Sequence[Page]], None]
+"""``show_pages(peer, pages)``: these stand after the configuration's own, in place of those that it showed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class PortContext:
     connecting, online, silent or offline."""
     monitor: Monitor = field(default_factory=Monitor)
     """Shown what goes in and out, while ``monitor.is_watched``."""
+    show_pages: ShowPages = lambda peer, pages: None
+    """For peers that bring pages of their own."""
     presence: Presence | None = None
     """Marks controls whose peers are all gone; of all ports. None: the port has one of its own."""
 

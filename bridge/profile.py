@@ -53,8 +53,6 @@ class Profiles(Generic[S]):
     absent: Mapping[str, str]
     below: str = ""
     """The folder inside the folders of profiles."""
-    not_built: tuple[str, ...] = ()
-    """Profiles of later versions: said so, instead of "no such profile"."""
 
     def complete(self, table: Table, folder: Path) -> Completion:
         """A peer's table with what its profile says where it says nothing. Blocks on the disk.
@@ -65,8 +63,6 @@ class Profiles(Generic[S]):
         if not isinstance(name, str):
             return Completion(dict(table))  # none; or of a wrong type, which is told with the other keys
         rest = {key: value for key, value in table.items() if key != "profile"}
-        if name in self.not_built:
-            return Completion(rest, [(("profile",), "is not built yet", None)])
         path = self.find(name, folder)
         if path is None:
             known = self.names(folder)

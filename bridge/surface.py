@@ -103,6 +103,15 @@ class Surface:
     title: str = "stagebridge"
     pages: tuple[Page, ...] = ()
 
+    def with_pages(self, pages: Sequence[Page]) -> Surface:
+        """These too, after its own; what has the name of one of its own stands there, after what it has."""
+        brought = {page.name: page for page in pages}
+        own = [
+            replace(page, groups=(*page.groups, *added.groups)) if (added := brought.pop(page.name, None)) else page
+            for page in self.pages
+        ]
+        return replace(self, pages=(*own, *brought.values()))
+
     def to_wire(self) -> dict[str, Any]:
         """The ``surface`` of ``welcome``: names, layouts, groups and items; defaults are left out."""
         return {"title": self.title, "pages": [page.to_wire() for page in self.pages]}

@@ -159,7 +159,7 @@ async def both_hear(bridge: Bridge, config: Config, say: Say, heard: dict[str, t
             continue
         low, high = (binding and binding.range) or control.range or (0, 1)
         before = binding.args.before if binding and binding.args else ()
-        say(address, *before, (low + high) / 2)
+        say((binding and binding.reply) or address, *before, (low + high) / 2)
         moved = bridge.store.get(control.path)
         async with asyncio.timeout(WAIT_S):
             while moved.value == values_for(control)[0]:

@@ -1,0 +1,141 @@
+"""What a driver is: what the bridge knows of one kind of peer beyond data, such as AbletonOSC. Pure.
+
+A driver takes what its peer says, what becomes of its controls, and the time; it answers with effects, in the order
+in which they are to be carried out. It knows no socket and no store. How a value gets from a control to the peer and
+back is no part of it: it gives its controls bindings, and the port's own rules (echoes, pace, questions) hold for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from .coercion import Value
+from .control import Control
+from .store import Change
+from .surface import Page
+
+OWNER = "driver"
+"""The owner of the controls that drivers add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the peer a message, at its pace, after those before it."""
+
+    address: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """There is a control, reached by these bindings (the port's; none: the driver alone reads and moves it).
+
+    Where the configuration has one at this path, that is meant: it stays as it is, and is bound. Where the driver has
+    added one, it is described anew.
+    """
+
+    control: Control
+    bindings: tuple[Any, ...] = ()
+    value: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A control is reached in another way: its track has moved. What it is still owed goes there.
+
+    Without bindings it is not reached at all.
+    """
+
+    path: str
+    bindings: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A control is gone; one of the configuration is only not bound any more."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """The peer has this value now. It is not sent back."""
+
+    path: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Show something beside a control's value (``Store.mark``); None takes it away."""
+
+    path: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """These pages, in place of those before, after the configuration's own."""
+
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell the operator, once for each ``cause``."""
+
+    cause: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the operator reads of the peer beside its state, until there is another; "" for nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """No effect, but an answer to a message: the bindings are to read it with these arguments."""
+
+    args: tuple[Any, ...]
+
+
+Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note
+Effects: TypeAlias = Iterable[Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configuration asks of a driver: its peer's settings, and bindings that name a thing at the peer."""
+
+    name: str
+    settings: Any
+    bindings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Path of a control → its bindings that the driver must complete."""
+
+
+class Driver(Protocol):
+    """The driver of one peer. ``now`` is in seconds, monotonic."""
+
+    tick_s: float
+    """How often ``tick`` is to be called."""
+
+    def connected(self, now: float) -> Effects:
+        """The peer is there, or there again: nothing that it was told before holds."""
+
+    def gone(self, now: float) -> Effects:
+        """The peer is not there any more."""
+
+    def heard(self, address: str, args: tuple[Any, ...], now: float) -> Effects | Read | None:
+        """Take a message. None, or a ``Read``, if it may be a control's value, which its binding will read."""
+
+    def changed(self, change: Change, now: float) -> Effects:
+        """A control that the driver has added or bound was moved or fired, and not by the peer itself."""
+
+    def tick(self, now: float) -> Effects:
+        """Time has passed; only while the peer is there."""

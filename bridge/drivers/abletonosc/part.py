@@ -1,0 +1,81 @@
+"""What the parts of the driver share: a ``Part`` takes messages by their address, and moves of its controls by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from bridge.driver import Effect, Effects, Read, Send
+from bridge.oscsettings import Arguments, Binding
+from bridge.store import Change
+
+Args: TypeAlias = tuple[Any, ...]
+Handler: TypeAlias = Callable[[Args, float], Effects | Read | None]
+"""Takes a message; None leaves it to the next part, and then to the bindings."""
+Mover: TypeAlias = Callable[[Change, float], Effects]
+
+MAX_NAME = 120
+"""Characters of a name that Live says."""
+
+
+class Part:
+    """One part of the driver. What it has to do is in what it answers with."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
+        self.movers: dict[str, Mover] = {}
+        """By the path of a control that no binding sends."""
+
+    def connected(self, now: float) -> Effects:
+        """Live is there, or there again, or another set: none of our listeners is."""
+        return ()
+
+    def scanned(self, now: float) -> Effects:
+        """Which tracks there are, and where, is known, or has changed."""
+        return ()
+
+    def gone(self, now: float) -> Effects:
+        """Live is not there any more."""
+        return ()
+
+    def tick(self, now: float) -> Effects:
+        """A tenth of a second has passed; only while Live is there."""
+        return ()
+
+    def failed(self, now: float) -> Effects | None:
+        """Live has told an error. None if no question of ours has led to it, else nobody need know."""
+        return None
+
+
+def bound(prop: str, *ids: int, kind: str = "track", **more: Any) -> Binding:
+    """How a property of something in Live is set and told: ids first, then the value."""
+    args = Arguments(before=ids)
+    return Binding(address=f"/live/{kind}/set/{prop}", reply=f"/live/{kind}/get/{prop}", args=args, **more)
+
+
+def listen(prop: str, *ids: Any, kind: str = "track") -> Send:
+    """Be told a property now, and whenever it changes."""
+    return Send(f"/live/{kind}/start_listen/{prop}", ids)
+
+
+def ask(what: str, *ids: Any, kind: str = "track") -> Send:
+    return Send(f"/live/{kind}/get/{what}", ids)
+
+
+def name_of(raw: Any) -> str:
+    """A name as Live says it, fit to be shown."""
+    text = raw if isinstance(raw, str) else ""
+    return "".join(each if each.isprintable() else " " for each in text).strip()[:MAX_NAME]
+
+
+def numbers(args: Args, count: int) -> tuple[int, ...] | None:
+    """The ids that stand first; None where there are none."""
+    found = args[:count]
+    if len(found) < count or any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in found):
+        return None
+    return tuple(int(each) for each in found) if all(-1 <= each < 1e6 for each in found) else None
+
+
+def chain(effects: Iterable[Effects]) -> list[Effect]:
+    """All of them, in order."""
+    return [effect for some in effects for effect in some]

@@ -1,0 +1,103 @@
+"""The sends of all tracks. Live has no listener for them, and does not say how many there are.
+
+So it is asked for one after the other until one is an error; then for all of them again and again, about once a
+second where they are few enough not to be in the way of what moves. Its answer says which track it is for, but not
+which send: so one question is out for each track.
+"""
+
+from __future__ import annotations
+
+from bridge.driver import Effects, Read, Send
+
+from .part import Args, Part, ask, numbers
+from .tracks import Track, Tracks
+
+MAX_SENDS = 12
+"""Live has no more return tracks."""
+PROBE_S = 0.6
+"""An error ends Live's tick, and what was asked waits for the next."""
+PATIENCE_S = 2.0
+ROUND_TICKS = 10
+BUDGET = 25
+"""Questions in one tick, a quarter of what Live reads."""
+
+
+class Sends(Part):
+    def __init__(self, tracks: Tracks, is_shown: bool) -> None:
+        super().__init__()
+        self.also: set[tuple[Track, int]] = set()
+        """Sends that something else shows."""
+        self._tracks = tracks
+        self._is_shown = is_shown
+        self._probing: int | None = None
+        self._asked: dict[int, tuple[int, float]] = {}  # index of a track → send, when
+        self._turn: dict[Track, int] = {}  # its send that is to be asked next
+        self._next = 0
+        self.handlers = {"/live/track/get/send": self._on_send}
+
+    def scanned(self, now: float) -> Effects:
+        self._asked.clear()
+        self._turn.clear()
+        return self._probe(0, now) if self._is_shown and self._tracks.all else []
+
+    def gone(self, now: float) -> Effects:
+        self._probing = None
+        return ()
+
+    def tick(self, now: float) -> Effects:
+        if self._probing is not None:
+            return self._end(now) if now - self._asked[0][1] > PROBE_S else []
+        wanted: dict[Track, list[int]] = {}
+        if self._is_shown and self._tracks.sends:
+            wanted = {track: list(range(self._tracks.sends)) for track in self._tracks.shown}
+        for track, number in self.also:
+            if number not in wanted.setdefault(track, []):
+                wanted[track].append(number)
+        if not wanted:
+            return []
+        total = sum(map(len, wanted.values()))
+        tracks, count = list(wanted), min(BUDGET, len(wanted), -(-total // ROUND_TICKS))
+        start = self._next % len(tracks)
+        self._next = start + count
+        return [
+            question
+            for track in (tracks + tracks)[start : start + count]
+            for question in self._ask_next(track, wanted[track], now)
+        ]
+
+    def failed(self, now: float) -> Effects | None:
+        return self._end(now) if self._probing is not None else None  # it has not so many
+
+    def _ask_next(self, track: Track, sends: list[int], now: float) -> list[Send]:
+        if now - self._asked.get(track.index, (0, now - PATIENCE_S))[1] < PATIENCE_S:
+            return []
+        turn = self._turn.get(track, 0) % len(sends)
+        self._turn[track] = turn + 1
+        return self._ask(track.index, sends[turn], now)
+
+    def _ask(self, index: int, number: int, now: float) -> list[Send]:
+        self._asked[index] = (number, now)
+        return [ask("send", index, number)]
+
+    def _probe(self, number: int, now: float) -> list[Send]:
+        self._probing = number
+        return self._ask(0, number, now)
+
+    def _end(self, now: float) -> Effects:
+        count, self._probing = self._probing or 0, None
+        del self._asked[0]
+        return self._tracks.set_sends(count)
+
+    def _on_send(self, args: Args, now: float) -> Effects | Read | None:
+        ids = numbers(args, 1)
+        if ids is None or len(args) not in (2, 3):
+            return None
+        number = self._asked.pop(ids[0], (None, 0.0))[0]
+        if number is None:
+            return None if len(args) == 3 else ()
+        if ids[0] == 0 and number == self._probing:
+            if number + 1 < MAX_SENDS:
+                return self._probe(number + 1, now)
+            self._probing, self._asked[0] = MAX_SENDS, (number, now)
+            return self._end(now)
+        return None if len(args) == 3 else Read((*ids, number, args[1]))

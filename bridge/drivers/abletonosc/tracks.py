@@ -1,0 +1,310 @@
+"""The tracks of the set: which there are, where each is now, and its mixer: volume, pan, mute, solo, arm, meter.
+
+Once a second Live says how many tracks there are (``num_tracks``, the probe), and is then asked for their names: it
+tells nobody that one was added, renamed or moved. Its listeners follow their tracks, but go on to say the index that
+they were added with, and cannot be added anew at an index that another track has had. So each is added with one
+argument more, a number that was not used before: Live says it back, and what comes without ours is old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+from bridge.control import Control
+from bridge.driver import OWNER, Add, Bind, Effect, Effects, Read, Remove, Send, Wanted
+from bridge.oscsettings import Binding
+
+from .identity import chooser, match, slug
+from .laws import DECIBELS, VOLUME, color
+from .part import Args, Part, ask, bound, listen, name_of
+
+BLOCK = 64
+"""Tracks that are asked for in one go: macOS sends no datagram over 9216 bytes."""
+PATIENCE_S = 1.0
+"""How long Live may take to answer."""
+AWAIT_S = 2.0
+"""After this time Live is asked again for what a listener has not said."""
+MANY = 16
+"""Tracks from which on all are listened to with one message."""
+FACTS = ("color", "can_be_armed")
+TOGETHER = ("volume", "panning", "mute", "solo", "color")
+"""What every track has, and can be listened to with "*"; ``arm`` and meters are listened to one by one."""
+METER = "output_meter_level"
+PROPS = {"volume": "volume", "pan": "panning", "mute": "mute", "solo": "solo", "arm": "arm", "meters": METER}
+"""What ``show`` names → Live's property."""
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One track, as long as it is there, wherever it is."""
+
+    name: str
+    slug: str
+    index: int
+    color: str | None = None
+    can_be_armed: bool = False
+    is_shown: bool = True
+    stamp: int = 0
+    """What its listeners say back."""
+    awaited: set[str] = field(default_factory=set)
+    """What they have not said yet."""
+
+
+class Tracks(Part):
+    """All of them. ``root`` is what stands before the paths of its controls."""
+
+    def __init__(self, wanted: Wanted, root: str) -> None:
+        super().__init__()
+        self.all: list[Track] = []
+        self.sends = 0
+        """How many sends each track has."""
+        self.scans = 0
+        """Grows with every change of which tracks there are, or where."""
+        self.version = 0
+        """Grows with every change that is seen."""
+        self.listened: set[str] = {prop for name, prop in PROPS.items() if name in wanted.settings.show} | {"color"}
+        """Properties that Live is to tell."""
+        self._show = wanted.settings.show
+        self._is_chosen = chooser(wanted.settings.tracks)
+        self._root = root
+        self._known: dict[str, Track] = {}  # by slug
+        self._stage: Literal["", "names", "facts"] = ""
+        self._asked_at = 0.0
+        self._count = 0
+        self._names: list[str] = []
+        self._facts: list[Any] = []
+        self._is_fresh = True
+        self._stamp = 0
+        self._listened_at = 0.0
+        self.handlers = {
+            "/live/song/get/num_tracks": self._on_count,
+            "/live/song/get/track_names": self._on_names,
+            "/live/song/get/track_data": self._on_facts,
+            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in (*TOGETHER, "arm", METER)},
+        }
+
+    @property
+    def shown(self) -> Iterator[Track]:
+        """Those that have controls, in Live's order."""
+        return (track for track in self.all if track.is_shown)
+
+    def at(self, index: Any) -> Track | None:
+        """The track that has this index now."""
+        is_index = isinstance(index, (int, float)) and 0 <= index < len(self.all)
+        return self.all[int(index)] if is_index else None
+
+    def path(self, track: Track, what: str) -> str:
+        return f"{self._root}/track/{track.slug}/{what}"
+
+    def next_stamp(self, now: float) -> int:
+        """A number that no listener was ever added with, by an earlier run neither."""
+        self._stamp = max(self._stamp + 1, int(now * 100) & 0x3FFFFFFF)
+        return self._stamp
+
+    # Life
+
+    def connected(self, now: float) -> Effects:
+        self._is_fresh = True
+        self._stage = ""
+        return [ask("num_tracks", kind="song")]
+
+    def tick(self, now: float) -> Effects:
+        if now - self._listened_at < AWAIT_S:
+            return []
+        self._listened_at = now
+        missing = [(track, prop) for track in self.all for prop in track.awaited]
+        return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
+
+    # Which there are
+
+    def _on_count(self, args: Args, now: float) -> Effects:
+        if not args or not isinstance(args[0], int) or args[0] < 0:
+            return []
+        if self._stage and now - self._asked_at < PATIENCE_S:
+            return []
+        self._count, self._names, self._facts = args[0], [], []
+        return self._ask("names", now)
+
+    def _ask(self, stage: Literal["names", "facts"], now: float) -> list[Effect]:
+        """Ask for the next block, or go on."""
+        self._stage, self._asked_at = stage, now
+        known = len(self._names) if stage == "names" else len(self._facts) // len(FACTS)
+        if known < self._count:
+            block = (known, min(known + BLOCK, self._count))
+            if stage == "names":
+                return [ask("track_names", *block, kind="song")]
+            return [ask("track_data", *block, *(f"track.{fact}" for fact in FACTS), kind="song")]
+        if stage == "facts":
+            self._stage = ""
+            return self._rescan(now)
+        if not self._is_fresh and self._names == [track.name for track in self.all]:
+            self._stage = ""
+            return []
+        return self._ask("facts", now)
+
+    def _on_names(self, args: Args, now: float) -> Effects:
+        if self._stage != "names" or len(args) != min(BLOCK, self._count - len(self._names)):
+            return []
+        self._names += map(name_of, args)
+        return self._ask("names", now)
+
+    def _on_facts(self, args: Args, now: float) -> Effects:
+        if self._stage != "facts" or len(args) != len(FACTS) * min(BLOCK, self._count - len(self._facts) // len(FACTS)):
+            return []
+        self._facts += args
+        return self._ask("facts", now)
+
+    def _rescan(self, now: float) -> list[Effect]:
+        """Take in what there is now, and where."""
+        known = match([track.name for track in self.all], self._names, is_same_set=not self._is_fresh)
+        kept = {self.all[old] for old in known if old is not None}
+        effects: list[Effect] = []
+        for track in self.all:
+            if track not in kept:
+                effects += self._remove(track)
+        found, moved = [], []
+        for index, (name, old) in enumerate(zip(self._names, known, strict=True)):
+            hue, can_be_armed = color(self._facts[2 * index]), self._facts[2 * index + 1] is True
+            track = self._new(name, index) if old is None else self.all[old]
+            is_moved = old is None or track.index != index or self._is_fresh
+            is_same = (track.name, track.color, track.can_be_armed) == (name, hue, can_be_armed)
+            if track.can_be_armed and not can_be_armed:
+                effects.append(Remove(self.path(track, "arm")))
+            track.name, track.index, track.color, track.can_be_armed = name, index, hue, can_be_armed
+            found.append(track)
+            if is_moved:
+                moved.append(track)
+            if track.is_shown:
+                add_or_bind = Add if old is None or not is_same or self._is_fresh else Bind
+                effects += self._reach(track, add_or_bind)
+        self.all, is_fresh, self._is_fresh = found, self._is_fresh, False
+        self.version += 1
+        self.scans += 1
+        return [*effects, *self._listen(moved, is_fresh, now)]
+
+    def _new(self, name: str, index: int) -> Track:
+        made = slug(name, self._known, f"track-{index + 1}")
+        track = self._known[made] = Track(name, made, index, is_shown=self._is_chosen(name))
+        return track
+
+    def _remove(self, track: Track) -> Iterator[Effect]:
+        del self._known[track.slug]
+        if track.is_shown:
+            for what, _, _ in self._controls(track):
+                yield Remove(self.path(track, what))
+
+    # What Live tells
+
+    def listen_also(self, props: Sequence[str]) -> None:
+        """Something else is to be told of all tracks, from the next time on that they are listened to."""
+        self.listened.update(props)
+
+    def _listen(self, tracks: list[Track], is_fresh: bool, now: float) -> Iterator[Send]:
+        """Be told what moves on these."""
+        self._listened_at = now
+        for track in tracks:
+            track.awaited = {prop for prop in self.listened if prop != "arm" or track.can_be_armed}
+        if len(tracks) > MANY or (is_fresh and len(tracks) == len(self.all) > 1):
+            stamp = self.next_stamp(now)
+            for track in self.all:
+                track.stamp = stamp
+            for prop in TOGETHER:
+                if prop in self.listened:
+                    yield listen(prop, "*", stamp)
+            alone = [prop for prop in self.listened if prop not in TOGETHER]
+            rest = self.all
+        else:
+            for track in tracks:
+                track.stamp = self.next_stamp(now)
+            alone, rest = sorted(self.listened), tracks
+        for prop in sorted(alone):
+            for track in rest:
+                if prop != "arm" or track.can_be_armed:
+                    yield listen(prop, track.index, track.stamp)
+
+    def _on_told(self, prop: str, args: Args, now: float) -> Effects | Read | None:
+        if len(args) == 2 and prop != "color":
+            return None
+        track = self.at(args[0]) if args else None
+        if track is None or (len(args) == 3 and args[1] != track.stamp):
+            return ()  # an old listener's: it says the index that its track had once
+        track.awaited.discard(prop)
+        if prop != "color":
+            return Read((track.index, args[-1]))
+        hue = color(args[-1])
+        if hue == track.color:
+            return ()
+        track.color = hue
+        self.version += 1
+        return self._reach(track, Add) if track.is_shown else ()
+
+    # Its controls
+
+    def set_sends(self, count: int) -> list[Effect]:
+        """So many sends has every track."""
+        before, self.sends = self.sends, count
+        effects: list[Effect] = []
+        if count != before:
+            self.version += 1
+            for track in self.shown:
+                effects += [Remove(self.path(track, _send(number))) for number in range(count, before)]
+                effects += [
+                    Add(control, bindings)
+                    for what, control, bindings in self._controls(track)
+                    if what.startswith("send/")
+                ]
+        return effects
+
+    def _reach(self, track: Track, how: type[Add] | type[Bind]) -> list[Effect]:
+        return [
+            Add(control, bindings) if how is Add else Bind(control.path, bindings)
+            for _, control, bindings in self._controls(track)
+        ]
+
+    def items(self, track: Track) -> list[str]:
+        """The paths of its controls, as they stand in its strip."""
+        return [control.path for _, control, _ in self._controls(track)]
+
+    def _controls(self, track: Track) -> Iterator[tuple[str, Control, tuple[Binding, ...]]]:
+        """What it has: name, control, and how that is reached."""
+        index = track.index
+
+        def made(what: str, label: str, binding: Binding, **more: Any) -> tuple[str, Control, tuple[Binding, ...]]:
+            path = self.path(track, what)
+            control = Control(path=path, label=label, owner=OWNER, group=track.name or None, **more)
+            return what, control, (binding,)
+
+        if "meters" in self._show:
+            told = bound(METER, index, direction="in", range=(0.0, 1.0), curve="linear")
+            yield made("meter", "Level", told, kind="meter", range=DECIBELS, curve="db", table=VOLUME, unit="dB")
+        if "volume" in self._show:
+            fader = bound("volume", index, range=(0.0, 1.0), curve="linear")
+            yield made(
+                "volume", "Volume", fader, range=DECIBELS, curve="db", table=VOLUME, unit="dB", decimals=1,
+                color=track.color,
+            )  # fmt: skip
+        if "pan" in self._show:
+            yield made(
+                "pan", "Pan", bound("panning", index, range=(-1.0, 1.0)), range=(-50.0, 50.0), decimals=0, widget="knob"
+            )
+        for switch in ("mute", "solo", "arm"):
+            if switch in self._show and (switch != "arm" or track.can_be_armed):
+                yield made(switch, switch.capitalize(), bound(switch, index), kind="bool")
+        for number in range(self.sends):
+            amount = bound("send", index, number, range=(0.0, 1.0))
+            yield made(
+                _send(number), f"Send {letter(number).upper()}", amount, range=(0.0, 100.0), decimals=0, unit="%",
+                widget="knob",
+            )  # fmt: skip
+
+
+def letter(number: int) -> str:
+    """a, b, c … as Live names its return tracks."""
+    return chr(ord("a") + number)
+
+
+def _send(number: int) -> str:
+    return f"send/{letter(number)}"

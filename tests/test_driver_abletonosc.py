@@ -1,0 +1,269 @@
+"""The driver of Live, without a network: what it is told, and what it answers."""
+
+from typing import Any
+
+import pytest
+
+from bridge.control import Control
+from bridge.driver import Add, Bind, Effect, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.drivers.abletonosc import AbletonOsc
+from bridge.drivers.abletonosc.identity import chooser, match, slug
+from bridge.drivers.abletonosc.laws import VOLUME, color
+from bridge.law import value_at
+from bridge.oscprofile import PROFILES
+
+SILENT = {"show": ["volume", "arm"]}
+
+
+class Talk:
+    """A driver, and what it has answered to the last thing that was said to it."""
+
+    def __init__(self, **table: Any) -> None:
+        settings = PROFILES.settings_of({"name": "live", "profile": "abletonosc", **table})
+        self.driver = AbletonOsc(Wanted("live", settings))
+        self.now = 100.0
+        self.answer: list[Effect] = []
+        self.read: Read | None = None
+
+    def connect(self) -> None:
+        self.answer = list(self.driver.connected(self.now))
+
+    def say(self, address: str, *args: Any) -> None:
+        answer = self.driver.heard(address, args, self.now)
+        self.read = answer if isinstance(answer, Read) else None
+        self.answer = [] if answer is None or isinstance(answer, Read) else list(answer)
+
+    def tell_set(self, *names: str, colors: dict[str, int] | None = None, unarmable: str = "") -> list[Effect]:
+        """Live's tracks, as it says them when it is asked. Everything that is answered."""
+        found: list[Effect] = []
+        self.now += 2
+        self.say("/live/song/get/num_tracks", len(names))
+        found += self.answer
+        for start in range(0, len(names), 64):
+            self.say("/live/song/get/track_names", *names[start : start + 64])
+            found += self.answer
+        for start in range(0, len(names), 64):
+            if Send("/live/song/get/track_data", (start, min(start + 64, len(names)), *FACTS)) not in self.answer:
+                return found
+            facts = [((colors or {}).get(name, 0x102030), name != unarmable) for name in names[start : start + 64]]
+            self.say("/live/song/get/track_data", *(fact for both in facts for fact in both))
+            found += self.answer
+        return found
+
+
+FACTS = ("track.color", "track.can_be_armed")
+
+
+def controls(effects: list[Effect]) -> list[str]:
+    return [effect.control.path for effect in effects if isinstance(effect, Add)]
+
+
+def indices(effects: list[Effect]) -> dict[str, Any]:
+    """Path → the first fixed argument of how it is reached now."""
+    return {
+        effect.control.path if isinstance(effect, Add) else effect.path: effect.bindings[0].args.before[0]
+        for effect in effects
+        if isinstance(effect, (Add, Bind)) and effect.bindings[0].args.before
+    }
+
+
+def sent(effects: list[Effect], prop: str) -> list[tuple[Any, ...]]:
+    return [effect.args for effect in effects if isinstance(effect, Send) and effect.address.endswith(prop)]
+
+
+def strips(effects: list[Effect]) -> list[str]:
+    """The names on the first page that was shown last."""
+    (*_, show) = (effect for effect in effects if isinstance(effect, Show))
+    return [group.name for group in show.pages[0].groups]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    talk = Talk(**SILENT)
+    talk.connect()
+    return talk
+
+
+def test_what_is_asked_first_is_quiet_and_how_many_tracks_there_are(talk: Talk) -> None:
+    assert talk.answer == [Send("/live/api/set/log_level", ("warning",)), Send("/live/song/get/num_tracks")]
+
+
+def test_each_track_has_its_controls_and_its_strip(talk: Talk) -> None:
+    effects = talk.tell_set("Drums", "Bass", "Drums", unarmable="Bass")
+    assert controls(effects) == [
+        "/live/track/drums/volume", "/live/track/drums/arm",
+        "/live/track/bass/volume",
+        "/live/track/drums-2/volume", "/live/track/drums-2/arm",
+    ]  # fmt: skip
+    assert indices(effects)["/live/track/drums-2/volume"] == 2
+    assert strips(effects) == ["Drums", "Bass", "Drums"]
+    assert Note("3 tracks, 10 steps/s") in effects
+
+
+def test_all_tracks_are_listened_to_with_one_message_but_what_not_all_have(talk: Talk) -> None:
+    effects = talk.tell_set("A", "B", "C", unarmable="B")
+    ((star, stamp),) = sent(effects, "start_listen/volume")
+    assert star == "*"
+    assert sent(effects, "start_listen/arm") == [(0, stamp), (2, stamp)]
+
+
+def test_a_large_set_is_asked_for_in_blocks(talk: Talk) -> None:
+    effects = talk.tell_set(*(f"T{n}" for n in range(128)))
+    assert sent(effects, "track_names") == [(0, 64), (64, 128)]
+    assert len(strips(effects)) == 128
+
+
+def test_a_value_that_a_listener_tells_is_read_without_its_stamp(talk: Talk) -> None:
+    ((_, stamp),) = sent(talk.tell_set("A", "B"), "start_listen/volume")
+    talk.say("/live/track/get/volume", 1, stamp, 0.5)
+    assert talk.read == Read((1, 0.5))
+
+
+def test_what_an_old_listener_tells_means_nothing(talk: Talk) -> None:
+    ((_, stamp),) = sent(talk.tell_set("A", "B"), "start_listen/volume")
+    effects = talk.tell_set("B", "A")
+    assert [args[0] for args in sent(effects, "start_listen/volume")] == [0, 1]
+    talk.say("/live/track/get/volume", 1, stamp, 0.5)
+    assert talk.read is None
+    talk.say("/live/track/get/volume", *sent(effects, "start_listen/volume")[1], 0.5)
+    assert talk.read == Read((1, 0.5))
+
+
+def test_a_track_that_is_moved_keeps_its_controls(talk: Talk) -> None:
+    talk.tell_set("A", "B", "C")
+    effects = talk.tell_set("C", "A", "B")
+    assert not controls(effects)
+    assert not [effect for effect in effects if isinstance(effect, Remove)]
+    assert {path: index for path, index in indices(effects).items() if path.endswith("volume")} == {
+        "/live/track/c/volume": 0, "/live/track/a/volume": 1, "/live/track/b/volume": 2,
+    }  # fmt: skip
+    assert strips(effects) == ["C", "A", "B"]
+
+
+def test_a_track_with_another_name_is_the_same_track(talk: Talk) -> None:
+    talk.tell_set("A", "B")
+    effects = talk.tell_set("A", "Bass")
+    assert controls(effects) == ["/live/track/b/volume", "/live/track/b/arm"]
+    assert {effect.control.group for effect in effects if isinstance(effect, Add)} == {"Bass"}
+    assert strips(effects) == ["A", "Bass"]
+
+
+def test_tracks_that_are_gone_are_removed_and_new_ones_added(talk: Talk) -> None:
+    talk.tell_set("A", "B", "C")
+    effects = talk.tell_set("A", "C", "D", "E")
+    assert [effect.path for effect in effects if isinstance(effect, Remove)] == [
+        "/live/track/b/volume", "/live/track/b/arm",
+    ]  # fmt: skip
+    assert set(indices(effects).items()) >= {("/live/track/c/volume", 1), ("/live/track/e/volume", 3)}
+
+
+def test_another_set_has_other_tracks_though_there_are_as_many(talk: Talk) -> None:
+    talk.tell_set("A")
+    talk.connect()
+    effects = talk.tell_set("Z")
+    assert next(effect for effect in effects if isinstance(effect, Remove)) == Remove("/live/track/a/volume")
+    assert controls(effects)[0] == "/live/track/z/volume"
+
+
+def test_a_set_that_is_the_same_is_only_asked_for_its_names(talk: Talk) -> None:
+    talk.tell_set("A", "B")
+    assert talk.tell_set("A", "B") == [Send("/live/song/get/track_names", (0, 2))]
+
+
+def test_live_that_starts_anew_is_listened_to_anew(talk: Talk) -> None:
+    talk.tell_set("A", "B")
+    talk.say("/live/startup")
+    assert Send("/live/song/get/num_tracks") in talk.answer
+    assert sent(talk.tell_set("A", "B"), "start_listen/volume")
+
+
+def test_what_no_listener_has_said_is_asked_for_again(talk: Talk) -> None:
+    ((_, stamp),) = sent(talk.tell_set("A", "B", unarmable="B"), "start_listen/volume")
+    for prop, index in (("volume", 0), ("color", 0), ("arm", 0), ("color", 1)):
+        talk.say(f"/live/track/get/{prop}", index, stamp, 0)
+    talk.now += 3
+    assert list(talk.driver.tick(talk.now)) == [Send("/live/track/start_listen/volume", (1, stamp))]
+
+
+def test_another_colour_is_shown(talk: Talk) -> None:
+    ((_, stamp),) = sent(talk.tell_set("A", "B"), "start_listen/color")
+    talk.say("/live/track/get/color", 1, stamp, 0xFF0000)
+    (show,) = (effect for effect in talk.answer if isinstance(effect, Show))
+    assert show.pages[0].groups[1].color == "#ff0000"
+
+
+def test_only_the_tracks_that_are_chosen_are_shown() -> None:
+    talk = Talk(**SILENT, tracks=["drums", "Bass*"])
+    talk.connect()
+    assert strips(talk.tell_set("Drums", "Keys", "Bass 1", "Bassoon")) == ["Drums", "Bass 1", "Bassoon"]
+
+
+def test_sends_are_counted_until_one_is_an_error_and_then_asked_again_and_again() -> None:
+    talk = Talk(show=["sends"])
+    talk.connect()
+    assert Send("/live/track/get/send", (0, 0)) in talk.tell_set("A", "B")
+    talk.say("/live/track/get/send", 0, 0.5)
+    assert talk.answer == [Send("/live/track/get/send", (0, 1))]
+    talk.say("/live/error", "list index out of range")
+    assert controls(talk.answer) == ["/live/track/a/send/a", "/live/track/b/send/a"]
+    asked = [effect for _ in range(4) for effect in talk.driver.tick(talk.now)]
+    assert Send("/live/track/get/send", (1, 0)) in asked
+    talk.say("/live/track/get/send", 1, 0.25)
+    assert talk.read == Read((1, 0, 0.25))
+
+
+def test_an_error_is_told_with_what_was_moved_before(talk: Talk) -> None:
+    from bridge.store import Change, Entry, Origin
+
+    entry = Entry(1, Control(path="/live/tempo"), 0.0, 1)
+    list(talk.driver.changed(Change("value", entry, 1, talk.now, Origin("browser", "x")), talk.now))
+    talk.say("/live/error", "Invalid value")
+    assert talk.answer == [Warn("Invalid value", "Live says: Invalid value, after /live/tempo was moved")]
+
+
+def test_play_is_two_messages() -> None:
+    from bridge.store import Change, Entry, Origin
+
+    talk = Talk(show=["song"])
+    talk.connect()
+    assert Send("/live/song/start_listen/is_playing") in talk.answer
+    entry = Entry(1, Control(path="/live/play", kind="bool"), True, 1)
+    for value, address in ((True, "/live/song/start_playing"), (False, "/live/song/stop_playing")):
+        change = Change("value", entry, 1, talk.now, Origin("browser", "x"), value=value)
+        assert list(talk.driver.changed(change, talk.now)) == [Send(address)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("ab", "ba", [1, 0]),
+        ("ab", "aXb", [0, None, 1]),
+        ("abc", "ac", [0, 2]),
+        ("abc", "aXc", [0, 1, 2]),
+        ("abc", "XaY", [None, 0, None]),
+        ("aa", "aXa", [0, None, 1]),
+        ("", "a", [None]),
+    ],
+)
+def test_which_track_is_which(old: str, new: str, found: list[int | None]) -> None:
+    assert match(old, new) == found
+
+
+def test_a_name_is_made_fit_for_a_path() -> None:
+    assert slug("Drums & Bass #1", (), "x") == "drums-bass-1"
+    assert slug("Flügel", {"flugel", "flugel-2"}, "x") == "flugel-3"
+    assert slug("鼓", (), "track-4") == "track-4"
+
+
+def test_patterns_choose_whole_names() -> None:
+    is_chosen = chooser(["Drum", "b?ss*"])
+    assert [is_chosen(name) for name in ("drum", "Drums", "BASS 2")] == [True, False, True]
+
+
+@pytest.mark.parametrize(("volume", "db"), [(1.0, 6.0), (0.85, 0.0), (0.55, -12.0), (0.4, -18.0), (0.1, -48.45)])
+def test_a_volume_is_what_live_shows(volume: float, db: float) -> None:
+    assert value_at(volume, "db", VOLUME[0][1], VOLUME[-1][1], VOLUME) == pytest.approx(db, abs=0.1)
+
+
+def test_a_colour_is_a_number() -> None:
+    assert (color(0xFF8000), color(None), color(-1), color(True)) == ("#ff8000", None, None, None)
