@@ -23,6 +23,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
+from .bank import BankButtons
 from .config import Config
 from .control import PANIC, RESERVED, Control
 from .errors import ControlError, PortError, UnknownPeer
@@ -95,6 +96,7 @@ class Bridge:
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
+        self.store.subscribe(BankButtons(self.store, config.banks).note)
         self._presence = Presence(self.store)
         self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
         context = PortContext(self.store, clock, self._publish_state, self.monitor, self._show_pages, self._presence)

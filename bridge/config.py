@@ -16,24 +16,26 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .bank import Bank
 from .coercion import Value
+from .configbanks import BankReader
 from .configcontrols import ControlReader
 from .configfile import Document, read_file, read_text, unusable_numbers
-from .configtables import AuthTable, ControlTable, HttpTable, PageTable, Table
+from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, Table
 from .control import Control
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
 from .tables import Keys
 
-NOT_BUILT = ("state", "access", "bank")
+NOT_BUILT = ("state", "access")
 """Tables of later versions: said so, instead of "unknown"."""
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""
 
 _SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable}
-_MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable}
+_MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable, "bank": BankTable}
 
 T = TypeVar("T", bound=Table)
 
@@ -69,6 +71,7 @@ class Config:
     peers: tuple[Peer, ...]
     panic: Mapping[str, Value]
     """What ``/stagebridge/panic`` sets: path → value, in the order of the file."""
+    banks: tuple[Bank, ...] = ()
 
 
 def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -141,7 +144,10 @@ class _Reader:
         )
         for index, table in enumerate(self.tables("control")):
             controls.read(("control", index), table)
-        made = tuple(placement.control for placement in controls.placements)
+        banks = BankReader(self.mistakes, self.registry, controls)
+        for index, table in enumerate(self.tables("bank")):
+            banks.read(("bank", index), table)
+        made = (*(placement.control for placement in controls.placements), *banks.controls)
         return Config(
             file,
             http.title,
@@ -154,19 +160,21 @@ class _Reader:
             ),
             AuthSettings(auth.mode),
             made,
-            build_surface(http.title, pages, controls.placements),
+            build_surface(http.title, pages, controls.placements, banks.banks),
             tuple(
                 Peer(
                     table,
                     name,
                     one,
-                    controls.bindings.get((table, name), {}),
-                    frozenset(controls.excluded.get((table, name), ())),
+                    controls.bindings.bindings.get((table, name), {}),
+                    frozenset(controls.bindings.excluded.get((table, name), ())),
+                    {path: tuple(seats) for path, seats in banks.banked.get((table, name), {}).items()},
                 )
                 for table, of_table in peers.items()
                 for name, one in of_table.items()
             ),
             self.panic(controls),
+            tuple(banks.banks),
         )
 
     def check_names(self) -> None:

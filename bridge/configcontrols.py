@@ -7,15 +7,15 @@ table's keys are in ``configtables``; what a control can be is decided by ``cont
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from .configbindings import BindingReader, Copies
 from .configreading import INSTEAD, Reading, read_control
 from .configtables import ControlTable
-from .control import NUMERIC, RESERVED, WIDGETS, Control
+from .control import RESERVED, WIDGETS, Control
 from .expand import (
     MAX_CONTROLS,
     Variables,
@@ -26,12 +26,10 @@ from .expand import (
     unknown_placeholders,
     variables_of,
 )
-from .mistakes import Mistakes, did_you_mean, key_names, listed, read_model, read_partly, where_text
+from .mistakes import Mistakes, did_you_mean, key_names, listed, read_model, where_text
 from .port import PortKind
 from .surface import Placement
 from .tables import Keys
-
-_BINDING_NUMBERS = ("range", "curve")  # keys of a binding that are held against the control's own range
 
 _KEY_HINTS = {
     "type": "did you mean kind?",
@@ -87,7 +85,6 @@ class ControlReader:
     ) -> None:
         self._mistakes = mistakes
         self._kinds = registry
-        self._peers = peers
         self._pages = pages
         self._paths: dict[str, Keys] = {}
         self._perhaps: list[re.Pattern[str]] = []
@@ -95,27 +92,23 @@ class ControlReader:
         self.placements: list[Placement] = []
         self.readings: dict[str, Reading] = {}
         """By path: all controls of the file, those with mistakes too."""
-        self.bindings: dict[tuple[str, str], dict[str, tuple[BaseModel, ...]]] = {}
-        """By table and peer: path → bindings."""
-        self.excluded: dict[tuple[str, str], set[str]] = {}
-        """By table and peer: paths that this peer is left out of."""
         # Where several ports know a key, the first of which there is a peer is meant.
         tables = sorted(registry, key=lambda table: not peers[table])[::-1]
         binding_keys = {key: table for table in tables for key in key_names(registry[table].binding)}
         own_keys = frozenset(key_names(ControlTable))
+        self.bindings = BindingReader(registry, peers, own_keys)
         self._control_hints = _KEY_HINTS | {
             key: f"it belongs to a binding: write it below [control.{table}.{next(iter(peers[table]), 'NAME')}]"
             for key, table in binding_keys.items()
             if key not in own_keys
         }
-        self._own_keys = own_keys
 
     def read(self, keys: Keys, template: Any) -> None:
         """Read one table, which stands at ``keys``, with all its copies."""
         if not isinstance(template, dict):
             self._mistakes.add(keys, "must be a table")
             return
-        copies = _Copies(self._mistakes, keys)
+        copies = Copies(self._mistakes, keys)
         rows = variables_of(template, MAX_CONTROLS - self._made, copies.report)
         names = rows[0] if rows else example_of(template)
         rows = rows or [names or {}]
@@ -133,7 +126,7 @@ class ControlReader:
             copies.end_copy()
         copies.tell()
 
-    def _read_copy(self, template: dict[str, Any], row: Variables, copies: _Copies, *, is_whole: bool) -> None:
+    def _read_copy(self, template: dict[str, Any], row: Variables, copies: Copies, *, is_whole: bool) -> None:
         """Read one copy. ``is_whole`` is false where the placeholders are wrong: then it is only checked."""
         table = substitute(template, row)
         ports = {key: table.pop(key) for key in self._kinds if key in table}
@@ -152,13 +145,13 @@ class ControlReader:
                 self._perhaps.append(fitting("/" + template["path"]))
         self._place(parsed, reading.control, template, copies)
         for port, peers in ports.items():
-            self._bind(port, peers, parsed.path, reading, copies)
+            self.bindings.bind(port, peers, parsed.path, reading, copies)
 
     def may_make(self, path: str) -> bool:
         """True if a table whose copies or path are wrong could mean this control."""
         return any(pattern.fullmatch(path) for pattern in self._perhaps)
 
-    def _take_path(self, path: str, copies: _Copies) -> None:
+    def _take_path(self, path: str, copies: Copies) -> None:
         if path == RESERVED or path.startswith(RESERVED + "/"):
             copies.report(("path",), f"{RESERVED} is reserved for the bridge itself")
         elif (other := self._paths.setdefault(path, copies.keys)) is not copies.keys:
@@ -167,9 +160,7 @@ class ControlReader:
             copies.report(("path",), f'"{path}" is another copy\'s already', "each copy needs its own")
         copies.paths.add(path)
 
-    def _place(
-        self, table: ControlTable, control: Control | None, template: Mapping[str, Any], copies: _Copies
-    ) -> None:
+    def _place(self, table: ControlTable, control: Control | None, template: Mapping[str, Any], copies: Copies) -> None:
         pages = table.pages
         if table.page is not None:
             if pages is not None:
@@ -186,144 +177,6 @@ class ControlReader:
                 copies.report(keys, "there is no such page", hint)
         if control is not None and not copies.found:
             self.placements.append(Placement(control, pages, table.group or "", table.order, table.span, table.size))
-
-    def _bind(self, port: str, peers: Any, path: str, reading: Reading, copies: _Copies) -> None:
-        if not isinstance(peers, dict):
-            copies.report((port,), f"must be tables, one for each peer: [control.{port}.{self._example(port)}]")
-            return
-        for peer, written in peers.items():
-            keys: Keys = (port, peer)
-            is_known = peer in self._peers[port]
-            if not is_known:
-                copies.report(keys, *self._no_peer(port, peer))
-                if self._is_key(port, peer):
-                    continue  # what is below it is no binding
-            if written is False:
-                self.excluded.setdefault((port, peer), set()).add(path)
-            elif isinstance(written, dict):
-                self._add_bindings(port, peer, path, reading, [(keys, written)], copies)
-            elif isinstance(written, list) and all(isinstance(item, dict) for item in written):
-                self._add_bindings(
-                    port, peer, path, reading, [((*keys, index), item) for index, item in enumerate(written)], copies
-                )
-            elif is_known:
-                copies.report(keys, "must be a table, or false to leave the peer out")
-
-    def _add_bindings(
-        self,
-        port: str,
-        peer: str,
-        path: str,
-        reading: Reading,
-        written: Sequence[tuple[Keys, Any]],
-        copies: _Copies,
-    ) -> None:
-        kind = self._kinds[port]
-        model = kind.binding
-        above = f"it belongs to the control: move it above [control.{port}.{peer}]"
-        of_peer = dict.fromkeys(key_names(kind.settings), f"it belongs to the peer: write it below [[{port}]]")
-        hints = {**of_peer, **dict.fromkeys(self._own_keys - set(key_names(model)), above)}
-        made = []
-        for keys, table in written:
-            binding, said = read_partly(model, table, {}, hints)
-            for relative, message, hint in said:
-                copies.report((*keys, *relative), message, hint)
-            if not said and binding is not None:
-                made.append(binding)
-            if binding is not None and reading.control is not None:
-                self._check_binding(
-                    kind, self._peers[port].get(peer), binding, table, reading, bool(said), keys, copies
-                )
-        if made:
-            self.bindings.setdefault((port, peer), {})[path] = tuple(made)
-
-    def _check_binding(
-        self,
-        kind: PortKind,
-        settings: BaseModel | None,
-        binding: BaseModel,
-        table: Mapping[str, Any],
-        reading: Reading,
-        is_doubted: bool,
-        keys: Keys,
-        copies: _Copies,
-    ) -> None:
-        """Report each key that does not suit the control: without the first there may be another.
-
-        ``binding`` is ``table`` without what is wrong in it, which ``is_doubted`` says there is.
-        """
-        control = reading.control
-        if kind.check_binding is None or control is None:
-            return
-        is_doubted = is_doubted or "range" in reading.doubted
-        unsure = set(_BINDING_NUMBERS) if is_doubted and control.kind in NUMERIC else set()
-        if "components" in reading.doubted:
-            unsure.add("component")
-        told: set[str] = set()
-        while True:
-            found = {key: message for key, message in kind.check_binding(settings, binding, control) if key not in told}
-            for key, message in found.items():
-                if key not in unsure:
-                    copies.report((*keys, key), message)
-            told |= found.keys()
-            if told & set(_BINDING_NUMBERS):
-                unsure |= set(_BINDING_NUMBERS)
-            if not found.keys() & table.keys():
-                return
-            table = {key: value for key, value in table.items() if key not in told}
-            rest, _ = read_partly(kind.binding, table, {})
-            if rest is None:
-                return
-            binding = rest
-
-    def _is_key(self, port: str, word: str) -> bool:
-        """True for a word that is no peer's name, but a key that stands a table too low or too high."""
-        return word in self._own_keys or word in key_names(self._kinds[port].binding)
-
-    def _no_peer(self, port: str, peer: str) -> tuple[str, str]:
-        if peer in self._own_keys:
-            return "unknown key", f"it belongs to the control: move it above [control.{port}]"
-        if peer in key_names(self._kinds[port].binding):
-            return "unknown key", f"it belongs to a binding: write it below [control.{port}.{self._example(port)}]"
-        known = self._peers[port]
-        near = did_you_mean(peer, known)
-        return f"there is no [[{port}]] with this name", near or (
-            f"there is {listed(known)}" if known else "there is none"
-        )
-
-    def _example(self, port: str) -> str:
-        return next(iter(self._peers[port]), "NAME")
-
-
-class _Copies:
-    """The mistakes of all copies of one table: each place is told once, with the number of the others."""
-
-    def __init__(self, mistakes: Mistakes, keys: Keys) -> None:
-        self.keys = keys
-        self.found = 0
-        self.paths: set[str] = set()
-        self._mistakes = mistakes
-        self._earlier: set[Keys] = set()
-        self._said: list[tuple[Keys, str, str | None]] = []
-        self._more: Counter[Keys] = Counter()
-
-    def report(self, keys: Keys, message: str, hint: str | None = None) -> None:
-        """Note a mistake of the present copy; ``keys`` are relative to the table."""
-        self.found += 1
-        if keys in self._earlier:
-            self._more[keys] += 1
-        else:
-            self._said.append((keys, message, hint))
-
-    def end_copy(self) -> None:
-        self._earlier.update(keys for keys, _, _ in self._said)
-
-    def tell(self) -> None:
-        for keys, message, hint in self._said:
-            if more := self._more[keys]:
-                also = f"and {more} more of its copies"
-                hint = f"{hint}; {also}" if hint else also
-            self._mistakes.add((*self.keys, *keys), message, hint)
 
 
 def _word_hint(keys: Keys, table: Mapping[str, Any]) -> str | None:

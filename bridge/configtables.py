@@ -16,12 +16,16 @@ from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, 
 from .expand import MAX_CONTROLS
 from .law import Curve
 from .surface import Layout, Size
+from .tables import is_name
 
 MAX_SPAN = 12  # grid cells
 MAX_COLUMNS = 24
+MAX_STRIPS = 512
+MAX_SIZE = 64
 MAX_NAME = 60  # characters of a page's or a group's name
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
+_WHOLE_NUMBERS = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
@@ -84,6 +88,12 @@ def _host(raw: str) -> str:
 def _name(raw: str) -> str:
     if not raw.strip() or len(raw) > MAX_NAME or not raw.isprintable():
         raise ValueError(f"must be 1–{MAX_NAME} characters")
+    return raw
+
+
+def _bank_name(raw: str) -> str:
+    if not is_name(raw):
+        raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses")
     return raw
 
 
@@ -176,6 +186,37 @@ class PageTable(Table):
         "`strips`: each group is a channel strip, side by side. `grid`: widgets flow in cells. `rows`: one row each.",
     )
     columns: int | None = setting(None, "Columns of a grid.", shown="as many as fit the screen", ge=1, le=MAX_COLUMNS)
+
+
+class BankTable(Table):
+    """A window of a few strips of hardware over many controls: ``/bank/NAME`` says which. Below it stand the strips'
+    bindings, ``[[bank.midi.PEER]]``, and those of its buttons, ``[bank.next.midi.PEER]``."""
+
+    name: Annotated[str, AfterValidator(_bank_name)] = Field(
+        description="Its control is `/bank/NAME`: which window, from 1; `/bank/NAME/next` and `/previous` turn it."
+    )
+    strips: int = Field(description="How many there are; `{n}` and `{n0}` count them.", ge=1, le=MAX_STRIPS)
+    size: int = setting(
+        8, "How many of them the hardware has at once; `{s}` and `{s0}` count its strips.", ge=1, le=MAX_SIZE
+    )
+    next: dict[str, Any] = setting(
+        {},
+        "How the button is reached that turns to the next window: `[bank.next.midi.PEER]`, as for a control.",
+        shown="none",
+    )
+    previous: dict[str, Any] = setting({}, "The same for the window before.", shown="none")
+
+
+class StripKeys(Table):
+    """Keys of ``[[bank.midi.PEER]]`` beside those of a binding."""
+
+    path: str = Field(description="The control of each strip, with `{n}`: `/mixer/{n}/volume`.")
+    slots: Annotated[tuple[int, int], Field(strict=False), WithJsonSchema(_WHOLE_NUMBERS)] | None = setting(
+        None,
+        "Which of the window's strips this peer has, `[first, last]`; `{s}` counts from 1 in them. For a controller "
+        "and its extender.",
+        shown="all",
+    )
 
 
 class ControlTable(Table):

@@ -313,4 +313,4 @@ def _absent(settings: Settings, ports: Ports) -> str:
     return f"no {which}port with {' or '.join(wanted)} in its name; {listed}"
 
 
-KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding, PROFILES.complete)
+KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding, PROFILES.complete, has_banks=True)

@@ -138,6 +138,8 @@ class PortKind:
     ``settings`` is None where the peer's table has mistakes."""
     complete: Callable[[Mapping[str, Any], Path], Completion] | None = None
     """``complete(table, folder)``: fills in a peer's table before it is checked; ``folder`` is the configuration's."""
+    has_banks: bool = False
+    """True if its peers' bindings may stand in a ``[[bank]]`` (``Peer.banked``)."""
 
 
 async def supervise(

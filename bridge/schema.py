@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 from pydantic.json_schema import models_json_schema
 
 from . import resources
 from .app import KINDS
 from .config import PANIC
-from .configtables import AuthTable, ControlTable, HttpTable, PageTable
+from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, StripKeys
 from .oscprofile import PROFILES
 from .oscsettings import SHIPPED, parse_endpoint
 from .port import PortKind
@@ -33,7 +33,7 @@ DOCS_FILE = Path("docs/config.md")
 PROFILES_FILE = Path("docs/profiles.md")
 
 _SINGLE: dict[str, type[BaseModel]] = {"http": HttpTable, "auth": AuthTable}
-_MANY: dict[str, type[BaseModel]] = {"page": PageTable, "control": ControlTable}
+_MANY: dict[str, type[BaseModel]] = {"page": PageTable, "control": ControlTable, "bank": BankTable}
 _PLACEHOLDER = {"type": "string", "pattern": "\\{[A-Za-z_]"}
 _PROFILES_MARK = re.compile(r"(<!-- profiles -->\n).*?(<!-- end -->)", re.DOTALL)
 _MARK = re.compile(r"(<!-- keys: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -44,6 +44,8 @@ def build_schema(kinds: Mapping[str, PortKind]) -> dict[str, Any]:
     models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY}
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
+        if kind.has_banks:
+            models[f"bank.{table}"] = create_model(f"{kind.binding.__name__}InBank", __base__=(StripKeys, kind.binding))
     refs, generated = models_json_schema(
         [(model, "validation") for model in models.values()], ref_template="#/definitions/{model}"
     )
@@ -58,6 +60,17 @@ def build_schema(kinds: Mapping[str, PortKind]) -> dict[str, Any]:
             "type": "object",
             "additionalProperties": {"anyOf": [binding, {"type": "array", "items": binding}, {"enum": [False]}]},
         }
+    bank = definitions[ref["bank"]["$ref"].rsplit("/", 1)[1]]
+    for word in ("next", "previous"):
+        bank["properties"][word]["properties"] = {table: control["properties"][table] for table in kinds}
+    for table, kind in kinds.items():
+        if kind.has_banks:
+            strip = ref[f"bank.{table}"]
+            bank["properties"][table] = {
+                "description": f"What each strip of the hardware holds: [[bank.{table}.NAME]].",
+                "type": "object",
+                "additionalProperties": {"anyOf": [{"type": "array", "items": strip}, strip]},
+            }
     properties = {name: ref[name] for name in _SINGLE}
     for name in (*kinds, *_MANY):
         properties[name] = {"type": "array", "items": ref[name]}
@@ -92,6 +105,8 @@ def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY}
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
+        if kind.has_banks:
+            models[f"bank.{table}"] = StripKeys
         for key, field in kind.settings.model_fields.items():
             for one in (field.annotation, *get_args(field.annotation)):
                 if isinstance(one, type) and issubclass(one, BaseModel):

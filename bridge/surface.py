@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from .bank import Bank
 from .control import WIDGETS, Control, Widget
 
 Layout = Literal["strips", "grid", "rows"]
@@ -102,6 +103,8 @@ class Surface:
 
     title: str = "stagebridge"
     pages: tuple[Page, ...] = ()
+    banks: tuple[Bank, ...] = ()
+    """What hardware holds a window of."""
 
     def with_pages(self, pages: Sequence[Page]) -> Surface:
         """These too, after its own; what has the name of one of its own stands there, after what it has."""
@@ -114,10 +117,13 @@ class Surface:
 
     def to_wire(self) -> dict[str, Any]:
         """The ``surface`` of ``welcome``: names, layouts, groups and items; defaults are left out."""
-        return {"title": self.title, "pages": [page.to_wire() for page in self.pages]}
+        wire = {"title": self.title, "pages": [page.to_wire() for page in self.pages]}
+        return wire | {"banks": [bank.to_wire() for bank in self.banks]} if self.banks else wire
 
 
-def build_surface(title: str, pages: Sequence[PageSetting], placements: Iterable[Placement]) -> Surface:
+def build_surface(
+    title: str, pages: Sequence[PageSetting], placements: Iterable[Placement], banks: Iterable[Bank] = ()
+) -> Surface:
     """Lay the controls out: by ``order``, then as given; groups where their first control stands.
 
     A page that is named but not in ``pages`` comes after them; a page without controls stays, empty.
@@ -135,7 +141,7 @@ def build_surface(title: str, pages: Sequence[PageSetting], placements: Iterable
     for placement in placed:
         for name in (first,) if placement.pages is None else placement.pages:
             on_page[name].append(placement)
-    return Surface(title, tuple(_page(settings[name], on_page[name]) for name in settings))
+    return Surface(title, tuple(_page(settings[name], on_page[name]) for name in settings), tuple(banks))
 
 
 def with_learnt(surface: Surface, controls: Iterable[Control]) -> Surface:

@@ -291,10 +291,7 @@ kind = "flaot"
         ("[contrl]", ['1: contrl: unknown table (did you mean "control"?)']),
         ("[zzz]", ["1: zzz: unknown table"]),
         ("[state]\nfile = 'x'", ["1: state: is not built yet (take it out for now)"]),
-        ("[[access]]\n[[bank]]", [
-            "1: access: is not built yet (take it out for now)",
-            "2: bank: is not built yet (take it out for now)",
-        ]),
+        ("[[access]]", ["1: access: is not built yet (take it out for now)"]),
         ("[[http]]", ["1: http: must be one table: write [http]"]),
         ("http = 3", ["1: http = 3: must be one table: write [http]"]),
         ("[control]\npath = '/a'", ["1: control: there may be several of it: write [[control]]"]),

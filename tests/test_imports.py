@@ -54,8 +54,9 @@ ROWS = [
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
     {"midiout"},
     {"oscparcel", "oscsettle", "osclearner", "oscnews", "oscsources", "midihandle"},
+    {"configbindings"},
     {"configcontrols", "oschandle", "oscdriver", "oscin", "oscout", "osctcp", "oscudp"},
-    {"oscwatch"},
+    {"oscwatch", "configbanks"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app"},
