@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .control import Control
-from .store import Change, Store
+from .store import Change, Origin, Store
 
 ROOT = "/bank"
+_SELF = Origin("bridge", "bank")  # not who pressed: they are to be told where the window is now
 
 
 class Seat(NamedTuple):
@@ -86,4 +87,4 @@ class BankButtons:
             if change.what == "trigger" and (turn := self._turns.get(change.entry.path)) is not None:
                 entry = self._store.find(turn[0])
                 if entry is not None and isinstance(entry.value, int):
-                    self._store.set(entry, entry.value + turn[1], change.origin, change.time, change.answers)
+                    self._store.set(entry, entry.value + turn[1], _SELF, change.time, change.answers)

@@ -205,6 +205,41 @@ async def test_the_surface_and_the_peers_states_are_part_of_the_welcome(pages: P
         assert states[0]["access"] == "read"
 
 
+async def test_a_banks_window_is_turned_by_osc_and_by_a_browser(pages: Path, peer: socket.socket) -> None:
+    listen = free_udp_port()
+    text = (
+        osc_table(peer, listen)
+        + """
+        [[midi]]
+        name = "mcu"
+        device = "nobody has this"
+        [[control]]
+        repeat = 20
+        path = "/volume/{n}"
+        [[bank]]
+        name = "mixer"
+        strips = 20
+        [[bank.midi.mcu]]
+        path = "/volume/{n}"
+        cc = "{s}"
+        """
+    )
+    async with (
+        Bridge(await parse(text, pages)) as bridge,
+        Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as browser,
+    ):
+        window = bridge.store.get("/bank/mixer")
+        (bank,) = browser.welcome["surface"]["banks"]
+        assert (bank["path"], bank["size"], bank["peers"]) == ("/bank/mixer", 8, ["mcu"])
+        assert bank["strips"][8] == ["/volume/9"]
+        press = b"/bank/mixer/next\0\0\0\0,\0\0\0"
+        await asyncio.get_running_loop().sock_sendto(peer, press, ("127.0.0.1", listen))
+        await browser.hear_value(window.id, 2)
+        assert await hear(peer) == ("/bank/mixer", [2])
+        await browser.say("set", n=1, values=[[window.id, 9]])
+        assert await hear(peer) == ("/bank/mixer", [3])
+
+
 async def test_panic_releases_everything_and_sets_what_the_file_says(pages: Path, peer: socket.socket) -> None:
     text = (
         osc_table(peer, free_udp_port())
