@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .midibind import Route
 from .midicodec import Key
 
-Element = tuple[tuple[int, int], Key, bool]
+Element = tuple[tuple[int, int], Key, bytes, bool]
 """A part of the hardware: ``Seat.element``, and which of its messages."""
 
 
@@ -70,4 +70,4 @@ class MidiBank:
 
 def _element(route: Route) -> Element:
     assert route.seat is not None
-    return route.seat.element, route.key, route.hears
+    return route.seat.element, route.key, route.head, route.hears

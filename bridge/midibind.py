@@ -9,21 +9,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from . import law
 from .bank import Seat
 from .control import Control
 from .echo import EchoRules
 from .errors import BadControl
 from .midiclock import FASTEST, SLOWEST
-from .midicodec import TOP_7, Coding, Key
+from .midicodec import TOP_7, Coding, Key, Writer
 from .midisettings import Binding, Feedback, Settings, Takeover
+from .midishow import WIDTH, Scale, display, ring, steps_of
 from .store import Entry
 from .suggestion import nearest_path
 
 K = TypeVar("K")
-Act = Literal["number", "turn", "toggle", "follow", "fire", "clock"]
+Act = Literal["number", "turn", "toggle", "follow", "next", "fire", "clock", "text"]
 """What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
-button is down; a press fires it; it is a part of a clock."""
+button is down; a press goes to the next; a press fires it; it is a part of a clock; it is only shown in words."""
+Wire = int | bytes
+"""What a message says: its number, or the characters of a display."""
 
 RELATIVE_STEP = 0.01
 """What one step of an encoder moves, as a part of the travel."""
@@ -61,10 +63,14 @@ class Route:
     component: int | None = None
     touched_by: Key | None = None
     """Says that a finger is on it."""
-    dark: int = 0
-    """What a device is sent where its bank has nothing in its place: the fader at the bottom, no light."""
+    dark: Wire = 0
+    """What a device is sent where its bank has nothing in its place: the fader at the bottom, no light, spaces."""
     seat: Seat | None = None
     """Its place in a bank; None: it is always held."""
+    head: bytes = b""
+    """What a sysex says before the value."""
+    text: Callable[[Entry], bytes] | None = None
+    """The characters that a display shows of the control."""
 
     @property
     def has_place(self) -> bool:
@@ -75,6 +81,32 @@ class Route:
     def is_fader(self) -> bool:
         """True if the device itself knows where it stands, and a motor of it may pull at a hand."""
         return self.act == "number" and self.hears and self.key.kind not in ("note", "program")
+
+    @property
+    def is_meter(self) -> bool:
+        """True if it shows a level, which comes often and falls by itself."""
+        return self.act == "number" and self.entry.control.kind == "meter"
+
+    @property
+    def is_button(self) -> bool:
+        """True if it is pressed, or is an LED."""
+        return self.act in ("toggle", "follow", "next", "fire")
+
+    @property
+    def shown(self) -> Wire | None:
+        """What the device is to be shown now; None: nothing is known yet."""
+        if self.text is not None:
+            return self.text(self.entry)
+        value = self.entry.value
+        return None if value is None else self.to_wire(self.number_of(value))
+
+    def messages(self, writer: Writer, wire: Wire) -> list[bytes]:
+        """The messages that show it."""
+        if isinstance(wire, bytes):
+            return [b"\xf0" + self.head + wire + b"\xf7"]
+        if self.key.kind == "sysex":
+            return [b"\xf0" + self.head + bytes((wire, 0xF7))]
+        return writer.write(self.key, wire)
 
     def is_press(self, wire: int) -> bool:
         """True if a button is pressed, False if it is let go: a note says so by any velocity, a switch from 64 on
@@ -93,6 +125,11 @@ class Route:
             return number
         size = self.entry.control.size
         return [*[None] * self.component, number, *[None] * (size - 1 - self.component)]
+
+    def next(self, value: Any) -> Any:
+        """What a press makes of it, the first after the last."""
+        steps = steps_of(self.entry.control)
+        return steps[(steps.index(value) + 1) % len(steps)]
 
     def turned(self, value: Any, by: float) -> Any:
         """What the store is given when an encoder was turned by so many steps. A grid too coarse for one step moves by
@@ -123,24 +160,30 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
     off = settings.off if binding.off is None else binding.off
     to_wire: Callable[[Any], int]
     raw: Callable[[float], Any]
+    dark: Wire
     if act in ("number", "turn"):
         low, high = _ends(control, binding, settings, key)
-        scale = _Scale(control, min(low, high), max(low, high), binding.curve or "linear", low > high, binding)
+        scale = Scale(control, min(low, high), max(low, high), binding.curve or "linear", low > high, binding)
         to_wire, raw = scale.to_wire, scale.raw
-        dark = low if act == "number" and binding.direction != "out" else 0
+        is_ring = key.kind == "cc" and (act == "turn" or binding.direction == "out")
+        dark = 0 if is_ring else low
+        if binding.ring is not None:
+            to_wire = ring(control, binding.ring)
     else:
         low, high, dark = 0, key.top, off
         to_wire, raw = (lambda value: on if value else off), bool
+        if binding.leds is not None:
+            lights = dict(zip(steps_of(control), binding.leds, strict=True))
+            to_wire, dark = lights.__getitem__, binding.leds[0]
+        if binding.text is not None:
+            dark = b" " * (binding.width or WIDTH)
     tolerance = max(1.0, (settings.echo_tolerance or 0.0) * abs(high - low))
     return Route(
         entry,
         key,
         act,
-        hears=binding.direction != "out",
-        speaks=binding.direction != "in"
-        and (feedback != "off" or act == "clock")
-        and control.kind != "meter"
-        and binding.clock != "beat",
+        hears=binding.direction != "out" and key.kind != "sysex",
+        speaks=binding.direction != "in" and (feedback != "off" or act == "clock") and binding.clock != "beat",
         to_wire=to_wire,
         raw=raw,
         low=min(low, high),
@@ -158,6 +201,8 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
         component=binding.component,
         touched_by=None if binding.touch is None else Key("note", settings.channel, binding.touch),
         dark=dark,
+        head=binding.sysex or b"",
+        text=None if binding.text is None else display(binding),
     )
 
 
@@ -233,13 +278,21 @@ def _act(control: Control, binding: Binding, key: Key) -> Act:
     kind = control.kind
     if binding.clock is not None:
         return "clock"
+    if binding.text is not None:
+        return "text"
     if kind in ("string", "color"):
         raise BadControl(binding.kind, f"a {kind} cannot be carried by MIDI messages")
     if kind == "trigger":
         return "fire"
     if kind == "bool":
         return "follow" if binding.mode == "momentary" or (control.momentary and binding.mode is None) else "toggle"
+    if binding.leds is not None:
+        return "next"
     return "turn" if binding.relative is not None else "number"
+
+
+_OF_FADERS = ("settle_ms", "takeover", "touch")
+_OF_LEDS = ("ring", "leds")
 
 
 def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
@@ -254,18 +307,37 @@ def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
         if name in written:
             raise BadControl(name, why)
 
-    if not is_number and key.kind not in ("note", "cc") and not (kind == "trigger" and binding.program is not None):
+    if key.kind == "sysex" and binding.direction == "in":
+        raise BadControl("direction", "a sysex is only sent")
+    for name, other in (("text", "sysex"), ("width", "text")):
+        if getattr(binding, other) is None:
+            refuse(name, f"is for a display: write {other} too")
+    if act == "text":
+        for name in ("range", "curve", "relative", "step", "mode", "component", "on", "off", *_OF_FADERS, *_OF_LEDS):
+            refuse(name, "is not for words")
+        return
+    if (
+        not is_number
+        and key.kind not in ("note", "cc", "sysex")
+        and not (kind == "trigger" and binding.program is not None)
+    ):
         raise BadControl(key.kind, f"a {kind} is a button: write note or cc")
     if kind == "trigger" and binding.program is True:
         raise BadControl("program", "write the number of the program that fires it")
     if is_number and key.kind == "program" and binding.program is not True:
         raise BadControl("program", f"a number is for a trigger; a {kind} follows them all with true")
-    if kind == "choice" and key.kind == "note":
-        raise BadControl("note", "a choice needs a message that carries a number: cc, program, …")
-    if binding.mode == "velocity":
-        if key.kind != "note" or not is_number:
-            raise BadControl("mode", "velocity is for a number on a note")
-    elif binding.mode is not None and kind != "bool":
+    if kind == "choice" and key.kind == "note" and act != "next":
+        raise BadControl("note", "a choice needs a message that carries a number (cc, program, …), or leds")
+    if binding.mode == "velocity" and (key.kind != "note" or not is_number):
+        raise BadControl("mode", "velocity is for a number on a note")
+    if binding.leds is not None:
+        if kind not in ("choice", "int"):
+            raise BadControl("leds", f"is for a choice or an int; of a {kind} on and off")
+        if len(binding.leds) != len(steps_of(control)):
+            raise BadControl("leds", f"must be {len(steps_of(control)) or 'fewer'}: one for each that it can be")
+        for name in ("on", "off"):
+            refuse(name, "leds says it")
+    elif binding.mode not in (None, "velocity") and kind != "bool":
         raise BadControl("mode", f"{binding.mode} is for a bool, not a {kind}")
     if binding.mode == "toggle" and control.momentary:
         raise BadControl("mode", "a momentary control is on while the button is down")
@@ -277,8 +349,8 @@ def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
     else:
         refuse("component", f"a {kind} has none")
     if not is_number:
-        for name in ("range", "curve", "relative", "step"):
-            refuse(name, f"a {kind} has none")
+        for name in ("range", "curve", "relative", "step", "ring"):
+            refuse(name, f"a {kind} has none" if act != "next" else "leds says it")
     if binding.relative is not None:
         if key.kind != "cc":
             raise BadControl("relative", "is for a cc")
@@ -294,20 +366,23 @@ def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
     else:
         for name in ("step", "acceleration"):
             refuse(name, "is for an encoder: write relative too")
+    if binding.ring is not None:
+        if key.kind != "cc" or (binding.relative is None and binding.direction != "out"):
+            raise BadControl("ring", 'is for a cc that is only sent (direction = "out"), or of an encoder')
+        for name in ("range", "curve"):
+            refuse(name, "ring says it")
     if kind == "choice":
         refuse("step", "a choice moves by one")
-    if kind == "meter" and binding.direction == "out":
-        raise BadControl("direction", "a meter is only heard")
     if is_number or (kind == "trigger" and binding.program is not None):
         for name in ("on", "off"):
             refuse(name, "is for a button's LED")
     if binding.touch is not None and (not is_number or kind == "meter" or binding.relative is not None):
         raise BadControl("touch", "is for a fader")
     is_fader = act == "number" and key.kind not in ("note", "program") and kind != "meter"
-    for name in ("settle_ms", "takeover"):
+    for name in _OF_FADERS[:2]:
         if not is_fader or binding.direction == "out":
             refuse(name, "is for a fader that is heard")
-    if binding.feedback is not None and (binding.direction == "in" or kind == "meter"):
+    if binding.feedback is not None and binding.direction == "in":
         raise BadControl("feedback", "nothing is sent")
 
 
@@ -346,55 +421,6 @@ def _ends(control: Control, binding: Binding, settings: Settings, key: Key) -> t
         if control.kind == "int" and control.low >= 0 and control.high <= TOP_7:
             return int(control.low), int(control.high)
     return 0, key.top
-
-
-class _Scale:
-    """The control's unit ↔ the wire's, through the position of the widget."""
-
-    def __init__(
-        self, control: Control, low: int, high: int, curve: law.Curve, is_turned: bool, binding: Binding
-    ) -> None:
-        if curve == "log" and low <= 0:
-            raise BadControl("curve", f"a log curve needs a range above 0, not [{low}, {high}]")
-        if curve == "db":
-            raise BadControl("curve", "a message has no dB: linear or log")
-        self._control = control
-        self._low, self._high, self._curve = low, high, curve
-        self._is_turned = is_turned
-        is_centred = bool(control.bipolar) and binding.range is None and low == 0 and high % 2 == 1
-        # MIDI 1.0: 64 and 8192 are the centre, though no whole number is in the middle of 0…127.
-        self._centre = (high + 1) // 2 if is_centred else None
-        self._rest_wire = self.to_wire(control.rest) if control.momentary else None
-
-    def to_wire(self, value: Any) -> int:
-        control = self._control
-        if control.kind == "choice":
-            position = control.choices.index(value) / max(len(control.choices) - 1, 1)
-        else:
-            position = control.position(value)
-        if self._is_turned:
-            position = 1 - position
-        if self._centre is not None:
-            part = position * 2
-            wire = part * self._centre if part <= 1 else self._centre + (part - 1) * (self._high - self._centre)
-        else:
-            wire = law.value_at(position, self._curve, self._low, self._high)
-        return min(max(int(wire + 0.5), self._low), self._high)
-
-    def raw(self, wire: float) -> Any:
-        control = self._control
-        if wire == self._rest_wire:
-            return control.rest  # not quite at rest would be stuck
-        if self._centre is not None:
-            over = wire - self._centre
-            position = wire / self._centre / 2 if over <= 0 else 0.5 + over / (self._high - self._centre) / 2
-        else:
-            position = law.position_of(wire, self._curve, self._low, self._high)
-        if self._is_turned:
-            position = 1 - position
-        if control.kind == "choice":
-            return control.choices[int(position * (len(control.choices) - 1) + 0.5)]
-        return control.value_at(position)
 
 
 # ---------------------------------------------------------------------------------- all routes of one peer

@@ -175,7 +175,7 @@ def _message(status: int, data: bytearray) -> Message:
 
 # ---------------------------------------------------------------------------------- what controls are bound to
 
-KeyKind = Literal["note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock"]
+KeyKind = Literal["note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock", "sysex"]
 
 
 class Key(NamedTuple):
@@ -194,7 +194,7 @@ class Key(NamedTuple):
         return TOP_14 if self.kind in ("cc14", "nrpn", "rpn", "bend") else TOP_7
 
     def __str__(self) -> str:
-        number = "" if self.kind in ("bend", "program", "pressure") else f" {self.number}"
+        number = "" if self.kind in ("bend", "program", "pressure", "sysex") else f" {self.number}"
         return f"{self.kind}{number} on channel {self.channel}"
 
 

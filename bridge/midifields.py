@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from .midicodec import TOP_7, TOP_14
+from .midicodec import TOP_7, TOP_14, Key, decode
 from .tables import check_name
 
 MAX_PORT_NAME = 120
+MAX_SYSEX_HEAD = 64
+_SENT = re.compile(
+    r"(?:(?P<kind>note|cc)(?: (?P<low>\d{1,3})(?:-(?P<high>\d{1,3}))?)?|(?P<other>bend|program|pressure))"
+    r"(?: on channel (?P<first>\d{1,2})(?:-(?P<last>\d{1,2}))?)?"
+)
 NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
@@ -79,3 +84,52 @@ def read_range(raw: Any) -> tuple[int, int]:
     if low == high:
         raise ValueError("both ends are the same")
     return low, high
+
+
+def read_sysex(raw: Any) -> bytes:
+    """Bytes of 7 bits in hex."""
+    try:
+        data = raw if isinstance(raw, bytes) else bytes.fromhex(raw)
+    except (TypeError, ValueError):
+        data = b""
+    if not 0 < len(data) <= MAX_SYSEX_HEAD or max(data) > TOP_7:
+        raise ValueError(f"must be 1–{MAX_SYSEX_HEAD} bytes in hex, each 00–7f, without F0 and F7")
+    return data
+
+
+class Sent(NamedTuple):
+    """Messages that a device may send: "cc 16-23 on channel 1"."""
+
+    kind: str
+    low: int
+    high: int
+    first: int
+    last: int
+
+    def has(self, key: Key) -> bool:
+        """True if this is one of them."""
+        return key.kind == self.kind and self.low <= key.number <= self.high and self.first <= key.channel <= self.last
+
+
+def read_sent(raw: Any) -> Sent:
+    """A kind of message, its numbers and channels."""
+    found = _SENT.fullmatch(raw) if isinstance(raw, str) else None
+    if found is None:
+        raise ValueError('must be messages: "bend", "cc 16-23", "note on channel 1"')
+    low = int(found["low"] or 0)
+    high = int(found["high"] or found["low"] or TOP_7)
+    first = int(found["first"] or 1)
+    last = int(found["last"] or found["first"] or 16)
+    if not low <= high <= TOP_7 or not 1 <= first <= last <= 16:
+        raise ValueError("numbers are 0–127, channels 1–16, the lower one first")
+    return Sent(found["kind"] or found["other"], low, high, first, last)
+
+
+def read_message(raw: Any) -> bytes:
+    """One whole MIDI message in hex."""
+    try:
+        data = raw if isinstance(raw, bytes) else bytes.fromhex(raw)
+        decode(data)
+    except (TypeError, ValueError):
+        raise ValueError('must be one message in hex, such as "b0 07 7f"') from None
+    return data

@@ -18,6 +18,7 @@ from .midibind import Route
 from .midiclock import TRANSPORT, WORDS, ClockIn, Said
 from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
 from .midipeer import MidiPeer
+from .midisettings import Mode
 from .miditap import MidiTap
 from .store import Store
 from .timers import CallLater, Timer
@@ -67,6 +68,7 @@ class Receiver:
         self._timer: Timer | None = None
         self._strange: Counter[str] = Counter()
         self._is_known = False  # it has said something that is bound
+        self._mode: Mode | None = None  # in which it seems to be
         self._parser = Parser()
         self._assembler = Assembler(peer.routes.heard)
         self._beats = ClockIn()
@@ -82,7 +84,7 @@ class Receiver:
         self._beats = ClockIn()
         self._parser, self._assembler = Parser(), Assembler(self._peer.routes.heard)
         self._strange.clear()
-        self._is_known = False
+        self._is_known, self._mode = False, None
 
     def receive(self, data: Sequence[int]) -> None:
         """Take what the driver has heard. Never raises."""
@@ -136,15 +138,17 @@ class Receiver:
         now = self._clock()
         self._follow(self._beats.flush(now), now)
 
-    def _take(self, message: Message, keys: Iterable[Heard], now: float) -> None:
+    def _take(self, message: Message, keys: Sequence[Heard], now: float) -> None:
         is_known = False
         for heard in keys:
             is_known |= self._hear(heard, now)
+        if self._peer.settings.mode:
+            self._recognise([heard.key for heard in keys])
         if is_known:
             self._is_known = True
         elif message.channel and self._assembler.next_due is None:
             self._peer.unknown += 1
-            if not self._is_known:
+            if not self._is_known and not self._peer.settings.mode:
                 self._wonder(message)
 
     def _hear(self, heard: Heard, now: float) -> bool:
@@ -244,9 +248,12 @@ class Receiver:
         if route.act == "follow":
             self._store.set(entry, entry.control.rest != is_down if entry.control.momentary else is_down, origin, now)
         elif is_down:
-            self._store.set(entry, not entry.value, origin, now)
-        # A press lights nothing on some devices, and letting go puts the LED out on others.
-        self._sender.owe(route, again=True)
+            self._store.set(entry, route.next(entry.value) if route.act == "next" else not entry.value, origin, now)
+        # A press lights nothing on some devices, and letting go puts the LED out on others, which may have a message
+        # of its own.
+        for each in self._peer.routes.of(entry.id):
+            if each.is_button:
+                self._sender.owe(each, again=True)
 
     def _number(self, route: Route, heard: Heard, now: float) -> None:
         peer, entry, wire = self._peer, route.entry, heard.value
@@ -286,6 +293,24 @@ class Receiver:
                 self._sender.settle_soon()
         if route.feedback == "always":
             self._sender.owe(route, again=True)
+
+    def _recognise(self, keys: Sequence[Key]) -> None:
+        """Tell a mode in which it should not be by what none of its parts sends; or that it has left it."""
+        peer = self._peer
+        if any(key in peer.settings.vocabulary or key in peer.routes.heard for key in keys):
+            if self._mode is not None and not any(map(self._mode.has, keys)):
+                peer.looks_like, self._mode = "", None
+                self._strange.clear()
+                log.info("midi %s: it is in its right mode again", peer.name)
+            return
+        mode = next((mode for mode in peer.settings.mode if any(map(mode.has, keys))), None)
+        if mode is None:
+            return
+        self._strange[mode.looks_like] += 1
+        if self._strange[mode.looks_like] == STRANGE:
+            self._mode = mode
+            peer.looks_like = f"this looks like {mode.looks_like}" + (f": {mode.help}" if mode.help else "")
+            self._once.warning((peer.name, "mode", mode.looks_like), "midi %s: %s", peer.name, peer.looks_like)
 
     def _wonder(self, message: Message) -> None:
         """Nothing that it says is bound: is it in another mode?"""

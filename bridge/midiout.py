@@ -16,7 +16,7 @@ from .echo import TriggerEchoes
 from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
-from .midicodec import Key, silence
+from .midicodec import silence
 from .midimetronome import Link as ClockLink
 from .midimetronome import Metronome
 from .midipeer import MidiPeer, Owed
@@ -30,8 +30,12 @@ BATCH = 16
 """Messages that the driver is given at once: over DIN they take 16 ms."""
 BURST_S = 0.01
 """So much of the rate may go at once after a pause."""
-LONGEST = 4
-"""Messages of one value: an NRPN."""
+LONGEST = 8
+"""What one value counts for at most: a sysex as what goes over a cable in its time."""
+METER_S = 1 / 30
+"""Between two levels that a meter is told."""
+AGAIN_S = 0.3
+"""A meter above its bottom is told its level again: those of a Mackie Control fall by themselves."""
 MAX_URGENT = 64
 """Messages that wait to be sent before everything else."""
 SETTLE_PAUSE_S = 0.005
@@ -76,8 +80,10 @@ class Outbox:
     def start(self, link: Link) -> None:
         """The device is there: show it everything."""
         self._link, self._is_writing = link, False
+        self._peer.urgent += self._peer.settings.hello
         self.push()
         self._metronome.start(link)
+        self._flush()
 
     def stop(self) -> Sequence[bytes]:
         """It goes. What it is told at last."""
@@ -103,6 +109,10 @@ class Outbox:
                     self._value_changed(routes, change)
             elif what == "trigger":
                 self._fired(change)
+            elif what == "mark":
+                for route in self._peer.routes.speakers.get(change.entry.id, ()):
+                    if route.act == "text":  # the peer's own words for the value may have changed
+                        self.owe(route)
             elif what == "hold":
                 self._hold_changed(change)
             elif what in ("added", "described"):
@@ -254,6 +264,14 @@ class Outbox:
             batch += messages
             self._pressed(peer.events.popleft(), now)
         due_at: float | None = None
+        for route, at in list(peer.levels.items()):
+            if peer.shows.get(route) == route.dark:
+                continue
+            if (again_at := at + AGAIN_S) > now:
+                due_at = again_at if due_at is None else min(due_at, again_at)
+            else:
+                peer.shows.pop(route, None)
+                peer.pending.setdefault(route, Owed())
         for route, why in list(peer.pending.items()):
             if len(batch) >= BATCH:
                 break
@@ -263,24 +281,29 @@ class Outbox:
             ):
                 del peer.pending[route]  # it comes back when the finger has gone
                 continue
-            if route.is_fader and (until := peer.moved_at.get(route, -1e9) + route.settle_s) > now:
+            if route.is_meter:
+                until = peer.levels.get(route, -1e9) + METER_S
+            else:
+                until = peer.moved_at.get(route, -1e9) + route.settle_s if route.is_fader else now
+            if until > now:
                 due_at = until if due_at is None else min(due_at, until)
                 continue
-            value = route.entry.value
-            wire = route.dark if is_dark else None if value is None else route.to_wire(route.number_of(value))
+            wire = route.dark if is_dark else route.shown
             if wire is None or peer.shows.get(route) == wire:
                 del peer.pending[route]
                 continue
-            count = _cost(route.key)
+            count = _cost(route)
             if not self._room.take(count, now):
                 return self._spent(count)
             del peer.pending[route]
-            batch += peer.writer.write(route.key, wire)
+            batch += route.messages(peer.writer, wire)
             peer.shows[route] = wire
+            if route.is_meter:
+                peer.levels[route] = now
             if route.act == "number":
                 if route.hears:
                     peer.echoes.sent(route, route.rules, wire, now, why.is_settling, why.answers)
-            elif route.rules.echoes:
+            elif route.rules.echoes and isinstance(wire, int):
                 self._fired_by(route).sent((route.is_press(wire),), now)
         return None if due_at is None else due_at - now
 
@@ -291,9 +314,10 @@ class Outbox:
 
     def _press(self, route: Route) -> list[bytes]:
         """A trigger, as a button that is pressed and let go."""
+        writer = self._peer.writer
         if route.program is not None:
-            return self._peer.writer.write(route.key, route.program)
-        return [*self._peer.writer.write(route.key, route.on), *self._peer.writer.write(route.key, route.off)]
+            return route.messages(writer, route.program)
+        return [*route.messages(writer, route.on), *route.messages(writer, route.off)]
 
     def _pressed(self, route: Route, now: float) -> None:
         if route.rules.echoes:
@@ -337,6 +361,13 @@ class Outbox:
             self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, due_at - now), self._settle)
 
 
-def _cost(key: Key) -> int:
+def _cost(route: Route) -> int:
     """Messages of one value, at most."""
-    return LONGEST if key.kind in ("nrpn", "rpn") else 2 if key.kind == "cc14" else 1
+    match route.key.kind:
+        case "nrpn" | "rpn":
+            return 4
+        case "cc14":
+            return 2
+        case "sysex":
+            return min(LONGEST, 1 + (len(route.head) + (len(route.dark) if isinstance(route.dark, bytes) else 1)) // 3)
+    return 1

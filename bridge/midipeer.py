@@ -11,7 +11,7 @@ from .bank import Seat
 from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
 from .midibank import MidiBank, Move
-from .midibind import Route, RouteTable, compile_routes
+from .midibind import Route, RouteTable, Wire, compile_routes
 from .midiclock import WORDS
 from .midicodec import Key, Writer
 from .midiencoder import Spin
@@ -51,8 +51,10 @@ class MidiPeer:
         """How fast encoders that accelerate are turned."""
         self.moved_at: dict[Route, float] = {}
         """When the device has last moved it by itself."""
-        self.shows: dict[Route, int] = {}
+        self.shows: dict[Route, Wire] = {}
         """What it was sent, where it has said nothing since."""
+        self.levels: dict[Route, float] = {}
+        """When a meter was last told its level."""
         self.pending: dict[Route, Owed] = {}
         """What it is owed: the latest value, at its pace."""
         self.events: deque[Route] = deque(maxlen=MAX_EVENTS)
@@ -188,7 +190,7 @@ class MidiPeer:
         self.routes.remove(route)
         self.echoes.forget(route)
         self.grips.discard(route)
-        for table in (self.fired, self.takeovers, self.spins, self.moved_at, self.shows, self.pending):
+        for table in (self.fired, self.takeovers, self.spins, self.moved_at, self.shows, self.levels, self.pending):
             table.pop(route, None)
         self._drop_events(route)
 
@@ -199,7 +201,7 @@ class MidiPeer:
     def clear(self) -> None:
         """The device has gone: it is owed nothing, and may come back otherwise."""
         self.echoes.clear()
-        for table in (self.fired, self.moved_at, self.shows, self.pending):
+        for table in (self.fired, self.moved_at, self.shows, self.levels, self.pending):
             table.clear()
         self.events.clear()
         self.urgent.clear()

@@ -8,15 +8,23 @@ from typing import Any
 from .midisettings import Settings
 from .profile import Profiles
 
+_FOR_OUT = ("feedback", "settle_ms", "rate", "on", "off", "hello")
+"""What is nothing to a peer without a port that we send to."""
+
 
 def merge(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The table, and the defaults that do not contradict it; its own parts stand before the profile's."""
     left = dict(defaults)
     if table.get("virtual"):
         left.pop("device", None)  # the ports are ours
-    own, made = table.get("part", []), {**left, **table}
-    if isinstance(own, list):  # else it is told with the other keys
-        made["part"] = [*own, *defaults.get("part", [])]
+    elif not table.get("out", table.get("device", left.get("device"))):
+        for key in _FOR_OUT:
+            left.pop(key, None)
+    made = {**left, **table}
+    for key in ("part", "mode"):
+        own = table.get(key, [])
+        if isinstance(own, list):  # else it is told with the other keys
+            made[key] = [*own, *defaults.get(key, [])]
     return made
 
 

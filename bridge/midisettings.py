@@ -23,20 +23,26 @@ from .midifields import (
     Number7,
     Number14,
     NumberWide,
+    Sent,
+    read_message,
     read_name,
     read_port_name,
     read_port_or_none,
     read_program,
     read_range,
+    read_sent,
+    read_sysex,
     read_yes,
 )
 from .tables import Table, read_profile
 
-SHIPPED = ("mcu",)
+SHIPPED = ("mcu", "nanokontrol2", "launchcontrol-xl", "x-touch-mini")
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles/midi``."""
 
 Takeover = Literal["jump", "pickup", "scale"]
 Feedback = Literal["changes", "always", "off"]
+Ring = Literal["dot", "pan", "bar", "spread", "auto"]
+Rows = Literal["label", "group", "value"]
 Api = Literal["auto", "alsa", "jack", "coremidi", "winmm"]
 
 
@@ -89,6 +95,20 @@ class Part(Table):
         if said:
             raise ValueError(said[0])
         return found
+
+
+class Mode(Table):
+    """Another mode of the device: what it sends in it, and not as it is bound."""
+
+    looks_like: str = Field(description="What the performer is told: `its DAW mode`.", min_length=1, max_length=60)
+    sends: Annotated[
+        tuple[Annotated[Sent, PlainValidator(read_sent), WithJsonSchema({"type": "string"})], ...], Field(strict=False)
+    ] = Field(description="Some of its messages: `bend`, `cc 16-23`, `note on channel 1`.", min_length=1)
+    help: str = Field("", description="How to leave it.", max_length=200)
+
+    def has(self, key: Key) -> bool:
+        """True if it sends this."""
+        return any(sent.has(key) for sent in self.sends)
 
 
 class Settings(Table):
@@ -185,12 +205,22 @@ class Settings(Table):
         (), description="More parts, or others of the same name than the profile's: see [MIDI](midi.md#parts)."
     )
 
+    mode: Annotated[tuple[Mode, ...], Field(strict=False)] = Field(
+        (), description="What it sends in a wrong mode, so that the performer is told."
+    )
+    hello: Annotated[
+        tuple[Annotated[bytes, PlainValidator(read_message), WithJsonSchema({"type": "string"})], ...],
+        Field(strict=False),
+    ] = Field(
+        (), description="Messages that it is sent when it is connected, before everything else; in hex.", max_length=32
+    )
+
     @check_together(mode="after")
     def _check(self) -> Settings:
         if self.in_port is None and self.out_port is None:
             raise ValueError('says no port: write device = "part of its name" (`stagebridge midi` lists them)')
-        if self.out_port is None and {"feedback", "settle_ms", "rate", "on", "off"} & self.model_fields_set:
-            raise ValueError("has no port to send to, so feedback, settle_ms, rate, on and off do nothing")
+        if self.out_port is None and {"feedback", "settle_ms", "rate", "on", "off", "hello"} & self.model_fields_set:
+            raise ValueError("has no port to send to, so feedback, settle_ms, rate, on, off and hello do nothing")
         if self.virtual and (self.exact or self.index != 1):
             raise ValueError("exact and index choose among others' ports: a virtual port is ours")
         if self.echoes == "no" and "echo_tolerance" in self.model_fields_set:
@@ -201,6 +231,13 @@ class Settings(Table):
     def parts(self) -> Mapping[str, tuple[Binding, ...]]:
         """The bindings of each part, by its name: the peer's own beat its profile's, which stand behind them."""
         return {name: bindings for part in reversed(self.part) for name, bindings in part.made.items()}
+
+    @cached_property
+    def vocabulary(self) -> frozenset[Key]:
+        """What its parts send."""
+        found = {each.key(self.channel) for part in self.parts.values() for each in part if each.direction != "out"}
+        touches = {each.touch for part in self.parts.values() for each in part if each.touch is not None}
+        return frozenset(found | {Key("note", self.channel, touch) for touch in touches})
 
     @property
     def in_port(self) -> str | None:
@@ -249,6 +286,18 @@ class Binding(Table):
         None,
         description="MIDI clock, 24 ticks a beat: its `tempo` in bpm, whether the song is `running`, the `beat` where "
         "it is, and the messages `start`, `continue` and `stop`, which are triggers.",
+    )
+    sysex: Annotated[bytes, PlainValidator(read_sysex), WithJsonSchema({"type": "string"})] | None = Field(
+        None,
+        description="A system exclusive message, only sent: its bytes in hex, without F0 and F7; the value is one more "
+        "behind them, or `text`.",
+    )
+    text: Rows | None = Field(
+        None,
+        description="A display: of a `sysex` are sent the control's `label`, its `group`, or its `value` in words.",
+    )
+    width: int | None = Field(
+        None, ge=1, le=64, description="Characters of `text`.", json_schema_extra={"x-default": "7"}
     )
     channel: Channel | None = Field(None, description="1–16.", json_schema_extra={"x-default": "the device's"})
     direction: Literal["in", "out", "both"] = Field(
@@ -315,6 +364,19 @@ class Binding(Table):
     )
     off: Number7 | None = Field(None, description="Puts its LED out.", json_schema_extra={"x-default": "the device's"})
 
+    ring: Ring | None = Field(
+        None,
+        description="A ring of LEDs around an encoder, as a Mackie Control has it: a dot, from the middle (`pan`), "
+        "from the left (`bar`), to both sides (`spread`); `auto`: what suits the control.",
+        json_schema_extra={"x-default": "none: a number"},
+    )
+    leds: Annotated[tuple[Number7, ...], Field(strict=False)] | None = Field(
+        None,
+        description="A button that goes through a choice or an int: what its LED is sent for each; `[0, 1, 127]` is "
+        "off, blinking and on for a Mackie Control.",
+        min_length=2,
+    )
+
     @check_together(mode="after")
     def _check(self) -> Binding:
         written = [kind for kind in KEYS if getattr(self, kind) is not None]
@@ -338,8 +400,8 @@ class Binding(Table):
         if self.clock is not None:
             return Key("clock", 0, WORDS.index(self.clock))
         number = getattr(self, self.kind)
-        has_number = self.kind not in ("bend", "program", "pressure")
+        has_number = self.kind not in ("bend", "program", "pressure", "sysex")
         return Key(self.kind, self.channel or channel, number if has_number else 0)
 
 
-KEYS: tuple[KeyKind, ...] = ("note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock")
+KEYS: tuple[KeyKind, ...] = ("note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock", "sysex")

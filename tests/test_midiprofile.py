@@ -1,5 +1,7 @@
 """Profiles of controllers: names for what is on them, and what a binding that names a part becomes."""
 
+import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,126 @@ def test_a_part_that_is_not_there_or_does_not_suit_is_told() -> None:
     assert mistakes(PEER + control + 'midi.it = { part = "fader1" }') == [
         'c:6: control[0].midi.it.part = "fader1": it has no parts: write profile below its [[midi]]'
     ]
+
+
+# ---------------------------------------------------------------------------------- what ours know
+
+
+GOLDEN = {
+    "mcu": {
+        "fader1": ["bend on channel 1"],
+        "fader8": ["bend on channel 8"],
+        "master": ["bend on channel 9"],
+        "vpot8": ["cc 23 on channel 1", "cc 55 on channel 1"],
+        "rec1": ["note 0 on channel 1"],
+        "solo1": ["note 8 on channel 1"],
+        "mute1": ["note 16 on channel 1"],
+        "select8": ["note 31 on channel 1"],
+        "push8": ["note 39 on channel 1"],
+        "bank_left": ["note 46 on channel 1"],
+        "rewind": ["note 91 on channel 1"],
+        "play": ["note 94 on channel 1"],
+        "record": ["note 95 on channel 1"],
+        "display8": ["sysex 00 00 66 14 12 31", "sysex 00 00 66 14 12 69"],
+        "meter8": ["pressure on channel 1"],
+    },
+    "nanokontrol2": {
+        "fader8": ["cc 7 on channel 1"],
+        "knob1": ["cc 16 on channel 1"],
+        "solo8": ["cc 39 on channel 1"],
+        "mute8": ["cc 55 on channel 1"],
+        "rec8": ["cc 71 on channel 1"],
+        "play": ["cc 41 on channel 1"],
+        "marker_right": ["cc 62 on channel 1"],
+    },
+    "launchcontrol-xl": {
+        "send_a1": ["cc 13 on channel 9"],
+        "send_b8": ["cc 36 on channel 9"],
+        "pan1": ["cc 49 on channel 9"],
+        "fader8": ["cc 84 on channel 9"],
+        "focus4": ["note 44 on channel 9"],
+        "focus5": ["note 57 on channel 9"],
+        "control4": ["note 76 on channel 9"],
+        "control8": ["note 92 on channel 9"],
+        "right": ["cc 107 on channel 9"],
+        "light_a8": ["sysex 00 20 29 02 11 78 08 07"],
+        "light_b8": ["sysex 00 20 29 02 11 78 08 0f"],
+        "light_pan8": ["sysex 00 20 29 02 11 78 08 17"],
+    },
+    "x-touch-mini": {
+        "encoder8": ["cc 8 on channel 11"],
+        "push1": ["note 0 on channel 11"],
+        "button16": ["note 23 on channel 11", "note 15 on channel 1"],
+        "fader": ["cc 9 on channel 11"],
+        "encoder_b1": ["cc 11 on channel 11"],
+        "button_b16": ["note 47 on channel 11"],
+    },
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_parts_of_our_profiles_are_the_messages_of_the_makers_tables(name: str) -> None:
+    settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+    for part, messages in GOLDEN[name].items():
+        found = settings.parts[part]
+        heads = [f"sysex {each.sysex.hex(' ')}" if each.sysex else str(each.key(settings.channel)) for each in found]
+        assert heads == messages, part
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_part_of_our_profiles_suits_some_control(name: str) -> None:
+    settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+    kinds: list[dict[str, Any]] = [{}, {"kind": "bool"}, {"kind": "meter"}]
+    for part in settings.parts:
+        for kind in kinds:
+            made = Control(path="/a", **kind)
+            with contextlib.suppress(BadControl):
+                compile_routes(Entry(1, made, made.default, 1), Binding(part=part), settings)
+                break
+        else:
+            pytest.fail(f"{part} suits nothing")
+
+
+def test_no_two_parts_of_one_strip_are_the_same_message() -> None:
+    for name in SHIPPED:
+        settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+        heard = Counter(
+            each.key(settings.channel) for part in settings.parts.values() for each in part if each.direction != "out"
+        )
+        assert [key for key, count in heard.items() if count > 1] == []
+
+
+def test_an_mcus_parts_override_rows_rings_and_leds() -> None:
+    turn, ring = routes({"part": "vpot1", "ring": "pan", "step": 0.02})
+    assert (turn.step, ring.to_wire(0.5)) == (0.02, 0x16)
+    upper, lower = routes({"part": "display1"}, label="Kick")
+    assert (upper.shown, lower.shown) == (b"Kick   ", b"0.00   ")
+    (group,) = routes({"part": "upper1", "text": "group"}, group="Drums")
+    assert group.shown == b"Drums  "
+    (rec,) = routes({"part": "rec1", "leds": [0, 1, 127]}, kind="choice", choices=("off", "armed", "on"))
+    assert rec.to_wire("armed") == 1
+    (blinks,) = routes({"part": "rec1", "on": 1}, kind="bool")
+    assert blinks.to_wire(True) == 1
+
+
+def test_a_profile_leaves_out_what_a_peer_cannot_use() -> None:
+    def made(**table: Any) -> Settings:
+        return PROFILES.settings_of({"name": "it", "profile": "launchcontrol-xl", **table})
+
+    assert made().in_port == made().out_port == "Launch Control XL"
+    assert len(made().hello) == 2
+    assert (made(out=False).out_port, made(out=False).hello) == (None, ())
+    assert made(virtual=True).in_port == "it"
+    assert made(mode=[{"looks_like": "x", "sends": ["bend"]}]).mode[0].looks_like == "x"
+
+
+@pytest.mark.parametrize("raw", ["note x", "cc 5-3", "cc 128", "bend 1", "cc on channel 17", "cc on channel 3-2", 3])
+def test_what_a_mode_sends_is_messages(raw: Any) -> None:
+    with pytest.raises(ValueError, match=r"must be messages|numbers are 0–127"):
+        Settings.model_validate({"name": "a", "device": "a", "mode": [{"looks_like": "x", "sends": [raw]}]})
+
+
+@pytest.mark.parametrize("raw", ["", "b0 07", "b0 07 7f b0 07 7f", "07 7f", "zz", 3])
+def test_hello_is_whole_messages_in_hex(raw: Any) -> None:
+    with pytest.raises(ValueError, match="must be one message in hex"):
+        Settings.model_validate({"name": "a", "device": "a", "hello": [raw]})

@@ -1,0 +1,192 @@
+"""Controllers with a profile, over a real MIDI API: a Mackie Control's strip, and each of ours in a wrong mode."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvloop
+
+from bridge.midiprofile import PROFILES
+from bridge.midisettings import Binding
+from bridge.port import Peer
+
+from .jack import Controller, jack_env, jack_server
+from .port_contract import BROWSER, WAIT_S
+from .test_midi import NANO, Bridge, level
+
+LOOPS = {"uvloop": uvloop.new_event_loop}
+pytestmark = pytest.mark.alone
+BLANK = "20 " * 7
+STRANGE = {
+    "mcu": (["b0 46 10"], "this looks like its MIDI mode, or another preset: choose MC", ["e0 00 00"]),
+    "nanokontrol2": (["e0 00 10", "90 10 7f"], "this looks like its DAW mode: hold SET MARKER and CYCLE", ["b0 00 10"]),
+    "launchcontrol-xl": (["b0 0d 10"], "this looks like one of its user templates", ["b8 0d 10"]),
+    "x-touch-mini": (["b0 10 01", "e8 00 10"], "this looks like its MC mode: hold its MC button", ["ba 01 10"]),
+}
+"""By profile: what it sends in a wrong mode, what is said of it, and what it sends in the right one."""
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[str]:
+    with jack_server() as name, pytest.MonkeyPatch.context() as patch:
+        for key, value in jack_env(name).items():
+            patch.setenv(key, value)
+        yield name
+
+
+def peer(profile: str, parts: dict[str, Any], name: str = "nano") -> Peer:
+    table = {"name": name, "device": name, "api": "jack", "profile": profile}
+    bindings = {
+        path: tuple(Binding.model_validate({"part": one} if isinstance(one, str) else one) for one in each)
+        for path, each in parts.items()
+    }
+    return Peer("midi", name, PROFILES.settings_of(table), bindings)
+
+
+@asynccontextmanager
+async def plugged(bridge: Bridge, profile: str, parts: dict[str, Any]) -> AsyncIterator[Controller]:
+    made = await asyncio.to_thread(peer, profile, parts)
+    async with Controller.start(bridge.jack, "nano") as nano, bridge.running(made):
+        await bridge.states_until("nano", "online")
+        yield nano
+
+
+def words(text: str) -> str:
+    return text.ljust(7).encode().hex(" ")
+
+
+async def test_a_mackie_strip_works_both_ways(jack: str) -> None:
+    bridge = Bridge(
+        jack,
+        level("/volume", range=(-90, 10), curve="db", unit="dB", label="Lead Vocal", default=-90),
+        level("/pan", range=(-1, 1)),
+        level("/mute", kind="bool"),
+        level("/arm", kind="choice", choices=("off", "ready", "on")),
+        level("/meter", kind="meter", range=(-60, 0)),
+    )
+    parts = {
+        "/volume": ["fader2", "display2"],
+        "/pan": ["vpot2"],
+        "/mute": ["mute2"],
+        "/arm": [{"part": "rec2", "leds": [0, 1, 127]}],
+        "/meter": ["meter2"],
+    }
+    async with plugged(bridge, "mcu", parts) as nano:
+        assert set(await nano.hear_all(6)) == {
+            "e1 00 00",
+            f"f0 00 00 66 14 12 07 {words('LeadVcl')} f7",
+            f"f0 00 00 66 14 12 3f {words('-oo dB')} f7",
+            "b0 31 16",
+            "90 11 00",
+            "90 01 00",
+        }
+        nano.send("e1 7f 7f")
+        assert await nano.hear() == f"f0 00 00 66 14 12 3f {words('10.0 dB')} f7"  # and nothing for the fader
+
+        nano.send("90 69 7f")
+        await bridge.until(lambda: NANO in bridge.store.get("/volume").holders)
+        bridge.set("/volume", -90)
+        assert await nano.hear() == f"f0 00 00 66 14 12 3f {words('-oo dB')} f7"
+        nano.send("90 69 00")
+        assert await nano.hear() == "e1 00 00"  # the motor, once the finger has gone
+
+        nano.send("b0 11 05")
+        assert await nano.hear() == "b0 31 17"
+        nano.send("90 11 7f", "90 11 00")
+        assert "90 11 7f" in await nano.hear_until("90 11 7f")
+        await bridge.reaches("/mute", True)
+        bridge.set("/arm", "on")
+        await nano.hear_until("90 01 7f")
+        nano.send("90 01 7f", "90 01 00")
+        await bridge.reaches("/arm", "off")
+        bridge.set("/arm", "ready")
+        await nano.hear_until("90 01 01")
+
+
+async def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_stands(jack: str) -> None:
+    bridge = Bridge(jack, level("/meter", kind="meter", range=(-60, 0)))
+    async with plugged(bridge, "mcu", {"/meter": ["meter1"]}) as nano:
+        start = time.monotonic()
+        for step in range(100):
+            bridge.set("/meter", -60 + step % 60)
+            await asyncio.sleep(0.002)
+        bridge.set("/meter", 0)
+        heard = await nano.hear_until("d0 0c")
+        assert len(heard) <= (time.monotonic() - start) * 30 + 2
+        assert await nano.hear() == "d0 0c"  # those of a Mackie Control fall by themselves
+        bridge.set("/meter", -60)
+        assert (await nano.hear_until("d0 00"))[-1] == "d0 00"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(nano.hear(), 0.4)
+
+
+async def test_eight_strips_and_their_display_settle_within_300_ms(jack: str) -> None:
+    paths = [f"/{kind}/{n}" for kind in ("volume", "pan", "mute", "solo", "rec", "select") for n in range(1, 9)]
+    bridge = Bridge(jack, *(level(path, kind="float" if path[1] in "vp" else "bool") for path in paths))
+    parts = {path: [path[1:].replace("/", "")] for path in paths if path[1] not in "vp"}
+    parts |= {f"/volume/{n}": [f"fader{n}", f"display{n}"] for n in range(1, 9)}
+    parts |= {f"/pan/{n}": [f"vpot{n}"] for n in range(1, 9)}
+    async with plugged(bridge, "mcu", parts) as nano:
+        await nano.hear_all(64)
+        start = time.monotonic()
+        entries = [(bridge.store.get(path), 1.0 if path[1] in "vp" else True) for path in paths]
+        bridge.store.apply(entries, BROWSER, start)
+        heard = await nano.hear_all(56)  # all but the names
+        assert time.monotonic() - start < 0.3
+        assert len(set(heard)) == 56
+
+
+async def test_a_controller_in_the_wrong_mode_is_named_and_believed_when_it_has_left_it(jack: str) -> None:
+    bound = {"mcu": "fader1", "nanokontrol2": "fader1", "launchcontrol-xl": "send_a1", "x-touch-mini": "encoder1"}
+    bridge = Bridge(jack, level())
+    async with contextlib.AsyncExitStack() as stack:
+        peers = [await asyncio.to_thread(peer, one, {"/level": [part]}, f"it-{one}") for one, part in bound.items()]
+        starts = [Controller.start(jack, one.name) for one in peers]
+        controllers = await asyncio.gather(*map(stack.enter_async_context, starts))
+        await stack.enter_async_context(bridge.running(*peers))
+        for one in peers:
+            await bridge.states_until(one.name, "online")
+        for one, controller in zip(peers, controllers, strict=True):
+            controller.send(*STRANGE[one.settings.profile][0] * 8)
+        for one in peers:
+            assert STRANGE[one.settings.profile][1] in await bridge.states_until(one.name, "this looks like")
+            assert bridge.states[one.name].startswith("online")
+        for one, controller in zip(peers, controllers, strict=True):
+            controller.send(*STRANGE[one.settings.profile][2])
+        async with asyncio.timeout(WAIT_S):
+            while any("looks like" in state for state in bridge.states.values()):
+                bridge.stated.clear()
+                await bridge.stated.wait()
+
+
+async def test_parts_that_nobody_bound_are_no_wrong_mode(jack: str) -> None:
+    bridge = Bridge(jack, level())
+    async with plugged(bridge, "nanokontrol2", {"/level": ["fader1"]}) as nano:
+        nano.send(*["b0 10 20", "b0 20 7f", "b0 2a 7f"] * 10, "b0 00 7f")
+        await bridge.reaches("/level", 0.0)
+        assert "looks like" not in bridge.states["nano"]
+
+
+async def test_a_device_is_greeted_before_it_is_shown_anything(jack: str) -> None:
+    bridge = Bridge(jack, level("/on", kind="bool"))
+    async with plugged(bridge, "launchcontrol-xl", {"/on": ["focus5", "light_a2"]}) as nano:
+        heard = await nano.hear_all(4)
+        assert heard[:2] == ["f0 00 20 29 02 11 77 08 f7", "b8 00 00"]
+        assert set(heard[2:]) == {"98 39 0c", "f0 00 20 29 02 11 78 08 01 0c f7"}
+        nano.send("98 39 7f", "98 39 00")
+        assert set(await nano.hear_all(2)) == {"98 39 3c", "f0 00 20 29 02 11 78 08 01 3c f7"}
+        assert bridge.value("/on") is True
+
+
+async def test_a_button_whose_led_is_another_message_is_lit_again_when_it_is_let_go(jack: str) -> None:
+    bridge = Bridge(jack, level("/on", kind="bool"))
+    async with plugged(bridge, "x-touch-mini", {"/on": ["button3"]}) as nano:
+        assert await nano.hear_all(3) == ["b0 7f 00", "c0 00", "90 02 00"]
+        nano.send("9a 0a 7f")
+        assert await nano.hear() == "90 02 01"
+        nano.send("8a 0a 00")  # the device puts its LED out by itself
+        assert await nano.hear() == "90 02 01"
