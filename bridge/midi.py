@@ -105,10 +105,12 @@ class MidiPort:
             raise
         finally:
             unsubscribe()
-            await asyncio.gather(*(device.stop() for device in self._devices))
-            if system is not None:
-                looker.run(system.close)
-            await looker.stop(CLOSE_S)
+            try:
+                await asyncio.gather(*(device.stop() for device in self._devices))
+            finally:  # cancelled twice, its thread ends all the same
+                if system is not None:
+                    looker.run(system.close)
+                await looker.stop(CLOSE_S)
 
     async def _look_at(self, looker: Worker, api: str, instead: System | None = None) -> System:
         if instead is not None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 from .peers import missing, require_tool
 
 WAIT_S = 10.0
+TAKEN_S = 0.1
+"""A server whose name is taken ends within 20 ms; one that is alone serves after 200."""
 CONTROLLER = Path(__file__).parent / "fakes" / "controller.py"
 
 
@@ -48,10 +51,7 @@ def jack_server(known: str = "") -> Iterator[str]:
     # JACK knows eight servers of a machine, and forgets one that has died when somebody takes its name.
     for name in [known] if known else [f"sbtest{number}" for number in range(8)]:
         process = _start(name)
-        waited = subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], capture_output=True, check=False)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.3)  # where another one has this name, ours ends
-        if process.returncode is None and b"server is available" in waited.stdout:
+        if _is_up(process, name):
             break
         _stop(process, name)
     else:
@@ -73,6 +73,17 @@ def _start(name: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _is_up(process: subprocess.Popen[bytes], name: str) -> bool:
+    """Wait until it serves; False where another one has this name: then ours ends."""
+    started = time.monotonic()
+    while process.poll() is None and time.monotonic() < started + WAIT_S:
+        asked = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, check=False)
+        if asked.stdout.strip() == b"running" and time.monotonic() > started + TAKEN_S:
+            return process.poll() is None
+        time.sleep(0.02)
+    return False
 
 
 def _stop(process: subprocess.Popen[bytes], name: str) -> None:
