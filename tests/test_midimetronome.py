@@ -41,19 +41,19 @@ async def test_a_clock_is_followed_and_its_end_is_seen(jack: str) -> None:  # no
     bridge = song(jack, access="read")
     async with bridge.with_nano(HEARD) as (_, nano):
         await bridge.states_until("nano", "no clock comes")
-        nano.do("clock 150 1500")
+        nano.do("clock 150 2000")
         await bridge.states_until("nano", "in nano:out, out nano in:in")
         nano.send(START)
         await bridge.reaches("/beat", 2)
         assert bridge.value("/running") is True
-        assert bridge.value("/tempo") == pytest.approx(150, rel=0.03)  # this JACK hears every 21 ms
+        assert bridge.value("/tempo") == pytest.approx(150, rel=0.1)  # this JACK hears every 21 ms
         await nano.say("clock")  # and nothing more
         await bridge.reaches("/running", False)
         await bridge.states_until("nano", "no clock comes")
         nano.send(CONTINUE, STOP)
         await bridge.until(lambda: len(bridge.fired) == 3)
     assert bridge.fired == ["/start", "/continue", "/stop"]
-    assert bridge.value("/tempo") == pytest.approx(150, rel=0.03)
+    assert bridge.value("/tempo") == pytest.approx(150, rel=0.1)
 
 
 async def test_a_device_that_is_pulled_runs_no_more(jack: str) -> None:  # noqa: F811
