@@ -31,6 +31,8 @@ from .frames import Frames
 from .history import History
 from .http import Site
 from .httppeers import PeerRoutes
+from .learn import LearntFile
+from .learning import PORT, Learning
 from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
@@ -69,7 +71,8 @@ class Bridge:
 
     ``async with Bridge(config) as bridge`` returns when HTTP is bound and every port has been tried once.
     Raises PortError when the HTTP port cannot be had; any other port's trouble is a state, with retries.
-    Leaving the block releases momentaries, closes browsers and ports, and frees every socket.
+    Leaving the block releases momentaries, closes browsers and ports, and frees every socket. ``state`` is the folder
+    for what outlives a run (``statefolder.state_folder``); without it that is kept in memory.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Bridge:
         kinds: Mapping[str, PortKind] = KINDS,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
+        state: Path | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -89,7 +93,12 @@ class Bridge:
         self._frames = Frames(self.store)
         self.monitor = Monitor()
         """Who looks at what goes in and out."""
-        self._shared = Shared(self.store, self._frames, config.title, __version__, monitor=self.monitor)
+        self.learning = Learning()
+        """What waits for a hand, and what was learnt."""
+        self._learnt_file = LearntFile(state, self.learning, midi.KIND.binding)
+        self._shared = Shared(
+            self.store, self._frames, config.title, __version__, monitor=self.monitor, learning=self.learning
+        )
         self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
         self._laid_out_anew = asyncio.Event()
@@ -99,7 +108,9 @@ class Bridge:
         self.store.subscribe(BankButtons(self.store, config.banks).note)
         self._presence = Presence(self.store)
         self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
-        context = PortContext(self.store, clock, self._publish_state, self.monitor, self._show_pages, self._presence)
+        context = PortContext(
+            self.store, clock, self._publish_state, self.monitor, self.learning, self._show_pages, self._presence
+        )
         self.ports: list[Port] = []
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
@@ -154,6 +165,7 @@ class Bridge:
                 self._declare(page, controls)
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await stack.enter_async_context(_running(self._lay_out(), "pages"))
+            await stack.enter_async_context(self._learnt_file.kept())
             await self._open_ports(stack)
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
@@ -174,6 +186,10 @@ class Bridge:
         """What ``/healthz`` says of each peer, whether it mirrors, and the paths that it taught us."""
         entries = [(entry, self.peer(entry["name"])) for entry in self._peer_health()]
         return [{**entry, "mirror": peer.mirrors, "learnt": list(peer.learnt)} for entry, peer in entries]
+
+    def learnt(self) -> list[dict[str, Any]]:
+        """The bindings that were learnt: control's path, peer, and the binding as it is written."""
+        return [{"path": one.path, "port": PORT, "peer": one.peer, "binding": one.table} for one in self.learning]
 
     def peer_in_full(self, name: str) -> dict[str, Any]:
         """The same of one, and how far each control's value has come. Raises UnknownPeer, with the nearest name."""

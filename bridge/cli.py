@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     push = _remote_command(commands, "push", "send a peer every value", _push)
     push.add_argument("peer", metavar="PEER")
 
-    learn = _remote_command(commands, "learn", "print what peers with auto = true have taught, as TOML", _learn)
+    learn = _remote_command(commands, "learn", "print what was learnt, by MIDI learn or auto = true, as TOML", _learn)
     learn.add_argument("peer", nargs="?", metavar="PEER", help="only by this one")
     midi = commands.add_parser("midi", help="list the MIDI ports of this machine, or print what a device sends")
     midi.add_argument("device", nargs="?", metavar="DEVICE", help="a part of its port's name")
@@ -183,17 +183,20 @@ def _run(arguments: argparse.Namespace) -> int:
     overrides = {"http.port": arguments.port, "http.host": arguments.host}
     file = arguments.file or _config_here() or resources.default_config()
     settings = config.load(file, app.KINDS, {name: value for name, value in overrides.items() if value is not None})
-    _run_loop(_serve(settings, show_qr=not arguments.no_qr and sys.stdout.isatty()))
+    from .statefolder import state_folder
+
+    state = state_folder(os.environ)
+    _run_loop(_serve(settings, state, show_qr=not arguments.no_qr and sys.stdout.isatty()))
     return 0
 
 
-async def _serve(settings: Config, show_qr: bool) -> None:
+async def _serve(settings: Config, state: Path | None, show_qr: bool) -> None:
     """Run a bridge until a signal asks it to stop."""
     from .app import Bridge
 
     stop = asyncio.Event()
     _on_stop_signal(stop.set)
-    async with Bridge(settings) as bridge:
+    async with Bridge(settings, state=state) as bridge:
         print(await asyncio.to_thread(_greeting, bridge, settings, show_qr), flush=True)
         # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
         gc.collect()
@@ -533,7 +536,8 @@ def _learn(arguments: argparse.Namespace) -> int:
     elif text:
         print(text, end="")
     else:
-        print("stagebridge: nothing is learnt: auto = true in an [[osc]] table, and messages", file=sys.stderr)
+        how = "auto = true in an [[osc]] table, and messages; or on the page: menu, Learn from hardware"
+        print(f"stagebridge: nothing is learnt: {how}", file=sys.stderr)
     return 0
 
 

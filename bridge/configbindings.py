@@ -46,7 +46,8 @@ class BindingReader:
                 continue
             read = [self.read(port, peer, (*keys, *at), table, reading, copies) for at, table in tables]
             if made := tuple(binding for binding in read if binding is not None):
-                self.bindings.setdefault((port, peer), {})[path] = made
+                bound = self.bindings.setdefault((port, peer), {})
+                bound[path] = (*bound.get(path, ()), *made)
 
     def tables_of(
         self, port: str, peers: Any, where: str, copies: Copies

@@ -130,6 +130,10 @@ class ControlReader:
         """Read one copy. ``is_whole`` is false where the placeholders are wrong: then it is only checked."""
         table = substitute(template, row)
         ports = {key: table.pop(key) for key in self._kinds if key in table}
+        if is_whole and ports and table.keys() == {"path"} and self._is_another(table["path"], copies):
+            for port, peers in ports.items():
+                self.bindings.bind(port, peers, table["path"], self.readings[table["path"]], copies)
+            return
         parsed, said = read_model(ControlTable, table, INSTEAD, self._control_hints)
         for relative, message, hint in said:
             copies.report(relative, message, _word_hint(relative, table) or hint)
@@ -150,6 +154,10 @@ class ControlReader:
     def may_make(self, path: str) -> bool:
         """True if a table whose copies or path are wrong could mean this control."""
         return any(pattern.fullmatch(path) for pattern in self._perhaps)
+
+    def _is_another(self, path: Any, copies: Copies) -> bool:
+        """True for the path of a control that stands further above: what was learnt is pasted behind all else."""
+        return isinstance(path, str) and self._paths.get(path, copies.keys) is not copies.keys
 
     def _take_path(self, path: str, copies: Copies) -> None:
         if path == RESERVED or path.startswith(RESERVED + "/"):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .learning import Learning
 from .messages import MAX_MESSAGE_BYTES
 from .monitor import Watcher
 from .store import Change, Delta, Entry, Origin, Store
@@ -62,6 +63,11 @@ def monitor(watch: Watcher) -> bytes:
     if lost := watch.take_lost():
         message["lost"] = lost
     return _encode(message)
+
+
+def learning(state: Learning) -> bytes:
+    """What is armed, what the hand seems to move, and all that is learnt."""
+    return _encode({"type": "learning", **state.to_wire()})
 
 
 def holder(origin: Origin | None) -> dict[str, str] | None:

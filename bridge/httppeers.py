@@ -1,4 +1,4 @@
-"""``/api/peers``: how each is, all our values to one of them, one message to one of them.
+"""``/api/peers``: how each is, all our values to one of them, one message to one of them; and what was learnt.
 
 Who may speak to us at all, by Host and Origin, is decided in ``http`` for every request.
 """
@@ -23,6 +23,9 @@ class Peers(Protocol):
     def peers(self) -> Sequence[dict[str, Any]]:
         """What health says of each; ``mirror``; ``learnt``: the paths that it taught us."""
 
+    def learnt(self) -> Sequence[dict[str, Any]]:
+        """The bindings that were learnt: path, port, peer, and the binding as it is written."""
+
     def peer_in_full(self, name: str) -> dict[str, Any]:
         """The same of one, and how far each ``controls`` has come. Raises UnknownPeer, with the nearest name."""
 
@@ -40,6 +43,7 @@ class PeerRoutes:
         """For ``Application.add_routes``."""
         return [
             web.get("/api/peers", self._all),
+            web.get("/api/learnt", self._learnt),
             web.get("/api/peers/{name}", self._one),
             web.post("/api/peers/{name}/push", self._push),
             web.post("/api/peers/{name}/send", self._send),
@@ -47,6 +51,9 @@ class PeerRoutes:
 
     async def _all(self, request: web.Request) -> web.StreamResponse:
         return json_answer({"peers": self._peers.peers()})
+
+    async def _learnt(self, request: web.Request) -> web.StreamResponse:
+        return json_answer({"bindings": self._peers.learnt()})
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -124,12 +124,25 @@ class Subscribe(msgspec.Struct, tag="subscribe", tag_field="type"):
     ``peer`` and ``address`` (a pattern; what is below it too) narrow the monitor.
     """
 
-    what: Annotated[list[Literal["monitor"]], msgspec.Meta(max_length=8)]
+    what: Annotated[list[Literal["monitor", "learn"]], msgspec.Meta(max_length=8)]
     peer: str | None = None
     address: str | None = None
 
 
-Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show | Subscribe
+class Learn(msgspec.Struct, tag="learn", tag_field="type"):
+    """The next move of the hardware is for this control (``component``: for this number of a vector), or for none."""
+
+    id: Key | None = None
+    component: Count | None = None
+
+
+class Forget(msgspec.Struct, tag="forget", tag_field="type"):
+    """These learnt bindings are to go."""
+
+    bindings: Annotated[list[Count], msgspec.Meta(max_length=MAX_KEYS)]
+
+
+Message = Hello | Set | Trigger | Touch | Release | Declare | Ack | Ping | Show | Subscribe | Learn | Forget
 TYPES = tuple(cls.__struct_config__.tag for cls in get_args(Message))
 
 _decode: Callable[[str | bytes], Message] = msgspec.json.Decoder(Message).decode

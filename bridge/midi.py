@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import PortError
+from .learning import Learnt
 from .log import OncePer
 from .midibind import check_binding
 from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, shown
@@ -27,7 +28,7 @@ from .midisettings import Binding, Settings
 from .miditap import MidiTap
 from .port import Peer, PortContext, PortKind
 from .presence import Presence
-from .store import Change
+from .store import Change, Entry
 from .timers import CallLater, call_later
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class MidiPort:
         once = OncePer(log)
         tap = MidiTap(context.monitor, time.time)
         presence = context.presence or Presence(context.store)
+        self._learning = context.learning
+        self._learning.teachers.update(peer.name for peer in peers if peer.settings.in_port is not None)
         self._devices = [_Device(peer, context, presence, once, call_later, tap) for peer in peers]
 
     @property
@@ -80,7 +83,7 @@ class MidiPort:
         """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError without a system."""
         looker = Worker("midi")
         system: System | None = None
-        unsubscribe = self._store.subscribe(self._tell, is_urgent=True)
+        unsubscribe = [self._store.subscribe(self._tell, is_urgent=True), self._learning.subscribe(self._learnt)]
         for device in self._devices:
             device.start()
         try:
@@ -104,7 +107,8 @@ class MidiPort:
                 device.say(str(exc))
             raise
         finally:
-            unsubscribe()
+            for end in unsubscribe:
+                end()
             try:
                 await asyncio.gather(*(device.stop() for device in self._devices))
             finally:  # cancelled twice, its thread ends all the same
@@ -124,6 +128,13 @@ class MidiPort:
         for device in self._devices:
             device.out.tell(changes)
 
+    def _learnt(self, learnt: Learnt | None) -> None:
+        """A binding has come or gone."""
+        entry = None if learnt is None else self._store.find(learnt.path)
+        for device in self._devices:
+            if learnt is not None and entry is not None and device.peer.name == learnt.peer:
+                device.rebind(entry)
+
 
 class _Device:
     """One peer: whether it is there, and the thread that talks to its driver."""
@@ -136,9 +147,11 @@ class _Device:
         self._publish = context.publish_state
         self._presence = presence
         self._once = once
-        self.peer = MidiPeer(peer, self._warn_binding)
+        self.peer = MidiPeer(peer, context.learning, self._warn_binding)
         self.out = Outbox(self.peer, self._store, once, self._clock, call_later, tap)
-        self._receiver = Receiver(self.peer, self._store, self.out, once, self._clock, call_later, tap)
+        self._receiver = Receiver(
+            self.peer, self._store, self.out, once, self._clock, call_later, tap, context.learning
+        )
         self._worker: Worker | None = None
         self._connection: Connection | None = None
         self._places: Found = (None, None)
@@ -161,6 +174,12 @@ class _Device:
         """Why it is not there."""
         self.peer.trouble = trouble
         self._publish_state()
+
+    def rebind(self, entry: Entry) -> None:
+        """A control's bindings are others now: a finger by one that is gone would never lift."""
+        now = self._clock()
+        self._store.release(entry, self.peer.origin, now)
+        self.out.take(entry, now)
 
     async def match(self, system: System, ports: Ports) -> None:
         """Connect, disconnect or leave it, by the ports that are there now."""

@@ -260,9 +260,9 @@ class Assembler:
         if number in _SELECTORS:
             self._select(channel, number, value)
         elif number in (_INCREMENT, _DECREMENT):
-            if (key := self._parameter(channel)) is not None:
+            if (key := self.parameter(channel)) is not None:
                 found.append(Heard(key, 1 if number == _INCREMENT else -1, is_step=True))
-        elif number in (_DATA_MSB, _DATA_LSB) and (key := self._parameter(channel)) is not None:
+        elif number in (_DATA_MSB, _DATA_LSB) and (key := self.parameter(channel)) is not None:
             found += self._half(key, number == _DATA_MSB, value, now)
         elif number < 64 and (wide := Key("cc14", channel, number & 31)) in self._wide:
             found += self._half(wide, number < 32, value, now)
@@ -289,7 +289,7 @@ class Assembler:
         for key in [key for key in self._values if key.kind in ("nrpn", "rpn") and key.channel == channel]:
             del self._values[key]  # an LSB alone means the MSB that was sent since the selection
 
-    def _parameter(self, channel: int) -> Key | None:
+    def parameter(self, channel: int) -> Key | None:
         """What data entry means on this channel now."""
         selected = self._selected.get(channel)
         if selected is None or selected.msb << 7 | selected.lsb == NULL:

@@ -13,15 +13,18 @@ from math import inf
 from typing import Protocol
 
 from .errors import BadValue
+from .learning import Armed, Learning
 from .log import OncePer
 from .midibind import Route
 from .midiclock import TRANSPORT, WORDS, ClockIn, Said
 from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
+from .midilearn import Ear
 from .midipeer import MidiPeer
 from .midisettings import Mode
 from .miditap import MidiTap
 from .store import Store
 from .timers import CallLater, Timer
+from .tomltext import inline
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Receiver:
         clock: Callable[[], float],
         call_later: CallLater,
         tap: MidiTap,
+        learning: Learning,
     ) -> None:
         self._peer = peer
         self._store = store
@@ -65,6 +69,9 @@ class Receiver:
         self._clock = clock
         self._call_later = call_later
         self._tap = tap
+        self._learning = learning
+        self._armed: Armed | None = None  # what the ear is for
+        self._ear: Ear | None = None
         self._timer: Timer | None = None
         self._strange: Counter[str] = Counter()
         self._is_known = False  # it has said something that is bound
@@ -104,7 +111,11 @@ class Receiver:
                 self._tap.came(peer.name, peer.in_name, message)
             if message.kind in TRANSPORT:
                 self._follow(self._beats.hear(message, now), now)
-            self._take(message, self._assembler.feed(message, now), now)
+            keys = self._assembler.feed(message, now)
+            armed = self._learning.armed
+            if armed is not None:
+                self._learn(armed, message, now)
+            self._take(message, keys, now, is_learning=armed is not None)
         self._flush_soon(now)
 
     def _flush_soon(self, now: float) -> None:
@@ -116,7 +127,7 @@ class Receiver:
         self._timer = None
         now = self._clock()
         for heard in self._assembler.flush(now):
-            self._hear(heard, now)
+            self._hear(heard, now, self._learning.armed is not None)
         self._flush_soon(now)
 
     def _follow(self, said: Iterable[Said], now: float) -> None:
@@ -138,21 +149,40 @@ class Receiver:
         now = self._clock()
         self._follow(self._beats.flush(now), now)
 
-    def _take(self, message: Message, keys: Sequence[Heard], now: float) -> None:
+    def _learn(self, armed: Armed, message: Message, now: float) -> None:
+        """Something is moved for a control that waits for it."""
+        entry = self._store.find(armed.control.path)
+        if entry is None:
+            self._learning.disarm()
+            return
+        if self._ear is None or self._armed is not armed:
+            self._armed, self._ear = armed, Ear(entry.control, armed.component, self._peer.settings)
+        guess = self._ear.hear(message, self._assembler.parameter(message.channel))
+        if guess is None:
+            return
+        if guess.table is None:
+            (self._learning.refuse if guess.is_refused else self._learning.hear)(guess.text)
+            return
+        self._learning.learn(self._peer.name, guess.table, guess.binding)
+        log.info("midi %s: %s is learnt, by %s: %s", self._peer.name, entry.path, armed.name, inline(guess.table))
+        if any(route.touched_by in self._ear.down for route in self._peer.routes.of(entry.id)):
+            self._store.touch(entry, self._peer.origin, now)
+
+    def _take(self, message: Message, keys: Sequence[Heard], now: float, is_learning: bool) -> None:
         is_known = False
         for heard in keys:
-            is_known |= self._hear(heard, now)
+            is_known |= self._hear(heard, now, is_learning)
         if self._peer.settings.mode:
             self._recognise([heard.key for heard in keys])
         if is_known:
             self._is_known = True
-        elif message.channel and self._assembler.next_due is None:
+        elif not is_learning and message.channel and self._assembler.next_due is None:
             self._peer.unknown += 1
             if not self._is_known and not self._peer.settings.mode:
                 self._wonder(message)
 
-    def _hear(self, heard: Heard, now: float) -> bool:
-        """True if somebody is bound to it."""
+    def _hear(self, heard: Heard, now: float, is_learning: bool) -> bool:
+        """True if somebody is bound to it. While something is learnt nothing is moved, but a button may be let go."""
         peer = self._peer
         routes, touched = peer.routes.heard.get(heard.key, ()), peer.routes.touches.get(heard.key, ())
         if heard.key.kind == "note" and (routes or touched):
@@ -161,6 +191,8 @@ class Receiver:
             self._touch(route, heard.value > 0, now)
         for route in routes:
             if (route in peer.routes.dark or route in peer.grips) and self._is_nobodys(route, heard, now):
+                continue
+            if is_learning and not _lets_go(route, heard):
                 continue
             self._play(route, partial(self._move, route, heard, now))
         return bool(routes or touched)
@@ -324,3 +356,7 @@ class Receiver:
             peer = self._peer
             peer.looks_like = f"it sends {said}, and none is bound: this looks like its DAW mode, or another preset"
             self._once.warning((peer.name, "mode"), "midi %s: %s", peer.name, peer.looks_like)
+
+
+def _lets_go(route: Route, heard: Heard) -> bool:
+    return (route.act == "follow" or route.entry.control.momentary) and not route.is_press(heard.value)

@@ -116,14 +116,18 @@ class Outbox:
             elif what == "hold":
                 self._hold_changed(change)
             elif what in ("added", "described"):
-                if change.entry.path in self._peer.banks:
-                    self._turn(change.entry, change.time)
-                for route in self._peer.put(change.entry):
-                    self.owe(route)
+                self.take(change.entry, change.time)
                 self._metronome.look()
             elif what == "removed":
                 for route in self._peer.drop(change.entry):
                     self.owe(route)
+
+    def take(self, entry: Entry, now: float) -> None:
+        """A control is there, or its bindings are others: show the device where it stands."""
+        if entry.path in self._peer.banks:
+            self._turn(entry, now)
+        for route in self._peer.put(entry):
+            self.owe(route)
 
     def _value_changed(self, routes: Sequence[Route], change: Change) -> None:
         is_own = change.origin == self._peer.origin

@@ -10,6 +10,7 @@ from typing import Any
 from .bank import Seat
 from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
+from .learning import Learning
 from .midibank import MidiBank, Move
 from .midibind import Route, RouteTable, Wire, compile_routes
 from .midiclock import WORDS
@@ -38,7 +39,7 @@ class Owed:
 class MidiPeer:
     """One ``[[midi]]`` table while the bridge runs. ``warn(path, text)`` is told of a binding that does not fit."""
 
-    def __init__(self, peer: Peer, warn: Callable[[str, str], None]) -> None:
+    def __init__(self, peer: Peer, learning: Learning, warn: Callable[[str, str], None]) -> None:
         self.name = peer.name
         self.settings: Settings = peer.settings
         self.origin = Origin("midi", peer.name)
@@ -80,6 +81,7 @@ class MidiPeer:
         self._bindings = peer.bindings
         self._banked = peer.banked
         self._of: dict[int, list[Route]] = {}  # by control's id
+        self._learning = learning
         self._warn = warn
 
     @property
@@ -96,17 +98,18 @@ class MidiPeer:
         return any(route.speaks for route in self._of.get(entry.id, ()))
 
     def put(self, entry: Entry) -> list[Route]:
-        """A control is there, or is described anew; what the device is to be shown of it."""
+        """A control is there, or it or its bindings are others; what the device is to be shown of it."""
         if entry.path in self.banks:
             self.turn(entry)
-        bindings: list[tuple[Seat | None, Binding]] = [(None, one) for one in self._bindings.get(entry.path, ())]
+        own, learnt = self._bindings.get(entry.path, ()), self._learning.of(self.name, entry.path)
+        bindings: list[tuple[Seat | None, Binding]] = [(None, one) for one in own]
+        bindings += [(None, one) for one in learnt if one not in own]  # it may have been pasted by now
         bindings += self._banked.get(entry.path, ())
-        if not bindings:
-            return []
         before = self._of.pop(entry.id, [])
         shown = self._drop(route for route in before if route.seat is None)
-        made = self._of[entry.id] = list(self._compiled(entry, bindings))
-        for route in made:
+        if bindings:
+            self._of[entry.id] = list(self._compiled(entry, bindings))
+        for route in self._of.get(entry.id, ()):
             if route.seat is None:
                 self._add(route)
                 shown.append(route)

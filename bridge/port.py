@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from .bank import Seat
 from .control import Control
 from .errors import BridgeError, Problem
+from .learning import Learning
 from .monitor import Monitor
 from .presence import Presence
 from .store import Store
@@ -60,6 +61,8 @@ class PortContext:
     connecting, online, silent or offline."""
     monitor: Monitor = field(default_factory=Monitor)
     """Shown what goes in and out, while ``monitor.is_watched``."""
+    learning: Learning = field(default_factory=Learning)
+    """Waits for a hand, while something is armed; and what it has learnt."""
     show_pages: ShowPages = lambda peer, pages: None
     """For peers that bring pages of their own."""
     presence: Presence | None = None

@@ -15,8 +15,9 @@ from typing import Any
 from . import frames as out
 from . import messages as msg
 from .control import PANIC, Control
-from .errors import BadValue, OscError, ProtocolError
+from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Keys
+from .learning import Learning
 from .monitor import MAX_WATCHERS, Monitor, Watcher
 from .store import Entry, Origin, Store
 
@@ -86,8 +87,9 @@ class Shared:
     on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
     """Told what was refused to whom; the shell logs it."""
     monitor: Monitor = field(default_factory=Monitor)
-    on_lines: Callable[[], None] = lambda: None
-    """Told when lines of the monitor begin to wait for some session; the shell fetches them."""
+    on_asides: Callable[[], None] = lambda: None
+    """Told when something begins to wait for some session beside the controls (``Session.poll_aside``)."""
+    learning: Learning = field(default_factory=Learning)
 
 
 class PageClock:
@@ -114,6 +116,7 @@ class Session:
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
+        "learns", "_learning_told",
         "_shared",
         "_store", "_keys", "_acks", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_window", "_under_way", "_highest_sent", "_lowest_trip_s",
@@ -137,6 +140,9 @@ class Session:
         """Meters that the page draws now."""
         self.watch: Watcher | None = None
         """Its view of the monitor."""
+        self.learns = False
+        """It is told what is being learnt."""
+        self._learning_told = -1
         self._shared = shared
         self._store = shared.store
         self._keys: Keys = "id"
@@ -182,9 +188,14 @@ class Session:
     def close(self, now: float) -> None:
         """The connection is gone, or whoever sat there: whatever the finger was on is released."""
         self._store.release_all(self.origin, now)
+        self._shared.learning.disarm(self.client)
 
     def unsubscribe(self) -> None:
-        """The connection is gone: nobody looks at the monitor there."""
+        """The connection is gone: nobody looks at the monitor there, and nobody learns."""
+        self.learns = False
+        self._unwatch()
+
+    def _unwatch(self) -> None:
         if self.watch is not None:
             self._shared.monitor.unwatch(self.watch)
             self.watch = None
@@ -221,6 +232,12 @@ class Session:
             self.shown = tuple(dict.fromkeys(meters))
         elif isinstance(message, msg.Subscribe):
             self._subscribe(message)
+        elif isinstance(message, msg.Learn):
+            self._learn(message)
+        elif isinstance(message, msg.Forget):
+            self._check_admin()
+            for number in message.bindings:
+                self._shared.learning.forget(number)
         return None
 
     def _hello(self, hello: msg.Hello, now: float) -> None:
@@ -284,18 +301,38 @@ class Session:
     def _subscribe(self, message: msg.Subscribe) -> None:
         if self.role == "view":
             raise ProtocolError("not_allowed", "this device may only watch the controls")
-        watch = self.watch
-        if watch is not None and message.what and (watch.peer, watch.address) == (message.peer, message.address):
+        looks, watch = "monitor" in message.what, self.watch
+        if "learn" in message.what:
+            self._check_admin()
+            self.learns, self._learning_told = True, -1
+            self._shared.on_asides()
+        else:
+            self.learns = False
+            self._shared.learning.disarm(self.client)
+        if watch is not None and looks and (watch.peer, watch.address) == (message.peer, message.address):
             return  # what waits for it, waits on
-        self.unsubscribe()
-        if "monitor" not in message.what:
+        self._unwatch()
+        if not looks:
             return
         try:
-            self.watch = self._shared.monitor.watch(message.peer, message.address, self._shared.on_lines)
+            self.watch = self._shared.monitor.watch(message.peer, message.address, self._shared.on_asides)
         except OscError as exc:
             raise ProtocolError("bad_value", f"{message.address} is no pattern: {exc.reason}") from exc
         if self.watch is None:
             raise ProtocolError("too_many", f"{MAX_WATCHERS} monitors are open already")
+
+    def _learn(self, message: msg.Learn) -> None:
+        self._check_admin()
+        if message.id is None:
+            self._shared.learning.disarm(self.client)
+            return
+        entry = self._store.find(message.id)
+        if entry is None:
+            raise self._unknown(message.id)
+        try:
+            self._shared.learning.arm(entry.control, message.component, self.client, self.origin.shown)
+        except BadControl as exc:
+            raise ProtocolError("bad_value", f"{entry.path}: {exc.message}") from exc
 
     def _let_go_late(self, values: Sequence[tuple[msg.Key, Any]], now: float) -> None:
         """An old gesture is refused, but that of letting a momentary go is never too late."""
@@ -397,6 +434,10 @@ class Session:
         holder = self._store.blocked_by(entry, self.origin)
         if holder is not None:
             raise ProtocolError("held", f"{entry.path} is held by {holder.shown}")
+
+    def _check_admin(self) -> None:
+        if self.role != "admin":
+            raise ProtocolError("not_allowed", "this device may not learn")
 
     def _check_access(self, entry: Entry) -> None:
         if self.role == "view":
@@ -552,8 +593,18 @@ class Session:
         shown = [entry for entry in self.shown if entry in changed]
         return self._shared.frames.meters(shown, self._keys) if shown and self.welcomed else None
 
-    def poll_monitor(self) -> bytes | None:
-        """A droppable ``monitor`` frame with what waits, or some of it: ask again while ``watch`` is not empty."""
+    @property
+    def has_asides(self) -> bool:
+        """True if something waits that is told beside the controls."""
+        is_news = self.learns and self._learning_told != self._shared.learning.revision
+        return is_news or (self.watch is not None and not self.watch.is_empty)
+
+    def poll_aside(self) -> bytes | None:
+        """One frame of what waits beside the controls, the latest ``learning`` or some lines for the ``monitor``: ask
+        again while it ``has_asides``."""
+        if self.learns and self._learning_told != (revision := self._shared.learning.revision):
+            self._learning_told = revision
+            return out.learning(self._shared.learning)
         return None if self.watch is None or self.watch.is_empty else out.monitor(self.watch)
 
     def _take_errors(self) -> list[bytes]:

@@ -14,12 +14,14 @@ from typing import Any
 from urllib.parse import quote
 
 from .errors import BadValue, OscError, RemoteError
+from .learning import binding_lines, bindings_toml
 from .log import printable
 from .osccodec import ALL, Message, decode, encode_message, messages
 from .oscfields import Endpoint, parse_endpoint
 from .oscwords import arguments, plain_words, tags_of
 from .remote import Remote, request, to_words
 from .surface import LEARNT
+from .tomltext import lines
 
 ANSWER_S = 0.1
 """How long an answer, or "nobody listens", is waited for: it comes within a few ms where it comes at all."""
@@ -152,7 +154,8 @@ def push(url: str, peer: str) -> int:
 
 
 def learnt_toml(url: str, only: str | None) -> str:
-    """What peers have taught the daemon, as tables of a configuration; "" where it is nothing."""
+    """What peers have taught the daemon, and what was learnt of hardware, as tables of a configuration; "" where it
+    is nothing."""
     peers = request(url, "GET", "/api/peers")["peers"]
     if only is not None and all(peer["name"] != only for peer in peers):
         raise RemoteError(f"no peer {only}: there are {', '.join(peer['name'] for peer in peers) or 'none'}")
@@ -166,11 +169,33 @@ def learnt_toml(url: str, only: str | None) -> str:
         if control.get("owner") == "learn"
         and (only is None or any(peer["name"] == only for peer in teachers.get(control["path"], ())))
     ]
-    return "\n".join(control_toml(control, teachers.get(control["path"], ())) for control in controls)
+    bound = [
+        (one["path"], one["peer"], one["binding"])
+        for one in request(url, "GET", "/api/learnt")["bindings"]
+        if only in (None, one["peer"])
+    ]
+    taught = {control["path"] for control in controls}
+    tables = [
+        control_toml(
+            control,
+            teachers.get(control["path"], ()),
+            [(peer, table) for path, peer, table in bound if path == control["path"]],
+        )
+        for control in controls
+    ]
+    rest = bindings_toml(
+        one for one in bound if one[0] not in taught
+    )  # bindings of controls that the configuration has
+    return "\n".join([*tables, *([rest] if rest else [])])
 
 
-def control_toml(control: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> str:
-    """A ``[[control]]`` that makes the same control; with a binding for each peer that mirrors none."""
+def control_toml(
+    control: Mapping[str, Any],
+    peers: Sequence[Mapping[str, Any]],
+    bound: Sequence[tuple[str, Mapping[str, Any]]] = (),
+) -> str:
+    """A ``[[control]]`` that makes the same control; with a binding for each peer that mirrors none, and those that
+    were learnt."""
     path, kind = control["path"], control["kind"]
     fields: dict[str, Any] = {"path": path}
     if kind != "float":
@@ -183,17 +208,8 @@ def control_toml(control: Mapping[str, Any], peers: Sequence[Mapping[str, Any]])
     group = path.rpartition("/")[0].strip("/")
     if 0 < len(group) <= MAX_GROUP:
         fields["group"] = group
-    lines = ["[[control]]", *(f"{name} = {_toml(value)}" for name, value in fields.items())]
+    text = ["[[control]]", *lines(fields)]
     for peer in peers:
         if not peer["mirror"]:
-            lines += [f"[control.osc.{peer['name']}]", f"address = {_toml(path)}"]
-    return "\n".join([*lines, ""])
-
-
-def _toml(value: Any) -> str:
-    """A text, a number or a list of these; TOML's basic strings take JSON's escapes."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+            text += [f"[control.osc.{peer['name']}]", *lines({"address": path})]
+    return "\n".join([*text, *binding_lines(bound), ""])

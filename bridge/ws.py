@@ -46,7 +46,7 @@ there do not notice."""
 FEW = 32
 """So few never take long enough to widen the gap: the CPU clock, two system calls, is not read for them."""
 METER_GAP_S = 1 / 30
-MONITOR_GAP_S = 1 / 20
+ASIDE_GAP_S = 1 / 20
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
 UNSENT_BYTES = 16 * 1024
@@ -145,7 +145,8 @@ class Hub:
         self._clock = clock
         self._once = OncePer(log)
         shared.on_refused = self._refused
-        shared.on_lines = self._wake_monitor
+        shared.on_asides = self._wake_asides
+        shared.learning.subscribe(lambda _: self._wake_asides())
         self._connections: dict[str, Connection] = {}
         self._numbers = count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -163,7 +164,7 @@ class Hub:
         self._meters: set[Entry] = set()
         self._meter_timer: asyncio.TimerHandle | None = None
         self._meters_at = 0.0
-        self._monitor_timer: asyncio.TimerHandle | None = None
+        self._aside_timer: asyncio.TimerHandle | None = None
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._closing = False
 
@@ -182,7 +183,7 @@ class Hub:
             await self.close()
             unsubscribe()
             ticker.cancel()
-            for timer in (self._timer, self._meter_timer, self._monitor_timer):
+            for timer in (self._timer, self._meter_timer, self._aside_timer):
                 if timer is not None:
                     timer.cancel()
 
@@ -198,7 +199,8 @@ class Hub:
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
         self.shared.ack_s = ack_s_for(len(self._connections))
-        session = Session(self.shared, f"c{next(self._numbers)}")
+        # Nobody is told apart yet ([auth] mode = "open"): whoever reaches us may do everything.
+        session = Session(self.shared, f"c{next(self._numbers)}", role="admin")
         connection = Connection(session, ws, request.remote or "?", self._clock())
         self._connections[session.client] = connection
         try:
@@ -412,23 +414,23 @@ class Hub:
                 if frame is not None:
                     connection.write(text_frame(frame))
 
-    def _wake_monitor(self) -> None:
-        if self._monitor_timer is None and self._loop is not None and not self._closing:
-            self._monitor_timer = self._loop.call_later(MONITOR_GAP_S, self._pass_monitor)
+    def _wake_asides(self) -> None:
+        if self._aside_timer is None and self._loop is not None and not self._closing:
+            self._aside_timer = self._loop.call_later(ASIDE_GAP_S, self._pass_asides)
 
-    def _pass_monitor(self) -> None:
-        """Tell those who watch the monitor, where everything before has left."""
-        self._monitor_timer = None
+    def _pass_asides(self) -> None:
+        """Tell those who watch the monitor, or learn, where everything before has left."""
+        self._aside_timer = None
         is_left = False
         for connection in self._connections.values():
             session = connection.session
-            if session.watch is None:
+            if not session.has_asides:
                 continue
-            if connection.unsent() == 0 and connection.is_open and (frame := session.poll_monitor()) is not None:
+            if connection.unsent() == 0 and connection.is_open and (frame := session.poll_aside()) is not None:
                 connection.write(text_frame(frame))
-            is_left |= not session.watch.is_empty
+            is_left |= session.has_asides
         if is_left:
-            self._wake_monitor()
+            self._wake_asides()
 
     # Time
 

@@ -62,7 +62,11 @@ class Daemon:
             (tmp_path / "config.toml").write_text(config, encoding="utf-8")
         out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
         command = [*program, "run", *([str(path)] if path else []), "--host", "127.0.0.1", "--port", "0", *args]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+        environment = {
+            **os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(tmp_path / "state"),
+            **(env or {}),
+        }  # fmt: skip
+        environment.pop("STATE_DIRECTORY", None)  # it keeps nothing of ours beside what somebody uses here
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=environment, cwd=tmp_path

@@ -216,6 +216,33 @@ path = "/b"
     assert (to_max.excluded, to_pd.excluded, to_pd.bindings) == (frozenset(), frozenset({"/a"}), {})
 
 
+def test_a_control_of_bindings_alone_adds_to_the_one_above() -> None:
+    text = (
+        MAX
+        + """
+[[control]]
+repeat = 2
+path = "/{n}"
+[control.osc.max]
+address = "/x"
+[[control]]
+path = "/2"
+[[control.osc.max]]
+address = "/y"
+"""
+    )
+    (to_max,) = read(text).peers
+    assert to_max.bindings == {
+        "/1": (Binding(address="/x"),),
+        "/2": (Binding(address="/x"), Binding(address="/y")),
+    }
+    again = text + '[[control]]\npath = "/2"\nlabel = "mine"\n[[control.osc.max]]\naddress = "/z"\n'
+    assert mistakes(again) == ['14: control[2].path = "/2": is control[0] already']
+    assert mistakes(text + "componet = 1\n") == [
+        '13: control[1].osc.max[0].componet = 1: unknown key (did you mean "component"?)'
+    ]
+
+
 def test_pages_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     file = tmp_path / "show.toml"

@@ -17,6 +17,7 @@ ROWS = [
     {
         "law",
         "tables",
+        "tomltext",
         "allowance",
         "echo",
         "coercion",
@@ -29,7 +30,7 @@ ROWS = [
         "midiencoder",
         "miditakeover",
     }
-    | {"resources", "assets", "log", "net", "systemd", "timers"}
+    | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
     {
         "control",
@@ -46,11 +47,11 @@ ROWS = [
         "unlisted",
     },
     {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
-    {"presence", "bank", "midishow"},
+    {"presence", "bank", "midishow", "learning"},
     {"surface"},
     {"driver"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
-    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"},
+    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"} | {"midilearn"},
     {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "midibank"},
     {"configtables", "oscroutes", "profile", "midipeer"},
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
@@ -71,6 +72,9 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 PURE = {
     "errors",
     "tables",
+    "tomltext",
+    "learning",
+    "midilearn",
     "law",
     "allowance",
     "control",

@@ -771,11 +771,11 @@ def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared,
     assert shared.monitor.is_watched
     for peer, address in (("max", "/mixer/1"), ("pd", "/mixer/1"), ("max", "/cutoff")):
         watched(shared, address, peer)
-    frame = browser.session.poll_monitor()
+    frame = browser.session.poll_aside()
     assert frame is not None
     (line,) = json.loads(frame)["lines"]
     assert (line["peer"], line["address"]) == ("max", "/mixer/1")
-    assert browser.session.poll_monitor() is None
+    assert browser.session.poll_aside() is None
     assert browser.session.is_idle  # it is no news: no revision, no ack
     browser.session.unsubscribe()
     assert not shared.monitor.is_watched
@@ -788,9 +788,9 @@ def test_a_subscription_replaces_the_one_before(shared: Shared, browser: Browser
     assert len(shared.monitor) == 1
     watched(shared, "/b")
     browser.say("subscribe", what=["monitor"], address="/b")
-    assert browser.session.poll_monitor() is not None  # the same again loses nothing
+    assert browser.session.poll_aside() is not None  # the same again loses nothing
     watched(shared, "/a")
-    assert browser.session.poll_monitor() is None
+    assert browser.session.poll_aside() is None
     browser.say("subscribe", what=[])
     assert not shared.monitor.is_watched
 

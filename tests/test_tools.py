@@ -228,10 +228,17 @@ def test_push_sends_a_peer_every_value(daemon: Daemon, max_: Max, shell: Shell) 
 
 def test_learn_prints_a_configuration(tmp_path: Path, shell: Shell) -> None:
     program = Max()
-    with program.sock, Daemon.start(program.config, tmp_path) as daemon:
-        code, out, err = shell.ask(daemon, "learn")
+    learned = tmp_path / "state" / "stagebridge" / "learned.toml"
+    learned.parent.mkdir(parents=True)
+    learned.write_text('[[control]]\npath = "/gain"\n[[control.midi.nano]]\ncc14 = 7\n')
+    nano = '[[midi]]\nname = "nano"\ndevice = "nano"\n'
+    with program.sock, Daemon.start(program.config + nano, tmp_path) as daemon:
+        code, out, err = shell.ask(daemon, "learn", "max")
         assert (code, out) == (0, "")
         assert "nothing is learnt" in err
+        assert shell.ask(daemon, "learn", "nano") == (0, learned.read_text(), "")
+        bound = [{"path": "/gain", "midi": {"nano": [{"cc14": 7}]}}]
+        assert json.loads(shell.ask(daemon, "learn", "--json")[1]) == bound
         for address, *args in (
             ("/1/fader1", 0.5), ("/1/note", 64), ("/gain", -20.0), ("/xyz", 0.1, 0.2, 0.3), ("/on", True),
             ("/name", 'say "hi"\\'), ("/bang",),
@@ -251,12 +258,17 @@ def test_learn_prints_a_configuration(tmp_path: Path, shell: Shell) -> None:
     (tmp_path / "mine.toml").write_text(mine)
     assert shell.run("check", str(tmp_path / "mine.toml"))[1].endswith("no mistakes; 7 controls, 0 peers\n")
     whole = tmp_path / "whole.toml"
-    whole.write_text(program.config + learnt)
+    whole.write_text(program.config + nano + learnt)
     assert shell.run("check", str(whole))[0] == 0
     made = load(whole, KINDS)
     assert [page.name for page in made.surface.pages] == ["Main", "Learnt"]
-    bound = {peer.name: set(peer.bindings) for peer in made.peers}
-    assert bound == {"max": set(), "strict": {"/own"}, "ear": set()}  # who mirrors needs no binding
+    bindings = {peer.name: set(peer.bindings) for peer in made.peers}
+    assert bindings == {
+        "max": set(),
+        "strict": {"/own"},
+        "ear": set(),
+        "nano": {"/gain"},
+    }  # who mirrors needs no binding
     after = {control.path: control.describe() for control in made.controls}
     for path, control in before.items():
         if control.get("owner") == "learn":
