@@ -183,7 +183,8 @@ class PageTable(Table):
     name: Name = Field(description="What the tab says; controls name it in `page` or `pages`.")
     layout: Layout = setting(
         "grid",
-        "`strips`: each group is a channel strip, side by side. `grid`: widgets flow in cells. `rows`: one row each.",
+        "`strips`: each group is a channel strip, side by side. `grid`: widgets flow in cells. `rows`: one row each. "
+        "`pads`: each group is a column, all its widgets of one size.",
     )
     columns: int | None = setting(None, "Columns of a grid.", shown="as many as fit the screen", ge=1, le=MAX_COLUMNS)
 

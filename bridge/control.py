@@ -37,7 +37,7 @@ WIDGETS: dict[str, tuple[str, ...]] = {
     "string": ("text", "label"),
     "color": ("color", "label"),
     "vector": ("xy", "label"),
-    "trigger": ("button",),
+    "trigger": ("button", "pads"),
     "meter": ("meter", "label"),
 }
 """Widgets that can draw a kind; the first is the default."""

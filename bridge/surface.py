@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .bank import Bank
 from .control import WIDGETS, Control, Widget
 
-Layout = Literal["strips", "grid", "rows"]
+Layout = Literal["strips", "grid", "rows", "pads"]
 Size = Literal["s", "m", "l"]
 
 MAIN = "Main"

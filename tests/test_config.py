@@ -339,7 +339,7 @@ kind = "flaot"
         ("[[page]]\nname = 'A'\n[[page]]\nname = 'A'", ['4: page[1].name = "A": is another page\'s name already']),
         ("[[page]]\nlayout = 'strip'", [
             "1: page[0].name: is required",
-            '2: page[0].layout = "strip": must be "strips", "grid" or "rows" (did you mean "strips"?)',
+            '2: page[0].layout = "strip": must be "strips", "grid", "rows" or "pads" (did you mean "strips"?)',
         ]),
         ("[[page]]\nname = 'A'\nlayout = 'rows'\ncolumns = 3", ['4: page[0].columns = 3: is for layout = "grid"']),
         ("[[page]]\nname = 'A'\ncolumns = 99", ["3: page[0].columns = 99: must be 1–24"]),

@@ -49,6 +49,17 @@ export const SAMPLES = {
       ],
     },
   },
+  'pad, playing': {
+    widget: 'pads', control: { kind: 'trigger', label: '1', widget: 'pads' }, value: undefined,
+    status: { pads: [{ state: 'playing', name: 'Drop the bass', color: '#3dd68c' }] },
+  },
+  'pad, loaded': {
+    widget: 'pads', control: { kind: 'trigger', label: '2', widget: 'pads' }, value: undefined,
+    status: { pads: [{ state: 'loaded', name: 'Verse', color: '#4db5ff' }] },
+  },
+  'pad, empty': {
+    widget: 'pads', control: { kind: 'trigger', label: '3', widget: 'pads' }, value: undefined, status: { pads: [{ state: 'empty', name: '' }] },
+  },
   meter: { widget: 'meter', control: { kind: 'meter', range: [-60, 0], unit: 'dB', label: 'Level' }, value: -14 },
   label: { widget: 'label', control: { kind: 'string', label: 'Now playing', widget: 'label' }, value: 'Blue Hour' },
 };

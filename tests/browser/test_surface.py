@@ -32,6 +32,10 @@ layout = "grid"
 name = "Sends"
 layout = "rows"
 
+[[page]]
+name = "Clips"
+layout = "pads"
+
 [[control]]
 repeat = 12
 path = "/ch/{{n}}/level"
@@ -124,6 +128,23 @@ path = "/drums"
 choices = ["Kick", "Snare", "{LONG}", "Hat"]
 widget = "pads"
 page = "Play & more"
+
+[[control]]
+each = {{ track = [1, 8], row = [1, 8] }}
+path = "/pad/{{track}}/{{row}}"
+kind = "trigger"
+widget = "pads"
+label = "{LONG}"
+page = "Clips"
+group = "{LONG} {{track}}"
+
+[[control]]
+repeat = 8
+path = "/scene/{{n}}"
+kind = "trigger"
+label = "{LONG}"
+page = "Clips"
+group = "Scenes"
 
 [[control]]
 repeat = 9
@@ -227,7 +248,7 @@ async def travels(page: Page) -> list[float]:
 
 
 @pytest.mark.parametrize("size", SCREENS, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", ["Mixer", "Play%20%26%20more", "Sends"])
+@pytest.mark.parametrize("name", ["Mixer", "Play%20%26%20more", "Sends", "Clips"])
 async def test_nothing_spills_and_nothing_scrolls(
     open_page: OpenPage, daemon: Daemon, size: tuple[int, int], name: str
 ) -> None:

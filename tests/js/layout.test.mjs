@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { contrast, fromHsv, themed, toHex, toHsv, toRgb } from '../../web/lib/color.js';
-import { GAP, gridGrowth, gridLayout, gridSpan, rowLayout, stripLayout } from '../../web/lib/layout.js';
+import { GAP, gridGrowth, gridLayout, gridSpan, padLayout, rowLayout, stripLayout } from '../../web/lib/layout.js';
 import { fitName, fitNotice, fits } from '../../web/lib/names.js';
 
 const SCREENS = [[1180, 718], [1024, 670], [744, 1030], [390, 664], [320, 454], [664, 390], [568, 320], [1920, 1080]];
@@ -111,4 +111,27 @@ test('any colour of a control can be seen on any theme', () => {
       assert.ok(contrast(themed(hex, theme), panel) >= 3, `${hex} on ${theme}: ${themed(hex, theme)}`);
     }
   }
+});
+
+test('columns of pads: none is smaller than a finger needs, each is in one bank, and what is no pad in all of them', () => {
+  const columns = [...Array(8).fill({ count: 8, isPinned: false }), { count: 8, isPinned: true }, { count: 4, isPinned: true }];
+  for (const [width, height] of SCREENS) {
+    const layout = padLayout({ columns, width, height });
+    assert.ok(layout.width >= 88 && layout.height >= 64, `${width}×${height}: ${layout.width}×${layout.height}`);
+    const seen = new Map();
+    for (const bank of layout.banks) {
+      assert.ok(bank.columns.length * (layout.width + GAP) - GAP <= width - 8, `${width}×${height}: columns`);
+      assert.ok((bank.bottom - bank.top) * (layout.height + GAP) - GAP <= height - 52 - 12 - 28, `${width}×${height}: rows`);
+      for (const column of bank.columns) {
+        for (let row = bank.top; row < bank.bottom; row += 1) seen.set(`${column}.${row}`, (seen.get(`${column}.${row}`) ?? 0) + 1);
+      }
+      if (width >= 744) assert.deepEqual(bank.columns.slice(-2), [8, 9]);
+    }
+    for (let column = 0; column < 8; column += 1) {
+      for (let row = 0; row < 8; row += 1) assert.equal(seen.get(`${column}.${row}`), 1, `${width}×${height}: ${column} ${row}`);
+    }
+    for (let row = 0; row < 8; row += 1) assert.ok(seen.get(`8.${row}`) >= 1);
+  }
+  assert.equal(padLayout({ columns, width: 1180, height: 718 }).banks.length, 1);
+  assert.deepEqual(padLayout({ columns: [], width: 1180, height: 718 }).banks.map(({ columns: all }) => all), [[]]);
 });

@@ -301,6 +301,7 @@ test("status says what a widget must look like", () => {
   const model = welcomed();
   assert.deepEqual(model.status("/nobody", "online"), {
     held: null, unconfirmed: false, waiting: true, offline: false, locked: true, readonly: false, silent: null, hardware: null, text: null,
+    pads: null,
   });
   assert.equal(model.status("/a", "offline").locked, true);
   assert.equal(model.status("/a", "connecting").offline, true);
@@ -313,6 +314,8 @@ test("status says what a widget must look like", () => {
   model.update({ rev: 817, marks: [[2, { silent: "Live", hardware: 0.25, waiting: true }]], holds: [[2, null]] });
   const status = model.status("/b", "online");
   assert.deepEqual([status.silent, status.hardware, status.waiting, status.locked, status.held], ["Live", 0.25, true, true, null]);
+  model.update({ rev: 818, marks: [[2, { pad: "playing", name: "Drop", color: "#ff8000" }]] });
+  assert.deepEqual(model.status("/b", "online").pads, [{ state: "playing", name: "Drop", color: "#ff8000" }]);
 });
 
 test("meters change what is shown and nothing else", () => {

@@ -3,7 +3,7 @@
 //   path     attribute: which control
 //   control  descriptor or null
 //   value    what to show; setting it dispatches `control-value`, never input or change
-//   status   {held, unconfirmed, waiting, offline, locked, readonly, silent, hardware, text}, replaced whole
+//   status   {held, unconfirmed, waiting, offline, locked, readonly, silent, hardware, text, pads}, replaced whole
 //
 // A hand dispatches `control-touch`, `control-input` {path, value} (every move), `control-trigger` {path, args} and
 // `control-release`. An element does not move by itself: it shows what it is handed.
@@ -17,7 +17,7 @@ import { shared } from './style.js';
 
 const IDLE = Object.freeze({
   held: null, unconfirmed: false, waiting: false, offline: false, locked: false, readonly: false, silent: null,
-  hardware: null, text: null,
+  hardware: null, text: null, pads: null,
 });
 const NARROW_PX = 100;
 const KEY_RELEASE_MS = 500;

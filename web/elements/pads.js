@@ -1,13 +1,15 @@
-// <sb-pads>: a grid of pads, one for each choice (or each whole number of a small range). Fires on the way down.
+// <sb-pads>: a grid of pads, one for each choice (or each whole number of a small range). Fires on the way down. A
+// trigger is one pad, without a name above it.
 //
 // Clip states come in `status.pads`: [{state: "empty" | "loaded" | "queued" | "playing" | "recording", name, color}];
 // without them the pad of the current value is the one that plays.
 
-import { themed } from '../lib/color.js';
+import { inkOn, themed } from '../lib/color.js';
 import { Debounce } from '../lib/gesture.js';
 import * as law from '../lib/law.js';
+import { fitName } from '../lib/names.js';
 import { ControlElement, themeOf } from './base.js';
-import { h, setAttribute, setText } from './dom.js';
+import { h, ruler, setAttribute, setText } from './dom.js';
 import { Finger } from './finger.js';
 
 const MAX_PADS = 64;
@@ -38,7 +40,9 @@ export class Pads extends ControlElement {
 .pad.queued::before { opacity: .7; animation: blink .6s steps(2, jump-none) infinite; }
 .pad.clip.playing .sign, .pad.clip.recording .sign, .pad.clip.queued .sign { display: inline; }
 @keyframes blink { from { opacity: .1; } to { opacity: .7; } }
-.mine .pad.pressed { box-shadow: 0 0 0 2px var(--well, var(--bg)), 0 0 0 5px var(--text); }
+.single .name { display: none; }
+.single .pad { padding: 2px 4px; font-size: 16px; line-height: 18px; }
+.mine .pad.pressed, .single .pad.pressed { box-shadow: 0 0 0 2px var(--well, var(--bg)), 0 0 0 5px var(--text); }
 .mine .body { outline: 3px solid var(--text); outline-offset: 2px; border-radius: 8px; }
 .held .body { outline: 3px solid var(--other); outline-offset: 2px; border-radius: 8px; }
 .unconfirmed .pad.playing { border: 3px dashed var(--warn); color: var(--warn); }
@@ -51,8 +55,17 @@ export class Pads extends ControlElement {
 .offline .pad { border-color: var(--track); color: var(--edge); }
 .offline .pad.playing { color: var(--text2); }
 .offline .pad.playing::before { background: var(--track); }
-.waiting .pad { border: 2px dotted var(--edge); background: none; color: var(--text2); }
+.waiting .pad, .waiting .pad.playing, .waiting .pad.recording, .waiting .pad.queued { border: 2px dotted var(--edge); background: none; color: var(--text2); }
 .waiting .pad::before { opacity: 0; }
+/* one pad has no name row to say it in, and an empty one no text */
+.single.silent .pad::after {
+  content: ""; position: absolute; inset: 0; pointer-events: none;
+  background: repeating-linear-gradient(135deg, var(--edge) 0 3px, transparent 3px 12px);
+}
+.single.silent .pad-text { background: var(--well, var(--bg)); color: var(--text); padding: 0 4px; z-index: 1; }
+.single.unconfirmed .pad { border: 3px dashed var(--warn); }
+.single.readonly .pad { border: 0; border-bottom: 4px solid var(--edge); border-radius: 2px; }
+.single.locked:not(.waiting) .pad { border: 4px double var(--edge); }
 `;
 
   #key = '';
@@ -67,11 +80,30 @@ export class Pads extends ControlElement {
   get values() {
     const { control } = this;
     if (!control) return [];
+    if (control.kind === 'trigger') return [null];
     if (control.kind === 'choice') return control.choices ?? [];
     const [low, high] = law.limit(control);
     const step = law.stepOf(control) ?? 1;
     const count = Math.min(MAX_PADS, Math.floor((high - low) / step) + 1);
     return Array.from({ length: count }, (_, i) => low + i * step);
+  }
+
+  get isTrigger() {
+    return this.control?.kind === 'trigger';
+  }
+
+  // A trigger keeps no value, so there is nothing to wait for.
+  get isBlank() {
+    return this.isTrigger ? this.status.waiting : super.isBlank;
+  }
+
+  touch() {
+    if (!this.isTrigger) super.touch();
+  }
+
+  #fitted(text, sign) {
+    const room = this.width - 16 - (sign ? 20 : 0);
+    return room > 0 ? fitName(text, room, Math.max(1, Math.floor((this.height - 10) / 18)), ruler(16, 700)) : text;
   }
 
   #build() {
@@ -95,7 +127,8 @@ export class Pads extends ControlElement {
     const debounce = new Debounce();
     const fire = () => {
       if (!debounce.fires(performance.now())) return;
-      this.input(this.values[index]);
+      if (this.isTrigger) this.trigger();
+      else this.input(this.values[index]);
     };
     this.fingers.push(new Finger(pad, {
       mayStart: () => this.isFree,
@@ -120,25 +153,28 @@ export class Pads extends ControlElement {
   }
 
   extraClasses() {
-    return ['one'];
+    return this.isTrigger ? ['one', 'single'] : ['one'];
   }
 
   draw() {
     this.#build();
     this.drawName(1);
     setAttribute(this.grid, 'aria-label', this.fullName);
-    const { values } = this;
+    const { values, isTrigger } = this;
     this.#pads.forEach((pad, i) => {
       const clip = this.status.pads?.[i];
-      const isChosen = !this.isBlank && this.value === values[i];
+      const isChosen = !isTrigger && !this.isBlank && this.value === values[i];
       const state = clip?.state ?? (isChosen ? 'playing' : 'empty');
       const isPressed = pad.classList.contains('pressed');
       const classes = `pad ${state}${clip ? ' clip' : ''}${isPressed ? ' pressed' : ''}`;
       if (pad.className !== classes) pad.className = classes;
-      if (clip?.color) pad.style.setProperty('--pad', themed(clip.color, themeOf(this)));
-      const text = clip?.name ?? (typeof values[i] === 'number' ? law.format(this.control, values[i]).text : values[i]);
+      const color = clip?.color && state !== 'recording' ? themed(clip.color, themeOf(this)) : '';
+      pad.style.setProperty('--pad', color);
+      pad.style.setProperty('--on', color ? inkOn(color) : '');
+      const text = clip?.name ?? (isTrigger ? this.label : typeof values[i] === 'number' ? law.format(this.control, values[i]).text : values[i]);
       setText(pad.firstChild, SIGNS[state] ?? '');
-      setText(pad.lastChild, text);
+      setText(pad.lastChild, isTrigger ? this.#fitted(text, SIGNS[state]) : text);
+      setAttribute(pad, 'aria-label', isTrigger ? [this.fullName, text === this.label ? '' : text, clip?.state].filter(Boolean).join(' ') : null);
       setAttribute(pad, 'aria-pressed', String(isChosen || state === 'playing'));
       setAttribute(pad, 'aria-disabled', this.isFree ? null : 'true');
     });

@@ -10,6 +10,9 @@ export const MIN_TRAVEL = 240;
 export const STRIP_MIN = 72;
 export const STRIP_MAX = 136;
 export const ROW = 64;
+export const PAD = { width: 88, height: 64, head: 28 }; // the least of a pad, and the name of its column
+const PAD_MOST = { width: 168, height: 128 };
+const PINNED_FROM = 5; // columns on a screen
 const SHORT = 480; // screens lower than this get one line of name
 const LOW = 360; // and lower than this no headings: an xy would be under 240 high
 const WIDE_SCREEN = 744;
@@ -58,6 +61,40 @@ export function stripLayout({ strips, width, height, isOneLine = () => false }) 
 export function rowLayout({ count, height }) {
   const perBank = Math.max(1, Math.floor((height - BAR - BOTTOM + GAP) / (ROW + GAP)));
   return { perBank, banks: bankRanges(count, perBank, 1) };
+}
+
+/**
+ * Columns of pads. `columns` is [{count, isPinned}]: how many pads, and whether it is seen in every bank where there is
+ * room for that. Returns {width, height, banks: [{from, to, layer, columns: [index, …], top, bottom}]}: which columns,
+ * and which of their pads.
+ */
+export function padLayout({ columns, width, height }) {
+  const area = { width: width - 2 * edge(width), height: height - BAR - BOTTOM - PAD.head };
+  const fit = Math.max(1, Math.floor((area.width + GAP) / (PAD.width + GAP)));
+  const rowsFit = Math.max(1, Math.floor((area.height + GAP) / (PAD.height + GAP)));
+  const all = columns.map((_, i) => i);
+  const isWhole = fit >= columns.length;
+  const pinned = isWhole || fit < PINNED_FROM ? [] : all.filter((i) => columns[i].isPinned).slice(0, fit - 2);
+  const moving = all.filter((i) => !pinned.includes(i));
+  const across = parts(moving.length, fit - pinned.length);
+  const rows = Math.max(1, ...columns.map(({ count }) => count));
+  const down = parts(rows, rowsFit);
+  const banks = down.flatMap(([top, bottom], layer) => across.map(([from, to]) => ({
+    from, to, layer, top, bottom, columns: [...moving.slice(from, to), ...pinned],
+  })));
+  const most = (all, gap, count, limit) => Math.min(limit, Math.floor((all - (count - 1) * gap) / count));
+  return {
+    banks,
+    width: most(area.width, GAP, Math.max(...banks.map((bank) => bank.columns.length)), PAD_MOST.width),
+    height: most(area.height, GAP, Math.max(...down.map(([top, bottom]) => bottom - top)), PAD_MOST.height),
+  };
+}
+
+/** [[from, to], …]: as few parts of at most so many as there can be, of nearly one size. */
+function parts(count, most) {
+  const number = Math.max(1, Math.ceil(count / most));
+  const size = Math.max(1, Math.ceil(count / number));
+  return Array.from({ length: number }, (_, i) => [i * size, Math.min(count, (i + 1) * size)]);
 }
 
 /** Free px at each side of the screen. */

@@ -263,6 +263,7 @@ export class Model {
       silent: mark.silent ?? null,
       hardware: mark.hardware ?? null,
       text: mark.text ?? null,
+      pads: mark.pad === undefined ? null : [{ state: mark.pad, name: mark.name ?? "", color: mark.color ?? null }],
     };
   }
 
@@ -374,6 +375,7 @@ const NO_STATUS = Object.freeze({
   silent: null,
   hardware: null,
   text: null,
+  pads: null,
 });
 
 /** `value` laid over `below`: null components of a vector leave what is below. */

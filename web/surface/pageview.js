@@ -6,7 +6,7 @@
 import { themeOf, writeName } from '../elements/base.js';
 import { h, ruler, setText } from '../elements/dom.js';
 import { themed } from '../lib/color.js';
-import { edge, gridGrowth, gridLayout, gridSpan, rowLayout, stripLayout } from '../lib/layout.js';
+import { PAD, edge, gridGrowth, gridLayout, gridSpan, padLayout, rowLayout, stripLayout } from '../lib/layout.js';
 import { fitName } from '../lib/names.js';
 
 const KIND_WIDGETS = {
@@ -53,6 +53,7 @@ export class PageView {
     this.element.style.setProperty('--edge-x', `${edge(width)}px`);
     const { layout } = this.page;
     if (layout === 'strips') return this.#renderStrips();
+    if (layout === 'pads') return this.#renderPads();
     return layout === 'rows' ? this.#renderRows() : this.#renderGrid();
   }
 
@@ -248,6 +249,39 @@ export class PageView {
     }
     arrange(this.element, nodes);
     return { text: `${this.#bank + 1}/${Math.max(1, banks.length)}`, index: this.#bank, count: banks.length };
+  }
+
+  // Pads: each group is a column.
+
+  #renderPads() {
+    const columns = this.#groups.map(({ items }) => ({ count: items.length, isPinned: items.every(({ widget }) => widget !== 'pads') }));
+    const { banks, width, height } = padLayout({ columns, width: this.width, height: this.height });
+    this.#pickBank(banks);
+    const bank = banks[this.#bank];
+    this.element.className = 'page pad-columns';
+    this.element.style.gridTemplateColumns = `repeat(${bank.columns.length}, ${width}px)`;
+    this.element.style.gridTemplateRows = `${PAD.head - 8}px repeat(${bank.bottom - bank.top}, ${height}px)`;
+    const nodes = bank.columns.flatMap((index, column) => {
+      const group = this.#groups[index];
+      const name = nameOf(group);
+      const head = this.#node(`pad-head ${index}`, () => h('h2', { class: 'heading' }, h('span', {})));
+      setText(head.firstChild, fitName(name, width - 8, 1, ruler(16, 600)));
+      paint(head, leadOf(group)?.color ?? group.color);
+      put(head, { column, row: 0, width: 1, height: 1 });
+      const cells = group.items.slice(bank.top, bank.bottom).map((item, i) => {
+        const key = `${index} ${bank.top + i}`;
+        const cell = this.#node(`cell ${key} ${item.path}`, () => h('div', { class: 'cell' }));
+        const element = this.#item(item, group, key);
+        element.group = name;
+        cell.dataset.widget = item.widget;
+        arrange(cell, [element]);
+        put(cell, { column, row: 1 + i, width: 1, height: 1 });
+        return cell;
+      });
+      return [head, ...cells];
+    });
+    arrange(this.element, nodes);
+    return { text: `${this.#bank + 1}/${banks.length}`, index: this.#bank, count: banks.length };
   }
 
   // Common.
