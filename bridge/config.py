@@ -134,6 +134,7 @@ class _Reader:
         auth = self.single("auth", AuthTable) or AuthTable()
         pages = self.pages()
         peers = {table: self.peers(kind) for table, kind in self.registry.items()}
+        self.check_lanes(peers)
         controls = ControlReader(
             self.mistakes,
             self.registry,
@@ -267,6 +268,26 @@ class _Reader:
             for position, key, message in kind.check_peers(list(peers.values())):
                 self.mistakes.add((*places[position], key), message)
         return peers
+
+    def check_lanes(self, peers: Mapping[str, Mapping[str, BaseModel]]) -> None:
+        """Report peers whose moves would go by one that is not there, or cannot carry them."""
+        known: dict[str, bool] = {}  # name → whether it can; of one with mistakes we do not know
+        for table, kind in self.registry.items():
+            known |= dict.fromkeys(self.names_of(table), True)
+            known |= {name: kind.is_lane is not None and kind.is_lane(one) for name, one in peers[table].items()}
+        for table, kind in self.registry.items():
+            for index, raw in enumerate(self.tables(table) if kind.lane_of is not None else ()):
+                settings = peers[table].get(str(raw.get("name"))) if isinstance(raw, dict) else None
+                lane = None if settings is None or kind.lane_of is None else kind.lane_of(settings)
+                if lane is None or known.get(lane):
+                    continue
+                keys: Keys = (table, index, "lane")
+                if lane in known:
+                    self.mistakes.add(
+                        keys, f"{lane} cannot carry moves: that is a [[midi]] peer with a port to send to"
+                    )
+                else:
+                    self.mistakes.add(keys, "no such peer", did_you_mean(lane, known))
 
     def completed(self, kind: PortKind, keys: Keys, raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """A peer's table with what its profile says; False if that is not all, because it is wrong."""

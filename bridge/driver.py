@@ -99,13 +99,25 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """A control's moves go by the peer's lane, as this CC, from ``low`` to ``high`` in the peer's units; without a CC
+    they do not, any more. Whoever binds a control says so anew."""
+
+    path: str
+    channel: int = 0
+    cc: int | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """No effect, but an answer to a message: the bindings are to read it with these arguments."""
 
     args: tuple[Any, ...]
 
 
-Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note
+Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry
 Effects: TypeAlias = Iterable[Effect]
 
 

@@ -62,6 +62,7 @@ class MidiPort:
         self._learning = context.learning
         self._learning.teachers.update(peer.name for peer in peers if peer.settings.in_port is not None)
         self._devices = [_Device(peer, context, presence, once, call_later, tap) for peer in peers]
+        context.lanes.update({device.peer.name: device.out for device in self._devices})
 
     @property
     def name(self) -> str:
@@ -334,4 +335,14 @@ def _absent(settings: Settings, ports: Ports) -> str:
     return f"no {which}port with {' or '.join(wanted)} in its name; {listed}"
 
 
-KIND = PortKind("midi", Settings, Binding, open_ports, None, check_binding, PROFILES.complete, has_banks=True)
+KIND = PortKind(
+    "midi",
+    Settings,
+    Binding,
+    open_ports,
+    None,
+    check_binding,
+    PROFILES.complete,
+    has_banks=True,
+    is_lane=lambda one: one.out_port is not None,
+)

@@ -16,7 +16,7 @@ from .echo import TriggerEchoes
 from .errors import BadValue
 from .log import OncePer
 from .midibind import Route
-from .midicodec import silence
+from .midicodec import Key, silence
 from .midimetronome import Link as ClockLink
 from .midimetronome import Metronome
 from .midipeer import MidiPeer, Owed
@@ -95,6 +95,20 @@ class Outbox:
             takeover.lost()
             self.show_hardware(route, self._clock())
         return self._metronome.stop()
+
+    # What another peer's program is to hear
+
+    @property
+    def is_there(self) -> bool:
+        """True while what is carried arrives."""
+        return self._link is not None
+
+    def carry(self, channel: int, cc: int, value: int) -> None:
+        """Send a control change in place of the one that still waits: ``port.Lane``."""
+        if self._link is not None:
+            self._peer.carried[Key("cc", channel, cc)] = value
+            if not self._is_writing and not self._is_spent:
+                self._flush()
 
     # Changes
 
@@ -267,6 +281,11 @@ class Outbox:
                 return self._spent(len(messages))
             batch += messages
             self._pressed(peer.events.popleft(), now)
+        while peer.carried and len(batch) < BATCH:
+            if not self._room.take(1, now):
+                return self._spent(1)
+            key = next(iter(peer.carried))
+            batch += peer.writer.write(key, peer.carried.pop(key))
         due_at: float | None = None
         for route, at in list(peer.levels.items()):
             if peer.shows.get(route) == route.dark:

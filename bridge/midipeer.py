@@ -59,6 +59,8 @@ class MidiPeer:
         self.pending: dict[Route, Owed] = {}
         """What it is owed: the latest value, at its pace."""
         self.events: deque[Route] = deque(maxlen=MAX_EVENTS)
+        self.carried: dict[Key, int] = {}
+        """What goes by it to another peer's program: the latest of each."""
         self.urgent: list[bytes] = []
         self.down: set[Key] = set()
         """Buttons and touched faders that a hand has not let go yet."""
@@ -204,7 +206,7 @@ class MidiPeer:
     def clear(self) -> None:
         """The device has gone: it is owed nothing, and may come back otherwise."""
         self.echoes.clear()
-        for table in (self.fired, self.moved_at, self.shows, self.levels, self.pending):
+        for table in (self.fired, self.moved_at, self.shows, self.levels, self.pending, self.carried):
             table.clear()
         self.events.clear()
         self.urgent.clear()
@@ -248,5 +250,5 @@ class MidiPeer:
             "bad": self.bad,
             "unknown": self.unknown,
             "lost": self.lost,
-            "waiting": len(self.pending) + len(self.events),
+            "waiting": len(self.pending) + len(self.events) + len(self.carried),
         }

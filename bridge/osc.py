@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from .drivers import open_driver
@@ -21,6 +22,7 @@ from .oscbind import check_binding
 from .oscdriver import DriverHost
 from .oschandle import OscHandle
 from .oscin import Receiver
+from .osclane import Carriage, Way
 from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import PROFILES
@@ -178,7 +180,14 @@ class OscPort:
             driver, peer, self._store, self._once, self._publish_state, context.show_pages, self._clock, call_later
         )
         peer.host = host
+        if peer.settings.lane is not None:
+            peer.carriage = Carriage(peer.settings.lane, context.lanes.get, partial(self._warn_lane, peer))
         return host
+
+    def _warn_lane(self, peer: OscPeer, path: str, way: Way) -> None:
+        text = "osc %s: %s does not hear CC %d on channel %d of %s, which moves %s: is it mapped there, and Remote on?"
+        lane = peer.settings.lane
+        self._once.warning((peer.name, "lane", path), text, peer.name, peer.name, way.cc, way.channel, lane, path)
 
     def _warn_binding(self, path: str, text: str) -> None:
         self._once.warning(("binding", path), "%s", text)
@@ -243,4 +252,6 @@ class OscPort:
         self._out.settle_soon(target)
 
 
-KIND = PortKind("osc", Settings, Binding, open_ports, check_peers, check_binding, PROFILES.complete)
+KIND = PortKind(
+    "osc", Settings, Binding, open_ports, check_peers, check_binding, PROFILES.complete, lane_of=lambda one: one.lane
+)

@@ -12,10 +12,11 @@ from typing import Any
 
 from .control import Control
 from .driver import OWNER as DRIVER
-from .driver import Add, Bind, Driver, Effect, Effects, Mark, Note, Read, Remove, Send, Set, Show, Warn
+from .driver import Add, Bind, Carry, Driver, Effect, Effects, Mark, Note, Read, Remove, Send, Set, Show, Warn
 from .errors import BadValue, ControlError, OscError
 from .log import OncePer
 from .osccodec import Message, encode_message
+from .osclane import Way
 from .oscpeer import OscPeer, Target
 from .oscpolicy import policy_of
 from .port import ShowPages
@@ -169,6 +170,9 @@ class DriverHost:
                 self._show_pages(self._peer.name, effect.pages)
             case Warn():
                 self._warn(effect.cause, effect.text)
+            case Carry():
+                if self._peer.carriage is not None:
+                    self._peer.carriage.put(effect.path, _way(effect))
             case Note():
                 self._peer.note = effect.text
                 self._publish(self._peer)
@@ -237,6 +241,10 @@ class DriverHost:
                 room -= 1
         if self._calls and self._is_open:
             self._send_timer = self._call_later(SEND_PAUSE_S, self._flush)
+
+
+def _way(effect: Carry) -> Way | None:
+    return None if effect.cc is None else Way(effect.channel, effect.cc, effect.low, effect.high)
 
 
 def _send_all(targets: Sequence[Target], packet: bytes) -> bool:

@@ -276,6 +276,23 @@ def read_shown(raw: Any) -> tuple[str, ...]:
     return tuple(raw)
 
 
+TOP_CC = 119
+"""The highest that is no channel mode message (MIDI 1.0)."""
+
+
+def read_lane_ccs(raw: Any) -> dict[str, int]:
+    """What something is in Live → the CC that moves it; each moves one thing."""
+    if not isinstance(raw, dict):
+        raise ValueError('must be a table of CCs, such as { "Drums/volume" = 20 }')
+    for name, cc in raw.items():
+        read_thing(name)
+        if not isinstance(cc, int) or isinstance(cc, bool) or not 0 <= cc <= TOP_CC:
+            raise ValueError(f"{name} must be a CC, 0–{TOP_CC}")
+    if len(set(raw.values())) < len(raw):
+        raise ValueError("a CC stands twice: each moves one thing")
+    return dict(raw)
+
+
 def read_thing(text: str) -> str:
     """What something is in Live: its track, and what of it."""
     track, _, of_it = text.partition("/")

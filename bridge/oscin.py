@@ -172,6 +172,8 @@ class Receiver:
                 self._tap.remark(message, NO_NEWS)
             if target is not None:
                 target.said[route] = None  # a set would cost a call
+            if source.peer.carriage is not None:
+                source.peer.carriage.heard(entry.path)
         except BadValue as exc:
             self.complain(source, entry, message, exc)
 

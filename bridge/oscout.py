@@ -15,6 +15,7 @@ from typing import Any
 from .errors import OscError
 from .log import OncePer
 from .oscbind import Route
+from .osclane import Carriage
 from .oscparcel import Parcel
 from .oscpeer import OscPeer, Source, Target
 from .oscsettle import Settler
@@ -148,12 +149,31 @@ class Outbox:
             if change.origin is target.origin:
                 if change.what == "value":
                     target.owed.drop(change.entry.id)
+                    if peer.carriage is not None:
+                        peer.carriage.left(change.entry.path)
                 continue
             if change.entry.holders and peer.routes.holds_back(change.entry, target.origin):
+                continue
+            if peer.carriage is not None and self._carry(peer, peer.carriage, target, change, now):
                 continue
             for route in routes if change.what == "trigger" else routes[:1]:
                 self._owe(peer, target, route, change, now)
             self._wake_at(now, now)  # when this turn of the loop is over: a burst leaves as what is latest then
+
+    def _carry(self, peer: OscPeer, lane: Carriage, target: Target, change: Change, now: float) -> bool:
+        """Send a change by the peer's lane; what it has left behind in the target's line is old."""
+        entry = change.entry
+        if change.what != "value" or entry.path not in lane.ways:
+            return False
+        ears = peer.routes.ears.get(entry.id, ())
+        number = next((wire[-1] for ear in ears if (wire := ear.wire(change.value))), None)
+        if not isinstance(number, (int, float)) or not lane.carry(entry.path, number, now):
+            return False
+        target.owed.drop(entry.id)
+        for ear in ears:
+            target.echoes.sent(ear, ear.rules, change.value, now, change.is_settling, change.answers, change.origin)
+        self._wake_at(lane.due_at, now)
+        return True
 
     def _owe(self, peer: OscPeer, target: Target, route: Route, change: Change, now: float) -> None:
         """Put a change in its target's line; a press and a release too are events, and not merged into nothing."""
@@ -241,6 +261,11 @@ class Outbox:
         now = self._clock()
         due_at = inf
         for peer in self._peers:
+            if peer.carriage is not None:
+                rested = [entry.id for path in peer.carriage.rested(now) if (entry := self._store.find(path))]
+                for target in peer.targets:
+                    target.owed.owe_all(rested, now)
+                due_at = min(due_at, peer.carriage.due_at)
             for target in list(peer.targets):
                 due_at = min(due_at, self._flush_target(peer, target, now))
         for address, (peer, target) in list(self._askers.items()):

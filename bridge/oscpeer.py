@@ -17,6 +17,7 @@ from .errors import BadControl
 from .oscbind import MIRROR, Route, compile_route, is_mirrored
 from .osccodec import Message, encode_message
 from .oscfields import Call
+from .osclane import Carriage
 from .osclink import Link
 from .oscliveness import Liveness, Rules, State
 from .osclooks import Look, compile_looks, is_only_look
@@ -171,6 +172,8 @@ class OscPeer:
         """Where it has a driver."""
         self.bound: dict[str, tuple[Binding, ...]] = {}
         """How its driver reaches controls, by path."""
+        self.carriage: Carriage | None = None
+        """What goes by its lane, where it has one."""
         self.note = ""
         """What its driver has to say of it."""
         self.questions: Questions[Route | Look] = Questions()
@@ -380,6 +383,9 @@ class OscPeer:
         parts = [heard or "never heard"]
         if self.note and not self.is_gone:
             parts.append(self.note)
+        if self.carriage is not None and not self.is_gone:
+            lane = self.settings.lane
+            parts.append(f"moves go by {lane}" if self.carriage.is_there else f"10 steps/s: {lane} is not there")
         if self.life.is_overdue:
             parts.append(self.overdue)
         for target in self.targets:

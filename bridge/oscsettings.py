@@ -20,6 +20,7 @@ from .oscfields import (
     MAX_SOURCES,
     MAX_TARGETS,
     SHOWN,
+    TOP_CC,
     VALUE,
     Arguments,
     Call,
@@ -32,6 +33,7 @@ from .oscfields import (
     read_calls,
     read_colors,
     read_host,
+    read_lane_ccs,
     read_listen,
     read_look,
     read_name,
@@ -76,6 +78,7 @@ MOST_DATAGRAM = 9216  # bytes; macOS sends no more
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CALL = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1, "maxItems": 1 + MAX_ARGS}
+_CC = {"type": "integer", "minimum": 0, "maximum": TOP_CC}
 _CALLS = {"anyOf": [{"type": "array", "items": _CALL, "maxItems": MAX_CALLS}, _CALL]}
 
 
@@ -264,6 +267,25 @@ class Settings(Table):
         json_schema_extra={"x-default": "all of it"},
     )
 
+    lane: Annotated[str, AfterValidator(read_name)] | None = Field(
+        None,
+        description="With a driver: the `[[midi]]` peer by which moves go to it as CCs, which it reads sooner.",
+        json_schema_extra={"x-default": "none"},
+    )
+    lane_channel: int = Field(16, ge=1, le=16, description="The channel of these CCs.")
+    lane_cc: Annotated[
+        dict[str, int],
+        PlainValidator(read_lane_ccs),
+        WithJsonSchema(
+            {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": TOP_CC}}
+        ),
+    ] = Field(
+        {},
+        description='The CCs that were mapped there by hand: `{ "Drums/volume" = 20 }`. '
+        "Parameters of devices need none.",
+        json_schema_extra={"x-default": "none"},
+    )
+
     auto: bool = Field(False, description="A message to an unknown address makes a control of it.")
     auto_max: int = Field(256, ge=1, le=MAX_LEARNT, description="At most so many.")
 
@@ -315,6 +337,9 @@ def _names_ipv6(raw: Mapping[str, Any]) -> bool:
     return any(isinstance(text, str) and text.count(":") > 1 for text in texts)
 
 
+LANE = (("lane", "driver"), ("lane_channel", "lane"), ("lane_cc", "lane"))
+
+
 def _contradictions(one: Settings) -> Iterator[str]:
     """What cannot be together in one table."""
     if one.host is not None and one.send:
@@ -326,7 +351,7 @@ def _contradictions(one: Settings) -> Iterator[str]:
     if one.on_connect == "pull" and one.query == "none":
         yield 'on_connect = "pull" needs to know how to ask: write query = "address"'
     needs = (("keepalive_s", "keepalive"), ("probe_s", "probe"), ("auto_max", "auto"))
-    for key, of in (*needs, ("tracks", "driver"), ("show", "driver")):
+    for key, of in (*needs, ("tracks", "driver"), ("show", "driver"), *LANE):
         if key in one.model_fields_set and not getattr(one, of):
             yield f"{key} does nothing without {of}"
     if one.probe is not None and one.timeout_s <= one.probe_s:

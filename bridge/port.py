@@ -49,6 +49,19 @@ class Peer:
     banked: Mapping[str, tuple[tuple[Seat, Any], ...]] = field(default_factory=dict)
 
 
+class Lane(Protocol):
+    """A peer by which another one is reached faster than by its own port: a MIDI peer, for a program that reads MIDI
+    more often than anything else."""
+
+    @property
+    def is_there(self) -> bool:
+        """True while what is carried arrives."""
+
+    def carry(self, channel: int, cc: int, value: int) -> None:
+        """Send a control change (channel 1–16), at the peer's pace: the latest of each, and nothing that was there
+        before it was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class PortContext:
     """What the application hands to a port."""
@@ -67,6 +80,8 @@ class PortContext:
     """For peers that bring pages of their own."""
     presence: Presence | None = None
     """Marks controls whose peers are all gone; of all ports. None: the port has one of its own."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    """By peer; each port puts in those that it has when it is built."""
 
 
 class PeerHandle(Protocol):
@@ -143,6 +158,10 @@ class PortKind:
     """``complete(table, folder)``: fills in a peer's table before it is checked; ``folder`` is the configuration's."""
     has_banks: bool = False
     """True if its peers' bindings may stand in a ``[[bank]]`` (``Peer.banked``)."""
+    lane_of: Callable[[Any], str | None] | None = None
+    """The peer, of whatever kind, by which a peer's moves go (``Lane``); None: by itself."""
+    is_lane: Callable[[Any], bool] | None = None
+    """True if a peer with these settings can be another's lane."""
 
 
 async def supervise(

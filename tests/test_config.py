@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from bridge import app
 from bridge.config import Config, load, parse
 from bridge.configtables import ControlTable
 from bridge.control import Control
@@ -861,3 +862,42 @@ def test_the_patience_with_a_stuck_browser_is_a_setting() -> None:
     assert read("").http.client_timeout_s == 10
     assert read("[http]\nclient_timeout_s = 5").http.client_timeout_s == 5
     assert mistakes("[http]\nclient_timeout_s = 0") == ["2: http.client_timeout_s = 0: must be 1–3600"]
+
+
+LIVE = '[[osc]]\nname = "live"\nprofile = "abletonosc"\nlane = "iac"\n'
+IAC = '[[midi]]\nname = "iac"\ndevice = "IAC"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (IAC + LIVE + 'lane_channel = 3\nlane_cc = { "Drums/volume" = 20 }', []),
+        (LIVE + IAC, []),
+        (LIVE + IAC + "in = 3", ['8: midi[0].in = 3: must be a part of a port\'s name, or false for none']),
+        (LIVE, ['4: osc[0].lane = "iac": no such peer']),
+        (LIVE + IAC.replace("iac", "iak"), ['4: osc[0].lane = "iac": no such peer (did you mean "iak"?)']),
+        (LIVE + IAC + "out = false", [
+            '4: osc[0].lane = "iac": iac cannot carry moves: that is a [[midi]] peer with a port to send to'
+        ]),
+        (LIVE.replace('"iac"', '"live"'), [
+            '4: osc[0].lane = "live": live cannot carry moves: that is a [[midi]] peer with a port to send to'
+        ]),
+        (IAC + '[[osc]]\nname = "max"\nlane = "iac"', ["4: osc[0]: lane does nothing without driver"]),
+        (LIVE.replace('lane = "iac"', "lane_channel = 2"), ["1: osc[0]: lane_channel does nothing without lane"]),
+        (IAC + LIVE + "lane_channel = 17", ["8: osc[0].lane_channel = 17: must be 1–16"]),
+        (IAC + LIVE + 'lane_cc = { "Drums" = 20 }', [
+            '8: osc[0].lane_cc: must be a track and what of it, such as "Drums/volume"'
+        ]),
+        (IAC + LIVE + 'lane_cc = { "Drums/volume" = 120 }', ["8: osc[0].lane_cc: Drums/volume must be a CC, 0–119"]),
+        (IAC + LIVE + 'lane_cc = { "Drums/volume" = 1, "Bass/volume" = 1 }', [
+            "8: osc[0].lane_cc: a CC stands twice: each moves one thing"
+        ]),
+    ],
+)  # fmt: skip
+def test_a_lane_is_a_midi_peer_that_can_be_sent_to(text: str, said: list[str], tmp_path: Path) -> None:
+    try:
+        parse(text, app.KINDS, tmp_path)
+    except ConfigError as exc:
+        assert [line.removeprefix("config.toml:") for line in str(exc).splitlines()[:-1]] == said
+    else:
+        assert said == []

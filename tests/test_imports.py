@@ -51,7 +51,7 @@ ROWS = [
     {"surface"},
     {"driver"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
-    {"configfile", "frames", "remote", "oscforms", "osclink", "oscframing", "httpanswers"} | {"midilearn"},
+    {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"} | {"midilearn"},
     {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "midibank"},
     {"configtables", "oscroutes", "profile", "midipeer"},
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},

@@ -485,6 +485,26 @@ async def test_a_burst_of_1000_a_second_ends_where_it_ends(jack: str) -> None:
         assert len(heard) + len(told) <= 200 * took + 10  # never above its rate, and the last was heard
 
 
+async def test_a_lane_carries_the_latest_of_each_cc_and_nothing_that_was_before_it(jack: str) -> None:
+    bridge = Bridge(jack)
+    lane_of = bridge.context.lanes.get
+    (port,) = open_ports([bridge.peer({}, rate=100)], bridge.context)
+    lane = lane_of("nano")
+    assert lane is not None
+    lane.carry(16, 20, 1)
+    async with Controller.start(jack, "nano") as nano, served(port):
+        await bridge.states_until("nano", "online")
+        assert lane.is_there
+        for value in range(128):
+            lane.carry(16, 20, value)
+            lane.carry(16, 21, 127 - value)
+        heard = await nano.hear_until("bf 15 00")
+        assert "bf 14 7f" in heard or await nano.hear() == "bf 14 7f"
+        assert len(heard) < 20
+        assert "bf 14 01" not in heard
+    assert not lane.is_there
+
+
 async def test_eight_motors_and_rings_settle_within_300_ms(jack: str) -> None:
     paths = [f"/{kind}/{index}" for kind in ("fader", "ring", "led") for index in range(8)]
     bridge = Bridge(jack, *map(level, paths))

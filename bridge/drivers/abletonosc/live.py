@@ -9,6 +9,7 @@ from bridge.driver import Effect, Effects, Note, Read, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
+from .lane import Lanes
 from .part import Args, Part, chain
 from .sends import Sends
 from .song import Song
@@ -33,11 +34,22 @@ class AbletonOsc:
         self._song = Song(root, "song" in wanted.settings.show)
         self._sends = Sends(self._tracks, "sends" in wanted.settings.show)
         self._parts: list[Part] = [self._tracks, self._song, self._sends]
+        settings = wanted.settings
+        self._lanes: Lanes | None = None
+        if settings.lane is not None:
+            self._lanes = Lanes(settings.lane_cc, settings.lane_channel, self._name_at)
+        self._pace = "" if self._lanes else ", 10 steps/s"
         self._scans = self._version = 0
         self._laid_out: tuple[Page, ...] = ()
         self._moved: deque[tuple[float, str]] = deque(maxlen=MAX_BLAMED)
 
+    def _name_at(self, index: int) -> str | None:
+        track = self._tracks.at(index)
+        return None if track is None else track.name
+
     def connected(self, now: float) -> Effects:
+        if self._lanes is not None:
+            self._lanes.connected()
         quiet = Send("/live/api/set/log_level", ("warning",))  # else it writes a line for everything it is asked
         return [quiet, *chain(part.connected(now) for part in self._parts)]
 
@@ -90,8 +102,8 @@ class AbletonOsc:
                 self._laid_out = pages
                 effects.append(Show(pages))
             count = len(self._tracks.all)
-            effects.append(Note(f"{count} track{'' if count == 1 else 's'}, 10 steps/s"))
-        return effects
+            effects.append(Note(f"{count} track{'' if count == 1 else 's'}{self._pace}"))
+        return effects if self._lanes is None else list(self._lanes.along(effects))
 
     def _pages(self) -> Iterator[Page]:
         strips = [
