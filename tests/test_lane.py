@@ -95,7 +95,11 @@ def song() -> Song:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def open_set(jack: str) -> AsyncIterator[Stage]:
     reply_port = free_udp_port()
-    async with opened_live(song(), reply_port) as live, Controller.start(jack, "iac") as port:
+    async with (
+        opened_live(song(), reply_port) as live,
+        Controller.start(jack, "iac") as port,
+        Controller.start(jack, "another"),  # without any port JACK would be thought to have died, and opened anew
+    ):
         text = f"""
 [http]
 host = "127.0.0.1"
