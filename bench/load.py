@@ -238,7 +238,7 @@ class Load:
                 now = time.monotonic()
             while self._acks and self._acks[0][0] <= now:
                 *_, browser = heapq.heappop(self._acks)
-                if not browser.is_gone:
+                if browser.will_ack and not browser.is_gone:
                     self.adapter.ack(browser, now)
             if now >= end:
                 return

@@ -109,7 +109,10 @@ class Ack(msgspec.Struct, tag="ack", tag_field="type"):
 
 
 class Ping(msgspec.Struct, tag="ping", tag_field="type"):
+    """``rev``: an ack that rides along."""
+
     t: float
+    rev: Count | None = None
 
 
 class Show(msgspec.Struct, tag="show", tag_field="type"):

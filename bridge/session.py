@@ -35,7 +35,7 @@ SPREAD = 1.25
 LOST_ACK_S = 1.0
 """With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
 ACK_S = 0.05
-"""How rarely clients acknowledge, told in ``welcome.ack_ms``; where it is more, limits on acks are as much higher."""
+"""How rarely clients acknowledge, told in ``ack_ms`` of the welcome and of each pong; where it is more, limits on acks are as much higher."""
 CROWD = 25
 """From so many browsers on the time grows with them, up to LONGEST_ACK_S: 1,000 acks a second cost 1 % of a core."""
 LONGEST_ACK_S = 0.2
@@ -52,7 +52,7 @@ MAX_NAME = 64
 
 
 def ack_s_for(browsers: int) -> float:
-    """How rarely the next one is to acknowledge, beside so many others, in seconds."""
+    """How rarely each of so many is to acknowledge, in seconds."""
     return min(LONGEST_ACK_S, ACK_S * max(1.0, browsers / CROWD))
 
 
@@ -155,7 +155,7 @@ class Session:
         self._executed_at = 0  # revision at which it was
         self._pong: bytes | None = None
         self._owes_answer = False  # an error, applied or pong
-        self._ack_s = shared.ack_s  # as it was told
+        self._ack_s = shared.ack_s  # as it was told, in the welcome and in each pong
         self._window = FIRST_WINDOW
         self._under_way: deque[tuple[int, float]] = deque()
         self._highest_sent = 0
@@ -213,8 +213,11 @@ class Session:
         elif isinstance(message, msg.Ping):
             self.pings = True
             self._clock.lateness(message.t, now * 1000)  # a sample of the page's clock
-            self._pong = out.pong(message.t)
+            self._ack_s = self._shared.ack_s  # there may be a crowd by now, or none any more
+            self._pong = out.pong(message.t, round(self._ack_s * 1000))
             self._owes_answer = True
+            if message.rev is not None:
+                self._ack(message.rev, now)
         elif isinstance(message, msg.Touch):
             for entry in self._touchable(message.ids):
                 self._fingers[entry] = False

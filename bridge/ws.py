@@ -198,11 +198,11 @@ class Hub:
         ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
-        self.shared.ack_s = ack_s_for(len(self._connections))
         # Nobody is told apart yet ([auth] mode = "open"): whoever reaches us may do everything.
         session = Session(self.shared, f"c{next(self._numbers)}", role="admin")
         connection = Connection(session, ws, request.remote or "?", self._clock())
         self._connections[session.client] = connection
+        self.shared.ack_s = ack_s_for(len(self._connections))
         try:
             ws.listen(partial(self._heard, connection))
             await ws.gone
@@ -300,6 +300,7 @@ class Hub:
 
     def _forget(self, connection: Connection) -> None:
         self._connections.pop(connection.session.client, None)
+        self.shared.ack_s = ack_s_for(len(self._connections))
         self._ghosts.discard(connection)
         connection.session.close(self._clock())
         connection.session.unsubscribe()

@@ -10,7 +10,7 @@ from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WATCHERS, Line
-from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared
+from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared, ack_s_for
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
 OSC = Origin("osc", "max")
@@ -737,6 +737,21 @@ def test_a_client_without_acks_is_paced_by_its_buffer_alone(store: Store, browse
     assert sent == 100
 
 
+def test_a_ping_is_an_ack_too_and_its_pong_says_how_rare_acks_are(
+    store: Store, shared: Shared, browser: Browser, volume: Entry
+) -> None:
+    browser.hello()
+    store.set(volume, 0.5, OSC, 0.0)
+    browser.hear()
+    assert browser.session.status()["frames_under_way"] == 2
+    shared.ack_s = ack_s_for(100)
+    browser.say("ping", t=1, rev=store.revision)
+    assert browser.session.status()["frames_under_way"] == 0
+    assert browser.hear() == [{"type": "pong", "t": 1.0, "ack_ms": 200}]
+    browser.say("ping", t=2, rev=store.revision + 1)
+    assert [message["type"] for message in browser.hear()] == ["pong", "error"]
+
+
 def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None:
     browser.hello()
     browser.is_writable = False
@@ -744,7 +759,7 @@ def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None
         browser.say("ping", t=t)
         assert browser.hear() == []
     browser.is_writable = True
-    assert browser.hear() == [{"type": "pong", "t": 999.0}]
+    assert browser.hear() == [{"type": "pong", "t": 999.0, "ack_ms": 50}]
 
 
 def test_idle_means_that_there_is_nothing_to_say(store: Store, browser: Browser, volume: Entry) -> None:

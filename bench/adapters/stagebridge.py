@@ -78,6 +78,9 @@ range = [0, 1e7]
             browser.is_ready = True
             # Pages ping every second; spread them as people arrive.
             browser.load.every(1.0, lambda due: self._ping(browser, due), (browser.number * 0.0371) % 1.0, True)
+        elif kind == "pong":
+            browser.ack_s = message["ack_ms"] / 1000
+            return
         else:
             return
         self._saw_revision(browser, message["rev"], now)
@@ -85,7 +88,7 @@ range = [0, 1e7]
     def counted(self, browser: Browser, payload: bytes | bytearray, now: float) -> None:
         if payload.startswith(b'{"type":"update","rev":'):
             self._saw_revision(browser, int(payload[23 : payload.index(b",", 23)]), now)
-        elif payload.startswith(b'{"type":"welcome"'):
+        elif payload.startswith((b'{"type":"welcome"', b'{"type":"pong"')):
             self.heard(browser, payload, now)
 
     def _saw_revision(self, browser: Browser, revision: int, now: float) -> None:
@@ -111,7 +114,13 @@ range = [0, 1e7]
         )
 
     def _ping(self, browser: Browser, due: float) -> None:
-        if not browser.is_gone:
+        if browser.is_gone:
+            return
+        if browser.will_ack:  # as the page does it
+            browser.will_ack = False
+            browser.acked_at = due
+            browser.send(b'{"type":"ping","t":%.3f,"rev":%d}' % (due * 1000, browser.revision))
+        else:
             browser.send(b'{"type":"ping","t":%.3f}' % (due * 1000))
 
 

@@ -93,6 +93,21 @@ test("the welcome may make acks rarer", () => {
   assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 816 }]);
 });
 
+test("a pong may make acks rarer, and an ack that waits rides on a ping", () => {
+  const { world, socket } = online();
+  socket.says({ type: "pong", t: 10_000, ack_ms: 2000 });
+  socket.says({ type: "update", rev: 816 });
+  world.pass(990);
+  assert.equal(socket.of("ack").length, 0);
+  socket.take();
+  world.pass(20);
+  assert.deepEqual(socket.take(), [{ type: "ping", t: 11_000, rev: 816 }]);
+  socket.says({ type: "pong", t: 11_000, ack_ms: 50 });
+  world.pass(60);
+  socket.says({ type: "update", rev: 817 });
+  assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 817 }]);
+});
+
 test("a resumed welcome is acked with the revision that the page has, not with the one ahead", () => {
   const { world, socket } = online();
   socket.ends();

@@ -208,9 +208,16 @@ export class Client extends EventTarget {
     else this.#ackAt = Math.min(this.#ackAt, this.#ackedAt + this.#ackMs);
   }
 
+  /** An ack that waits for its time rides along. */
   #ping(link, now) {
     link.pingedAt = now;
-    link.send({ type: "ping", t: now });
+    if (this.#ackAt === Infinity) {
+      link.send({ type: "ping", t: now });
+      return;
+    }
+    this.#ackedAt = now;
+    this.#ackAt = Infinity;
+    link.send({ type: "ping", t: now, rev: this.model.rev });
   }
 
   // Receiving.
@@ -249,6 +256,7 @@ export class Client extends EventTarget {
         this.#emit(this.model.meters(message.values));
         break;
       case "pong":
+        this.#ackMs = message.ack_ms ?? this.#ackMs;
         this.#pong(link, message.t, now);
         break;
       case "welcome":
