@@ -14,6 +14,7 @@ import time
 from array import array
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING
 
 from . import wire
@@ -77,7 +78,10 @@ class Browser:
         self.revision = 0
         self.acked_at = 0.0
         self.ack_s = 0.0
-        self.will_ack = False
+        self.ack_at = inf
+        self.ack_bytes = 0
+        self.unacked = 0
+        self.revision_at = 0.0
         self.frames = 0
         self.opened_at = time.monotonic()
         self._upgraded = False
@@ -238,7 +242,7 @@ class Load:
                 now = time.monotonic()
             while self._acks and self._acks[0][0] <= now:
                 *_, browser = heapq.heappop(self._acks)
-                if browser.will_ack and not browser.is_gone:
+                if now >= browser.ack_at and not browser.is_gone:
                     self.adapter.ack(browser, now)
             if now >= end:
                 return

@@ -8,7 +8,7 @@ which only the last advances the revision, so that a cut between two parts loses
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -79,6 +79,18 @@ def holder(origin: Origin | None) -> dict[str, str] | None:
     return {"client": client, "name": origin.shown}
 
 
+class News(NamedTuple):
+    """What browsers at ``since`` that know so many ``triggers`` are told to be at ``revision``; true until then.
+    ``frame`` is None where that is more than one, none, or a new welcome."""
+
+    since: int
+    triggers: int
+    keys: Keys
+    revision: int
+    until: float
+    frame: bytes | None
+
+
 class Frames:
     """Encodes what a store's log answers, and remembers it while it is true."""
 
@@ -88,7 +100,8 @@ class Frames:
         self._cache: dict[tuple[int, int, Keys], list[bytes]] = {}
         self._cached_at = (-1, 0.0)
         self._cached_bytes = 0
-        self._last: tuple[tuple[int, int, Keys], int, float, bytes | None] = ((0, 0, "id"), -1, 0.0, None)
+        self.latest = News(0, 0, "id", -1, 0.0, None)
+        """What was asked for last."""
 
     def updates(self, revision: int, triggers: int, keys: Keys, now: float) -> list[bytes]:
         """``update`` frames from ``revision`` to the store's; [] if there is nothing to tell."""
@@ -106,24 +119,15 @@ class Frames:
             self._cached_bytes += sum(map(len, frames))
         return frames
 
-    def news(self, revision: int, triggers: int, keys: Keys, now: float) -> bytes | None:
-        """``updates`` where that is one frame; None where it is more, none, or a new welcome is due.
-
-        In one pass nearly all browsers ask for the same, and get the very same bytes.
-        """
-        key, at_revision, made_at, frame = self._last
-        if (
-            key == (revision, triggers, keys)
-            and at_revision == self._store.revision
-            and 0 <= now - made_at <= _CACHE_LIFE_S
-        ):
-            return frame
-        if not self._store.can_resume(revision):
-            return None
-        frames = self.updates(revision, triggers, keys, now)
-        frame = frames[0] if len(frames) == 1 else None
-        self._last = ((revision, triggers, keys), self._store.revision, self._cached_at[1], frame)
-        return frame
+    def news(self, revision: int, triggers: int, keys: Keys, now: float) -> News:
+        """``updates`` where that is one frame. It is ``latest`` then: in one pass nearly all browsers ask for the same,
+        and get the very same bytes."""
+        frame: bytes | None = None
+        if self._store.can_resume(revision):
+            frames = self.updates(revision, triggers, keys, now)
+            frame = frames[0] if len(frames) == 1 else None
+        self.latest = News(revision, triggers, keys, self._store.revision, self._cached_at[1] + _CACHE_LIFE_S, frame)
+        return self.latest
 
     def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed_at: int | None) -> list[bytes]:
         """``welcome`` with ``head``'s fields and the snapshot; without it for who resumes at a revision."""

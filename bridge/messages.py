@@ -28,6 +28,7 @@ MAX_REASON = 200  # characters of an answer that quotes the message
 
 Whole = Annotated[int, msgspec.Meta(ge=-MAX_WHOLE, le=MAX_WHOLE)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_WHOLE)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 Key = Whole | str
 """A control's id, or its path."""
 Keys = Annotated[list[Key], msgspec.Meta(max_length=MAX_KEYS)]
@@ -105,7 +106,10 @@ class Declare(msgspec.Struct, tag="declare", tag_field="type"):
 
 
 class Ack(msgspec.Struct, tag="ack", tag_field="type"):
+    """``held``: for how many ms the page has had this revision."""
+
     rev: Count
+    held: Milliseconds = 0.0
 
 
 class Ping(msgspec.Struct, tag="ping", tag_field="type"):
@@ -113,6 +117,7 @@ class Ping(msgspec.Struct, tag="ping", tag_field="type"):
 
     t: float
     rev: Count | None = None
+    held: Milliseconds = 0.0
 
 
 class Show(msgspec.Struct, tag="show", tag_field="type"):

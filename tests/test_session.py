@@ -10,7 +10,7 @@ from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WATCHERS, Line
-from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared, ack_s_for
+from bridge.session import FIRST_WINDOW, MAX_DECLARED, MAX_HINTS, Close, Session, Shared, ack_s_for
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
 OSC = Origin("osc", "max")
@@ -85,6 +85,7 @@ def test_welcome_is_the_whole_truth(store: Store, browser: Browser, volume: Entr
         "role": "control",
         "view": "all",
         "ack_ms": 50,
+        "ack_bytes": 0,
         "server": {"name": "Show", "version": "0.1.0"},
         "resumed": False,
         "surface": {"pages": []},
@@ -750,6 +751,73 @@ def test_a_ping_is_an_ack_too_and_its_pong_says_how_rare_acks_are(
     assert browser.hear() == [{"type": "pong", "t": 1.0, "ack_ms": 200}]
     browser.say("ping", t=2, rev=store.revision + 1)
     assert [message["type"] for message in browser.hear()] == ["pong", "error"]
+
+
+class Kernel(Browser):
+    """A browser whose TCP says how many bytes its other end has not taken."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.queued = 0
+        self.session = Session(shared, "c1", unacknowledged=lambda: self.queued)
+        self.hello()
+        self.now = 0.01
+        self.ack()
+
+    def play(self, store: Store, entry: Entry, seconds: float, is_cut: bool = False) -> list[float]:
+        """60 moves a second, and no ack; when frames left."""
+        start, left = self.now, []
+        for step in range(round(seconds * 60)):
+            self.now = start + step / 60
+            store.set(entry, (step + 1) % 97 / 97, OSC, self.now)
+            for frame in self.hear():
+                left.append(self.now - start)
+                if is_cut:
+                    self.queued += len(json.dumps(frame))
+        return left
+
+
+def test_while_little_is_under_way_a_second_may_pass_without_an_ack(
+    store: Store, shared: Shared, volume: Entry
+) -> None:
+    browser = Kernel(shared)
+    left = browser.play(store, volume, 0.6)
+    assert len(left) == 36  # some 50 bytes each
+    assert browser.session.status()["frames_under_way"] == 18  # two that are so short and close count as one
+    browser.say("ack", rev=store.revision, held=500)
+    assert browser.session.status()["round_trip_ms"] == 0.0
+
+
+def test_a_cut_link_is_noticed_by_its_tcp_as_soon_as_with_acks(store: Store, shared: Shared, volume: Entry) -> None:
+    browser = Kernel(shared)
+    browser.play(store, volume, 0.5)
+    left = browser.play(store, volume, 2.0, is_cut=True)
+    assert 0.24 < max(at for at in left if at < 1.0) < 0.3  # then one a second, as ever
+    assert browser.session.is_held_back(browser.now)
+    browser.queued = 0
+    store.set(volume, 0.99, OSC, browser.now)
+    browser.session.link_is_back()
+    assert [message["values"] for message in browser.hear()] == [[[volume.id, 0.99]]]
+
+
+def test_a_page_that_acks_nothing_is_sent_little_though_its_tcp_takes_all(
+    store: Store, shared: Shared, volume: Entry
+) -> None:
+    browser = Kernel(shared)
+    left = browser.play(store, volume, 3.0)
+    assert len(left) < 2048 / 50 + FIRST_WINDOW + 3
+    assert max(after - before for before, after in itertools.pairwise(left)) > 0.9
+
+
+def test_a_rare_ack_opens_the_window_as_far_as_several(store: Store, shared: Shared) -> None:
+    browser = Kernel(shared)
+    text = add(store, "/text", kind="string", max_length=1000)
+    for step in range(9):
+        browser.now += 0.02
+        store.set(text, f"{step}" * 900, OSC, browser.now)
+        assert len(browser.hear()) == 1
+    browser.say("ack", rev=store.revision)
+    assert browser.session.status()["window"] == FIRST_WINDOW + 1 + 3
 
 
 def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None:

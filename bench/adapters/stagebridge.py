@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from math import inf
 
 import msgspec
 
@@ -12,6 +13,7 @@ from . import Adapter, Browser, Plan, python
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
+RARE_ACK_S = 1.0  # docs/protocol.md, "Ack"
 MOST_CONTROLS = 4096  # of one configuration
 TRIGGER = """
 [[control]]
@@ -72,6 +74,7 @@ range = [0, 1e7]
             browser.triggers += len(message.get("triggers", ()))
         elif kind == "welcome":
             browser.ack_s = message["ack_ms"] / 1000
+            browser.ack_bytes = message["ack_bytes"]
             for control in message["controls"]:
                 if control["path"].startswith("/bench/channel/"):
                     browser.ids[control["id"]] = int(control["path"][15:19])
@@ -83,27 +86,32 @@ range = [0, 1e7]
             return
         else:
             return
-        self._saw_revision(browser, message["rev"], now)
+        self._saw_revision(browser, message["rev"], len(payload), now)
 
     def counted(self, browser: Browser, payload: bytes | bytearray, now: float) -> None:
         if payload.startswith(b'{"type":"update","rev":'):
-            self._saw_revision(browser, int(payload[23 : payload.index(b",", 23)]), now)
+            self._saw_revision(browser, int(payload[23 : payload.index(b",", 23)]), len(payload), now)
         elif payload.startswith((b'{"type":"welcome"', b'{"type":"pong"')):
             self.heard(browser, payload, now)
 
-    def _saw_revision(self, browser: Browser, revision: int, now: float) -> None:
-        browser.revision = revision
-        if not browser.will_ack:
-            if now - browser.acked_at >= browser.ack_s:
-                self.ack(browser, now)
-            else:
-                browser.will_ack = True
-                browser.load.ack_later(browser, browser.acked_at + browser.ack_s)
+    def _saw_revision(self, browser: Browser, revision: int, size: int, now: float) -> None:
+        """As the page does it: acks wait, up to a second for little."""
+        browser.revision, browser.revision_at = revision, now
+        browser.unacked += size
+        is_little = browser.unacked < browser.ack_bytes
+        due = browser.acked_at + (RARE_ACK_S if is_little else browser.ack_s)
+        if now >= due:
+            self.ack(browser, now)
+        elif due < browser.ack_at:
+            browser.ack_at = due
+            browser.load.ack_later(browser, due)
 
     def ack(self, browser: Browser, now: float) -> None:
-        browser.will_ack = False
-        browser.acked_at = now
-        browser.send(b'{"type":"ack","rev":%d}' % browser.revision)
+        browser.send(b'{"type":"ack",%b}' % self._acked(browser, now))
+
+    def _acked(self, browser: Browser, now: float) -> bytes:
+        browser.acked_at, browser.ack_at, browser.unacked = now, inf, 0
+        return b'"rev":%d,"held":%d' % (browser.revision, 1000 * (now - browser.revision_at))
 
     def move(self, browser: Browser, control: int, step: int, now: float) -> None:
         if not browser.numbers_of:
@@ -116,12 +124,8 @@ range = [0, 1e7]
     def _ping(self, browser: Browser, due: float) -> None:
         if browser.is_gone:
             return
-        if browser.will_ack:  # as the page does it
-            browser.will_ack = False
-            browser.acked_at = due
-            browser.send(b'{"type":"ping","t":%.3f,"rev":%d}' % (due * 1000, browser.revision))
-        else:
-            browser.send(b'{"type":"ping","t":%.3f}' % (due * 1000))
+        rides = b"" if browser.ack_at == inf else b"," + self._acked(browser, time.monotonic())
+        browser.send(b'{"type":"ping","t":%.3f%b}' % (due * 1000, rides))
 
 
 def trigger() -> bytes:

@@ -79,7 +79,7 @@ test("an update is acked at once when the last ack is 50 ms ago, else when they 
   }
   assert.equal(socket.of("ack").length, 1);
   world.pass(18); // 50 ms after the first
-  assert.deepEqual(socket.of("ack")[1], { type: "ack", rev: 824 });
+  assert.deepEqual(socket.of("ack")[1], { type: "ack", rev: 824, held: 18 });
   world.pass(500);
   assert.equal(socket.of("ack").length, 2);
 });
@@ -90,7 +90,34 @@ test("the welcome may make acks rarer", () => {
   socket.says({ type: "update", rev: 816 });
   assert.equal(socket.of("ack").length, 0);
   world.pass(140);
-  assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 816 }]);
+  assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 816, held: 140 }]);
+});
+
+test("until `ack_bytes` have come since the last ack, acks are a second apart", () => {
+  const { world, socket } = online({ ack_bytes: 200 });
+  const update = (rev, text) => socket.says({ type: "update", rev, values: [[4, text]] });
+  world.pass(60);
+  update(816, "äöü");
+  world.pass(60);
+  assert.equal(socket.of("ack").length, 0);
+  update(817, "ä".repeat(40)); // 80 bytes of UTF-8, as the server counts them
+  assert.equal(socket.of("ack").length, 0);
+  update(818, "ä".repeat(20));
+  assert.deepEqual(socket.take(), [{ type: "ack", rev: 818 }]);
+  world.pass(60);
+  update(819, "x");
+  world.pass(939);
+  assert.deepEqual(socket.take().filter(({ rev }) => rev), [{ type: "ping", t: 11_000, rev: 819, held: 820 }]);
+});
+
+test("parts of one truth, all with the same revision, are not forgotten by an ack", () => {
+  const { world, socket } = online({ ack_bytes: 200, rev: 0 });
+  world.pass(60);
+  socket.says({ type: "update", rev: 0, values: [[1, 0.5]], pad: "x".repeat(200) });
+  world.pass(60);
+  socket.take();
+  socket.says({ type: "update", rev: 815, values: [[1, 0.5]] });
+  assert.deepEqual(socket.take(), [{ type: "ack", rev: 815 }]);
 });
 
 test("a pong may make acks rarer, and an ack that waits rides on a ping", () => {
@@ -101,7 +128,7 @@ test("a pong may make acks rarer, and an ack that waits rides on a ping", () => 
   assert.equal(socket.of("ack").length, 0);
   socket.take();
   world.pass(20);
-  assert.deepEqual(socket.take(), [{ type: "ping", t: 11_000, rev: 816 }]);
+  assert.deepEqual(socket.take(), [{ type: "ping", t: 11_000, rev: 816, held: 1000 }]);
   socket.says({ type: "pong", t: 11_000, ack_ms: 50 });
   world.pass(60);
   socket.says({ type: "update", rev: 817 });
@@ -649,7 +676,7 @@ test("shown again it acks and pings at once, and moves nothing until the ping is
   world.time += 20_000;
   socket.take();
   world.show();
-  assert.deepEqual(socket.take(), [{ type: "ack", rev: 817 }, { type: "ping", t: 30_000 }]);
+  assert.deepEqual(socket.take(), [{ type: "ack", rev: 817, held: 20_000 }, { type: "ping", t: 30_000 }]);
   assert.equal(client.status.state, "connecting");
   assert.equal(client.set("/a", 0.9), false);
   socket.says({ type: "update", rev: 818, values: [[1, 0.5]] }); // may have lain in a buffer

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ STALL_S = 0.25
 PING_S = 1.0
 RIVAL_S = 1.5
 OFFLINE_S = 3.0
+ACK_S, RARE_ACK_S = 0.05, 1.0
 
 
 class Network:
@@ -37,6 +39,8 @@ class Link:
 
     def __init__(self, network: Network) -> None:
         self.is_alive = True
+        self.unacknowledged = 0
+        """Bytes on their way down, as the kernel above counts them."""
         self.hear_above: Callable[[str], None] = lambda text: None
         self.hear_below: Callable[[str], None] = lambda text: None
         self._network = network
@@ -46,11 +50,19 @@ class Link:
         self._carry("up", text, lambda: self.hear_above)
 
     def down(self, text: str) -> None:
-        self._carry("down", text, lambda: self.hear_below)
+        size = len(text.encode())
+        self.unacknowledged += size
+        at = self._carry("down", text, lambda: self.hear_below)
+        clock = self._network.clock
+        clock.call_at(at, lambda: clock.call_at(self._network.arrival(), lambda: self._took(size)))
 
-    def _carry(self, way: str, text: str, hearer: Callable[[], Callable[[str], None]]) -> None:
+    def _took(self, size: int) -> None:
+        self.unacknowledged -= size
+
+    def _carry(self, way: str, text: str, hearer: Callable[[], Callable[[str], None]]) -> float:
         at = self._last[way] = max(self._last[way], self._network.arrival())
         self._network.clock.call_at(at, lambda: hearer()(text) if self.is_alive else None)
+        return at
 
 
 class Browser:
@@ -89,7 +101,9 @@ class Browser:
         self._releasing: set[int] = set()
         self._heard_at = 0.0
         self._acked_at = -1.0
-        self._is_ack_due = False
+        self._ack_at = inf
+        self._ack_bytes = self._unacked = self._acked_rev = 0
+        self._rev_at = 0.0
         self._is_frame_due = False
         self._open()
         clock.call_later(rng.uniform(0, PING_S), self._beat)
@@ -224,7 +238,8 @@ class Browser:
         if self.link is None or silent_s > RIVAL_S:
             self._open()
         elif silent_s > PING_S / 2:
-            self._say({"type": "ping", "t": self._clock.now * 1000})
+            rides = {} if self._ack_at == inf else self._acked()
+            self._say({"type": "ping", "t": self._clock.now * 1000, **rides})
 
     def _hear(self, link: Link, text: str) -> None:
         message = json.loads(text)
@@ -242,22 +257,23 @@ class Browser:
         if link is not self.link:
             return
         under = {key: self.shown(key) for key in self.fingers}
-        self._take(message, kind)
+        self._take(message, kind, len(text.encode()))
         for key in self.fingers:
             assert self.shown(key) == under[key], f"control {key} moved under the finger of {self.name}"
 
-    def _take(self, message: dict[str, Any], kind: str) -> None:
+    def _take(self, message: dict[str, Any], kind: str, size: int) -> None:
         if kind == "welcome":
             self.epoch, self.client = message["epoch"], message["client"]
+            self._ack_bytes, self._acked_at, self._acked_rev, self._unacked = message["ack_bytes"], -1.0, 0, 0
             if not message["resumed"]:
                 self.rev = message["rev"]
                 self.values.clear()
                 self._news(message)
-            self._ack_soon()
+            self._ack_soon(size)
         elif kind == "update":
             self.rev = message["rev"]
             self._news(message)
-            self._ack_soon()
+            self._ack_soon(size)
         elif kind == "applied":
             for n in self.fired:
                 if n <= message["n"]:
@@ -287,13 +303,22 @@ class Browser:
             self.rung.append((sequence, args[0][0]))
         self.missed += message.get("missed", 0)
 
-    def _ack_soon(self) -> None:
-        if not self._acks or self._is_ack_due:
-            return
-        self._is_ack_due = True
-        self._clock.call_at(max(self._clock.now, self._acked_at + 0.05), self._ack)
+    def _ack_soon(self, size: int) -> None:
+        now = self._rev_at = self._clock.now
+        self._unacked += size
+        pause_s = RARE_ACK_S if self._unacked < self._ack_bytes else ACK_S
+        at = max(now, self._acked_at + pause_s)
+        if self._acks and at < self._ack_at:
+            self._ack_at = at
+            self._clock.call_at(at, self._ack)
 
     def _ack(self) -> None:
-        self._is_ack_due = False
-        self._acked_at = self._clock.now
-        self._say({"type": "ack", "rev": self.rev})
+        if self._clock.now >= self._ack_at:  # it may have ridden on a ping
+            self._say({"type": "ack", **self._acked()})
+
+    def _acked(self) -> dict[str, Any]:
+        self._acked_at, self._ack_at = self._clock.now, inf
+        if self.rev > self._acked_rev:
+            self._unacked = 0
+        self._acked_rev = self.rev
+        return {"rev": self.rev, "held": (self._clock.now - self._rev_at) * 1000}

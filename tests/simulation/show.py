@@ -207,7 +207,9 @@ class Show:
         session = self.sessions.get(link)
         if session is None:
             self._clients += 1
-            session = self.sessions[link] = Session(self.shared, f"c{self._clients}")
+            session = self.sessions[link] = Session(
+                self.shared, f"c{self._clients}", unacknowledged=lambda: link.unacknowledged
+            )
         self._heard_at[link] = now
         was_welcomed = session.welcomed
         assert session.receive(text, now) is None

@@ -25,6 +25,8 @@ export const WELCOME_MS = 3000; // from open to welcome
 export const JUMP_MS = 2500; // an alarm that is later than this means that the device slept
 export const RETRY_MS = [250, 3000]; // first and longest pause between attempts, before jitter
 export const ACK_MS = 50; // until the welcome says otherwise
+export const RARE_ACK_MS = 1000; // the pause while less than the welcome's `ack_bytes` have come
+const UTF8 = new TextEncoder();
 const RETRY_GROWTH = 1.6;
 const DECLARE_CHUNK = 64; // controls per message, far below the server's frame limit
 
@@ -51,6 +53,10 @@ export class Client extends EventTarget {
   #ackMs = ACK_MS;
   #ackedAt = -Infinity;
   #ackAt = Infinity;
+  #ackBytes = 0;
+  #ackedRev = 0;
+  #unacked = 0; // bytes that came after that revision
+  #revAt = 0; // when the model's revision came
   #declared = new Map();
   #shown = [];
   #alarm = null;
@@ -197,27 +203,33 @@ export class Client extends EventTarget {
   }
 
   #ack(now) {
-    this.#ackedAt = now;
-    this.#ackAt = Infinity;
-    this.#current?.send({ type: "ack", rev: this.model.rev });
+    this.#current?.send({ type: "ack", ...this.#acked(now) });
   }
 
-  #ackSoon() {
-    const now = this.#env.now();
-    if (now - this.#ackedAt >= this.#ackMs) this.#ack(now);
-    else this.#ackAt = Math.min(this.#ackAt, this.#ackedAt + this.#ackMs);
+  /** What an ack says; it is said now. */
+  #acked(now) {
+    const { rev } = this.model;
+    this.#ackedAt = now;
+    this.#ackAt = Infinity;
+    if (rev > this.#ackedRev) this.#unacked = 0; // parts of one truth have the same rev, and add up
+    this.#ackedRev = rev;
+    const held = Math.round(now - this.#revAt);
+    return held > 0 ? { rev, held } : { rev };
+  }
+
+  /** `data` with a new revision has come. */
+  #ackSoon(data, now) {
+    this.#revAt = now;
+    this.#unacked += UTF8.encode(data).length;
+    const pause = this.#unacked < this.#ackBytes ? RARE_ACK_MS : this.#ackMs;
+    if (now - this.#ackedAt >= pause) this.#ack(now);
+    else this.#ackAt = Math.min(this.#ackAt, this.#ackedAt + pause);
   }
 
   /** An ack that waits for its time rides along. */
   #ping(link, now) {
     link.pingedAt = now;
-    if (this.#ackAt === Infinity) {
-      link.send({ type: "ping", t: now });
-      return;
-    }
-    this.#ackedAt = now;
-    this.#ackAt = Infinity;
-    link.send({ type: "ping", t: now, rev: this.model.rev });
+    link.send({ type: "ping", t: now, ...(this.#ackAt === Infinity ? {} : this.#acked(now)) });
   }
 
   // Receiving.
@@ -239,15 +251,15 @@ export class Client extends EventTarget {
       return;
     }
     if (this.#candidate !== null && !this.#candidate.greeted && link.suspectSince === null) this.#dropCandidate();
-    this.#handle(link, message, now);
+    this.#handle(link, message, data, now);
     this.#arm();
   }
 
-  #handle(link, message, now) {
+  #handle(link, message, data, now) {
     switch (message.type) {
       case "update":
         this.#emit(this.model.update(message));
-        this.#ackSoon();
+        this.#ackSoon(data, now);
         break;
       case "applied":
         this.#outbox.applied(message.n);
@@ -261,7 +273,7 @@ export class Client extends EventTarget {
         break;
       case "welcome":
         this.#emit(this.model.welcome(message, true));
-        this.#ackSoon();
+        this.#ackSoon(data, now);
         break;
       case "error":
         this.#refused(message, now);
@@ -342,6 +354,9 @@ export class Client extends EventTarget {
     this.#failures = 0;
     this.#retryAt = Infinity;
     this.#ackMs = message.ack_ms ?? ACK_MS;
+    this.#ackBytes = message.ack_bytes ?? 0;
+    this.#ackedRev = this.#unacked = 0;
+    this.#revAt = now;
     const before = this.#state;
     this.#state = "online"; // listeners of the values below may already set
     this.#emit(this.model.welcome(message));
