@@ -30,7 +30,9 @@ MIXER = "/bank/mixer"
 class Device:
     """A controller with one strip in a bank of three windows, and what it was sent; no time passes by itself."""
 
-    def __init__(self, *strips: Mapping[str, Any], size: int = 1, controls: int = 3, **settings: Any) -> None:
+    def __init__(
+        self, *strips: Mapping[str, Any], size: int = 1, controls: int = 3, kind: str = "", **settings: Any
+    ) -> None:
         self.now = 100.0
         self.sent: list[str] = []
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -38,9 +40,11 @@ class Device:
         self.store = Store("test")
         paths = tuple((f"/{each}",) for each in range(1, 4))
         self.bank = Bank("mixer", size, paths, ("nano",))
-        kind = "bool" if "note" in strips[0] else "float"
+        made_of: Any = kind or ("bool" if "note" in strips[0] else "float")
         for number in range(1, controls + 1):
-            self.store.add(Control(path=f"/{number}", kind=kind), now=0.0, value=None if kind == "bool" else number / 4)
+            self.store.add(
+                Control(path=f"/{number}", kind=made_of), now=0.0, value=number / 4 if made_of == "float" else None
+            )
         for control in self.bank.controls():
             self.store.add(control, now=0.0)
         self.buttons = BankButtons(self.store, [self.bank])

@@ -1,6 +1,7 @@
 """Profiles of controllers: names for what is on them, and what a binding that names a part becomes."""
 
 import contextlib
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -260,3 +261,14 @@ def test_what_a_mode_sends_is_messages(raw: Any) -> None:
 def test_hello_is_whole_messages_in_hex(raw: Any) -> None:
     with pytest.raises(ValueError, match="must be one message in hex"):
         Settings.model_validate({"name": "a", "device": "a", "hello": [raw]})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_manual_names_the_parts_that_there_are(name: str) -> None:
+    docs = (Path(__file__).resolve().parent.parent / "docs" / "midi.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)$", docs, re.MULTILINE)
+    parts = PROFILES.settings_of({"name": "it", "device": "it", "profile": name}).parts
+    written = {word.rstrip("0123456789…") for word in re.findall(r"`([a-z_0-9…]+)`", row.split("|")[1])} - {""}
+    known = {part.rstrip("0123456789") for part in parts}
+    assert written <= known
+    assert name == "mcu" or written == known

@@ -1,5 +1,6 @@
 """What a device is shown: rings, LEDs, meters, displays; without any device."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from bridge.midibind import Route, compile_route
 from bridge.midicodec import Writer
 from bridge.midisettings import Binding, Settings
 from bridge.store import Entry
+
+from .test_midibank import Device
 
 SETTINGS = Settings.model_validate({"name": "it", "device": "it"})
 
@@ -160,3 +163,63 @@ def test_what_shows_nothing_is_off_or_at_its_bottom_or_blank() -> None:
     assert route({"note": 1, "off": 12}, kind="bool").dark == 12
     assert route({"note": 1, "leds": [12, 1]}, kind="int", range=(0, 1)).dark == 12
     assert route({"sysex": "01", "text": "label", "width": 4}).dark == b"    "
+
+
+# ---------------------------------------------------------------------------------- on a device, in a bank of three
+
+UPPER = {"sysex": "12 00", "text": "label"}
+LOWER = {"sysex": "12 38", "text": "value"}
+
+
+def said(*rows: bytes) -> list[str]:
+    return [f"f0 12 {at} {text.ljust(7).hex(' ')} f7" for at, text in zip(("00", "38"), rows, strict=True)]
+
+
+def test_both_rows_of_a_display_follow_the_window_and_are_blank_where_it_is_empty() -> None:
+    device = Device(UPPER, LOWER, controls=2)
+    assert device.news() == said(b"1", b"0.25")
+    device.turn(2)
+    assert device.news() == said(b"2", b"0.50")
+    device.turn(3)
+    assert device.news() == said(b"", b"")
+    device.turn(1)
+    assert device.news() == said(b"1", b"0.25")
+
+
+def test_a_display_follows_a_new_name_and_the_peers_own_words() -> None:
+    device = Device(UPPER, LOWER)
+    device.news()
+    entry = device.store.get("/1")
+    device.store.describe(entry, replace(entry.control, label="Kick"), now=device.now)
+    assert device.news() == said(b"Kick", b"0.25")[:1]
+    device.store.mark(entry, "text", "-12 dB", now=device.now)
+    assert device.news() == said(b"", b"-12 dB")[1:]
+    device.store.mark(entry, "text", None, now=device.now)
+    device.store.mark(entry, "silent", "desk", now=device.now)
+    assert device.news() == said(b"", b"0.25")[1:]
+
+
+def test_a_value_that_moves_fast_is_shown_at_the_devices_pace_and_its_last_one_always() -> None:
+    device = Device(LOWER, rate=100)
+    device.wait(1)
+    device.news()
+    for step in range(100):
+        device.set("/1", step / 100)
+        device.wait(0.01)
+    shown = device.news()
+    assert 20 < len(shown) < 40, "about three hundredths of a second on its cable"
+    device.wait(1)
+    assert [*shown, *device.news()][-1] == said(b"", b"0.99")[1]
+
+
+def test_a_meter_in_a_bank_stands_at_its_strips_bottom_where_the_window_is_empty() -> None:
+    device = Device({"pressure": True, "range": [32, 44], "direction": "out"}, controls=2, kind="meter")
+    device.set("/1", 0.0)
+    assert device.news()[-1] == "d0 2c"
+    device.wait(1)
+    assert set(device.news()) == {"d0 2c"}, "it is told again, and nothing else"
+    device.turn(3)
+    device.wait(0.1)
+    assert device.news() == ["d0 20"]
+    device.wait(2)
+    assert device.news() == []

@@ -29,6 +29,7 @@ NEEDED = [
     "bridge/web/elements/index.js",
     "bridge/pages/sliders.html",
     "bridge/profiles/x32.toml",
+    "bridge/profiles/midi/mcu.toml",
 ]
 
 
