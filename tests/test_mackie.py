@@ -99,12 +99,11 @@ async def test_a_mackie_strip_works_both_ways(jack: str) -> None:
         nano.send("90 11 7f", "90 11 00")
         assert "90 11 7f" in await nano.hear_until("90 11 7f")
         await bridge.reaches("/mute", True)
+        nano.send("90 01 7f", "90 01 00")
+        await bridge.reaches("/arm", "ready")
+        await nano.hear_until("90 01 01")
         bridge.set("/arm", "on")
         await nano.hear_until("90 01 7f")
-        nano.send("90 01 7f", "90 01 00")
-        await bridge.reaches("/arm", "off")
-        bridge.set("/arm", "ready")
-        await nano.hear_until("90 01 01")
 
 
 async def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_stands(jack: str) -> None:
@@ -112,7 +111,7 @@ async def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_
     async with plugged(bridge, "mcu", {"/meter": ["meter1"]}) as nano:
         start = time.monotonic()
         for step in range(100):
-            bridge.set("/meter", -60 + step % 60)
+            bridge.set("/meter", -60 + step / 2)
             await asyncio.sleep(0.002)
         bridge.set("/meter", 0)
         heard = await nano.hear_until("d0 0c")
@@ -161,14 +160,6 @@ async def test_a_controller_in_the_wrong_mode_is_named_and_believed_when_it_has_
             while any("looks like" in state for state in bridge.states.values()):
                 bridge.stated.clear()
                 await bridge.stated.wait()
-
-
-async def test_parts_that_nobody_bound_are_no_wrong_mode(jack: str) -> None:
-    bridge = Bridge(jack, level())
-    async with plugged(bridge, "nanokontrol2", {"/level": ["fader1"]}) as nano:
-        nano.send(*["b0 10 20", "b0 20 7f", "b0 2a 7f"] * 10, "b0 00 7f")
-        await bridge.reaches("/level", 0.0)
-        assert "looks like" not in bridge.states["nano"]
 
 
 async def test_a_device_is_greeted_before_it_is_shown_anything(jack: str) -> None:

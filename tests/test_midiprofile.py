@@ -19,6 +19,8 @@ from bridge.midiprofile import PROFILES
 from bridge.midisettings import SHIPPED, Binding, Settings
 from bridge.store import Entry
 
+from .test_midibank import Device
+
 FOLDER = resources.profiles_dir() / "midi"
 PEER = '[[midi]]\nname = "it"\ndevice = "it"\n'
 
@@ -272,3 +274,41 @@ def test_the_manual_names_the_parts_that_there_are(name: str) -> None:
     known = {part.rstrip("0123456789") for part in parts}
     assert written <= known
     assert name == "mcu" or written == known
+
+
+# ---------------------------------------------------------------------------------- wrong modes
+
+
+def nano() -> Device:
+    """A nanoKONTROL2 of which one fader is bound."""
+    profile, _ = PROFILES.read(FOLDER / "nanokontrol2.toml")
+    return Device({"part": "fader1"}, **profile.defaults)
+
+
+def test_what_its_parts_send_is_no_wrong_mode_though_nobody_bound_them() -> None:
+    device = nano()
+    device.hear(*["b0 10 20", "b0 20 7f", "b0 2a 7f"] * 10)
+    assert device.peer.looks_like == ""
+    device.hear(*["e0 00 20"] * 7)
+    assert device.peer.looks_like == ""
+    device.hear("e0 00 20")
+    assert device.peer.looks_like.startswith("this looks like its DAW mode: hold SET MARKER")
+
+
+def test_a_wrong_mode_is_over_with_what_it_does_not_send() -> None:
+    device = nano()
+    device.hear(*["90 10 7f"] * 8)
+    device.hear("b0 10 01")  # a knob: in both modes
+    assert "DAW mode" in device.peer.looks_like
+    device.hear("b0 00 01")
+    assert device.peer.looks_like == ""
+    device.hear(*["90 10 7f"] * 8)
+    assert "DAW mode" in device.peer.looks_like
+
+
+def test_the_first_mode_that_sends_it_is_meant() -> None:
+    device = nano()
+    device.hear(*["90 00 7f", "b3 10 7f"] * 7)
+    assert device.peer.looks_like == ""
+    device.hear("b3 10 7f")
+    assert "a scene of its owner" in device.peer.looks_like

@@ -176,7 +176,7 @@ def said(*rows: bytes) -> list[str]:
 
 
 def test_both_rows_of_a_display_follow_the_window_and_are_blank_where_it_is_empty() -> None:
-    device = Device(UPPER, LOWER, controls=2)
+    device = Device({"part": "rows"}, part=[{"name": "rows", "bindings": [UPPER, LOWER]}], controls=2)
     assert device.news() == said(b"1", b"0.25")
     device.turn(2)
     assert device.news() == said(b"2", b"0.50")
