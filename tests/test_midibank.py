@@ -10,6 +10,7 @@ import pytest
 
 from bridge.bank import Bank, BankButtons, Seat
 from bridge.control import Control
+from bridge.learning import Learning
 from bridge.log import OncePer
 from bridge.midiin import Receiver
 from bridge.midiout import Outbox
@@ -55,10 +56,11 @@ class Device:
             for window, (path,) in enumerate(paths, 1)
         }
         made = Settings.model_validate({"name": "nano", "device": "nano"} | settings)
-        self.peer = MidiPeer(Peer("midi", "nano", made, banked=banked), lambda path, text: pytest.fail(text))
+        learning = Learning()
+        self.peer = MidiPeer(Peer("midi", "nano", made, banked=banked), learning, lambda path, text: pytest.fail(text))
         once, tap = OncePer(logging.getLogger("test")), MidiTap(Monitor(), lambda: 0.0)
         self.out = Outbox(self.peer, self.store, once, lambda: self.now, self.call_later, tap)
-        self.in_ = Receiver(self.peer, self.store, self.out, once, lambda: self.now, self.call_later, tap)
+        self.in_ = Receiver(self.peer, self.store, self.out, once, lambda: self.now, self.call_later, tap, learning)
         for entry in self.store:
             self.peer.put(entry)
         self.store.subscribe(self.out.tell, is_urgent=True)
@@ -279,7 +281,7 @@ def test_a_control_that_is_in_another_window_is_still_of_this_device() -> None:
 def test_a_button_of_the_hardware_turns_its_own_bank() -> None:
     device = Device(PLAIN)
     made = Binding.model_validate({"note": 46})
-    peer = MidiPeer(Peer("midi", "nano", device.peer.settings, {f"{MIXER}/next": (made,)}), pytest.fail)
+    peer = MidiPeer(Peer("midi", "nano", device.peer.settings, {f"{MIXER}/next": (made,)}), Learning(), pytest.fail)
     assert not peer.banks
     device.peer._bindings = {f"{MIXER}/next": (made,)}
     device.peer.put(device.store.get(f"{MIXER}/next"))

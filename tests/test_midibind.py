@@ -44,8 +44,9 @@ def mistakes(text: str) -> list[str]:
 
 def test_the_examples_of_the_manual_are_right() -> None:
     examples = re.findall(r"```toml\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
-    assert examples
-    for text in examples:
+    whole = [text for text in examples if "[[midi]]" in text]
+    assert whole
+    for text in whole:
         assert parse(text, {"midi": KIND}, name="docs/midi.md").peers[0].bindings
 
 
