@@ -9,8 +9,11 @@ from bridge.driver import Effect, Effects, Note, Read, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
+from .device import Devices
 from .lane import Lanes
-from .part import Args, Part, chain
+from .named import Named
+from .parameters import Parameters
+from .part import Args, Handler, Part, chain
 from .sends import Sends
 from .song import Song
 from .tracks import Tracks
@@ -20,6 +23,9 @@ TICK_S = 0.1
 BLAMED_S = 0.5
 """What was moved so long before an error may have caused it."""
 MAX_BLAMED = 3
+MAX_ERROR = 200
+NOT_THERE = ("index", "list", "NoneType")
+"""In what Python says where something is not there."""
 
 
 class AbletonOsc:
@@ -33,12 +39,20 @@ class AbletonOsc:
         self._tracks = Tracks(wanted, root)
         self._song = Song(root, "song" in wanted.settings.show)
         self._sends = Sends(self._tracks, "sends" in wanted.settings.show)
-        self._parts: list[Part] = [self._tracks, self._song, self._sends]
         settings = wanted.settings
         self._lanes: Lanes | None = None
         if settings.lane is not None:
             self._lanes = Lanes(settings.lane_cc, settings.lane_channel, self._name_at)
         self._pace = "" if self._lanes else ", 10 steps/s"
+        show = settings.show
+        self._parameters = Parameters(self._tracks)
+        self._devices = Devices(self._tracks, self._parameters, root, "device" in show)
+        named = Named(wanted, self._tracks, self._sends, self._parameters)
+        self._parts: list[Part] = [self._tracks, self._song, self._sends, self._parameters, self._devices, named]
+        self._handlers: dict[str, list[Handler]] = {}
+        for part in self._parts:
+            for address, handler in part.handlers.items():
+                self._handlers.setdefault(address, []).append(handler)
         self._scans = self._version = 0
         self._laid_out: tuple[Page, ...] = ()
         self._moved: deque[tuple[float, str]] = deque(maxlen=MAX_BLAMED)
@@ -61,14 +75,14 @@ class AbletonOsc:
             return self.connected(now)
         if address == "/live/error":
             return self._error(args, now)
-        for part in self._parts:
-            handler = part.handlers.get(address)
-            answer = None if handler is None else handler(args, now)
+        effects: list[Effect] | None = None
+        for handler in self._handlers.get(address, ()):
+            answer = handler(args, now)
             if isinstance(answer, Read):
                 return answer
             if answer is not None:
-                return self._after(list(answer), now)
-        return None
+                effects = [*(effects or ()), *answer]
+        return None if effects is None else self._after(effects, now)
 
     def changed(self, change: Change, now: float) -> Effects:
         path = change.entry.path
@@ -82,10 +96,11 @@ class AbletonOsc:
         return self._after(chain(part.tick(now) for part in self._parts), now)
 
     def _error(self, args: Args, now: float) -> Effects:
-        for part in self._parts:
-            if (effects := part.failed(now)) is not None:
-                return self._after(list(effects), now)
-        text = " ".join(str(arg) for arg in args)[:200]
+        text = " ".join(str(arg) for arg in args)[:MAX_ERROR]
+        if any(word in text for word in NOT_THERE):
+            for part in self._parts:
+                if (effects := part.failed(text, now)) is not None:
+                    return self._after(list(effects), now)
         blamed = dict.fromkeys(path for at, path in self._moved if now - at <= BLAMED_S)
         after = f", after {', '.join(blamed)} was moved" if blamed else ""
         return [Warn(text, f"Live says: {text}{after}")]
@@ -112,3 +127,6 @@ class AbletonOsc:
         yield Page(self._title, "strips", tuple(strips))
         song = Group("Song", tuple(map(Item, self._song.items())))
         yield Page(f"{self._title} song", "grid", (song,))
+        if self._devices.is_shown:
+            device = Group(self._devices.title, tuple(map(Item, self._devices.items())))
+            yield Page(f"{self._title} device", "grid", (device,))

@@ -14,6 +14,8 @@ Handler: TypeAlias = Callable[[Args, float], Effects | Read | None]
 """Takes a message; None leaves it to the next part, and then to the bindings."""
 Mover: TypeAlias = Callable[[Change, float], Effects]
 
+NOTHING_SELECTED = "not in list"
+"""In what Live says where no device is selected, or the main track: no other question of ours leads to that."""
 MAX_NAME = 120
 """Characters of a name that Live says."""
 
@@ -42,8 +44,9 @@ class Part:
         """A tenth of a second has passed; only while Live is there."""
         return ()
 
-    def failed(self, now: float) -> Effects | None:
-        """Live has told an error. None if no question of ours has led to it, else nobody need know."""
+    def failed(self, text: str, now: float) -> Effects | None:
+        """Live has told that something is not there. None if no question of ours can have led to it; else nobody need
+        know."""
         return None
 
 
@@ -73,7 +76,7 @@ def numbers(args: Args, count: int) -> tuple[int, ...] | None:
     found = args[:count]
     if len(found) < count or any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in found):
         return None
-    return tuple(int(each) for each in found) if all(-1 <= each < 1e6 for each in found) else None
+    return tuple(int(each) for each in found) if all(-1 <= each < 1 << 31 for each in found) else None
 
 
 def chain(effects: Iterable[Effects]) -> list[Effect]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bridge.driver import Effects, Read, Send
 
-from .part import Args, Part, ask, numbers
+from .part import NOTHING_SELECTED, Args, Part, ask, numbers
 from .tracks import Track, Tracks
 
 MAX_SENDS = 12
@@ -30,6 +30,8 @@ class Sends(Part):
         self._tracks = tracks
         self._is_shown = is_shown
         self._probing: int | None = None
+        self._is_second = False
+        """True if it is asked once more: the error may have been another question's."""
         self._asked: dict[int, tuple[int, float]] = {}  # index of a track → send, when
         self._turn: dict[Track, int] = {}  # its send that is to be asked next
         self._next = 0
@@ -46,7 +48,7 @@ class Sends(Part):
 
     def tick(self, now: float) -> Effects:
         if self._probing is not None:
-            return self._end(now) if now - self._asked[0][1] > PROBE_S else []
+            return self._doubt(now) if now - self._asked[0][1] > PROBE_S else []
         wanted: dict[Track, list[int]] = {}
         if self._is_shown and self._tracks.sends:
             wanted = {track: list(range(self._tracks.sends)) for track in self._tracks.shown}
@@ -65,8 +67,12 @@ class Sends(Part):
             for question in self._ask_next(track, wanted[track], now)
         ]
 
-    def failed(self, now: float) -> Effects | None:
-        return self._end(now) if self._probing is not None else None  # it has not so many
+    def failed(self, text: str, now: float) -> Effects | None:
+        if NOTHING_SELECTED in text:
+            return None
+        if self._probing is not None:
+            return self._doubt(now)
+        return [] if any(now - at < PROBE_S for _, at in self._asked.values()) else None  # a track has gone
 
     def _ask_next(self, track: Track, sends: list[int], now: float) -> list[Send]:
         if now - self._asked.get(track.index, (0, now - PATIENCE_S))[1] < PATIENCE_S:
@@ -79,9 +85,14 @@ class Sends(Part):
         self._asked[index] = (number, now)
         return [ask("send", index, number)]
 
-    def _probe(self, number: int, now: float) -> list[Send]:
-        self._probing = number
+    def _probe(self, number: int, now: float, is_second: bool = False) -> list[Send]:
+        self._probing, self._is_second = number, is_second
         return self._ask(0, number, now)
+
+    def _doubt(self, now: float) -> Effects:
+        """There are not so many, it seems."""
+        assert self._probing is not None
+        return self._end(now) if self._is_second else self._probe(self._probing, now, is_second=True)
 
     def _end(self, now: float) -> Effects:
         count, self._probing = self._probing or 0, None

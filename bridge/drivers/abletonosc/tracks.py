@@ -19,7 +19,7 @@ from bridge.oscsettings import Binding
 
 from .identity import chooser, match, slug
 from .laws import DECIBELS, VOLUME, color
-from .part import Args, Part, ask, bound, listen, name_of
+from .part import NOTHING_SELECTED, Args, Part, ask, bound, listen, name_of
 
 BLOCK = 64
 """Tracks that are asked for in one go: macOS sends no datagram over 9216 bytes."""
@@ -117,6 +117,12 @@ class Tracks(Part):
         self._listened_at = now
         missing = [(track, prop) for track in self.all for prop in track.awaited]
         return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
+
+    def failed(self, text: str, now: float) -> Effects | None:
+        if not self._stage or NOTHING_SELECTED in text:
+            return None
+        self._stage = ""  # there are fewer now; how many comes in a moment
+        return []
 
     # Which there are
 

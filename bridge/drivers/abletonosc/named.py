@@ -1,0 +1,215 @@
+"""Controls of the configuration that name something in Live: ``live = "Drums/volume"``.
+
+They follow what they name. A track that gets another name stays the one that was meant, as long as no other has the
+name; what is not there says so, and is looked for again whenever the tracks change, a device every two seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.driver import Bind, Effect, Effects, Mark, Wanted
+from bridge.oscsettings import Binding
+
+from .parameters import TEXT, Parameters, Place
+from .part import NOTHING_SELECTED, Args, Part, ask, bound, numbers
+from .sends import MAX_SENDS, Sends
+from .tracks import METER, Track, Tracks, letter
+
+POLL_S = 2.0
+PATIENCE_S = 0.6
+FACTS = ("name", "min", "max", "is_quantized")
+NOT_THERE = "not in Live"
+Range = tuple[float, float]
+MIXER: dict[str, tuple[str, Range | None]] = {
+    "volume": ("volume", (0.0, 1.0)),
+    "pan": ("panning", (-1.0, 1.0)),
+    "mute": ("mute", None),
+    "solo": ("solo", None),
+    "arm": ("arm", None),
+    "meter": (METER, (0.0, 1.0)),
+}
+"""What stands behind a track's name → Live's property, and its range."""
+SENDS = {f"send/{letter(number)}": number for number in range(MAX_SENDS)}
+
+
+@dataclass(slots=True, eq=False)
+class Name:
+    """One binding that names something."""
+
+    path: str
+    binding: Binding
+    text: str
+    track: Track | None = None
+    what: str = ""
+    """What of the track: ``volume``, or a device and its parameter."""
+    bindings: tuple[Binding, ...] | None = None
+    """How it is reached now; nothing where it is not there; None while nobody has looked."""
+
+
+@dataclass(slots=True)
+class Chain:
+    """The devices of one track, as far as names need them."""
+
+    index: int
+    names: Args | None = None
+    facts: dict[tuple[int, str], Args] = field(default_factory=dict)
+    """(device, what) → of each of its parameters."""
+
+
+class Named(Part):
+    def __init__(self, wanted: Wanted, tracks: Tracks, sends: Sends, parameters: Parameters) -> None:
+        super().__init__()
+        self._tracks = tracks
+        self._sends = sends
+        self._parameters = parameters
+        self._names = [
+            Name(path, binding, binding.live)
+            for path, bindings in wanted.bindings.items()
+            for binding in bindings
+            if binding.live is not None
+        ]
+        self._chains: dict[Track, Chain] = {}
+        self._poll_at = self._asked_at = 0.0
+        for name in self._names:
+            tracks.listened.update(MIXER[what][0] for what in MIXER if name.text.casefold().endswith(f"/{what}"))
+        self.handlers = {
+            "/live/track/get/devices/name": self._on_devices,
+            **{f"/live/device/get/parameters/{fact}": self._reader(fact) for fact in FACTS},
+        }
+
+    def connected(self, now: float) -> Effects:
+        self._chains.clear()
+        for name in self._names:
+            name.track = name.bindings = None
+        return ()
+
+    def scanned(self, now: float) -> Effects:
+        effects: list[Effect] = []
+        self._sends.also.clear()
+        for track in [track for track, chain in self._chains.items() if track.index != chain.index]:
+            del self._chains[track]
+        for name in self._names:
+            name.track, name.what = self._find(name)
+            effects += self._resolve(name, now)
+        self._chains = {track: chain for track, chain in self._chains.items() if track in self._tracks.all}
+        return [*effects, *self._poll(now)]
+
+    def tick(self, now: float) -> Effects:
+        return self._poll(now) if now >= self._poll_at else []
+
+    def failed(self, text: str, now: float) -> Effects | None:
+        return [] if NOTHING_SELECTED not in text and self._chains and now - self._asked_at < PATIENCE_S else None
+
+    # Which is meant
+
+    def _find(self, name: Name) -> tuple[Track | None, str]:
+        """The track that has the name; else the one that it was, by another name."""
+        text = name.text.casefold()
+        found = [track for track in self._tracks.all if track.name and text.startswith(f"{track.name.casefold()}/")]
+        if found:
+            track = name.track if name.track in found else max(found, key=lambda each: len(each.name))
+            assert track is not None
+            return track, name.text[len(track.name) + 1 :]
+        return (name.track, name.what) if name.track in self._tracks.all else (None, "")
+
+    def _resolve(self, name: Name, now: float) -> list[Effect]:
+        """Bind it to what it names."""
+        track, what = name.track, name.what.casefold()
+        if track is None:
+            return self._bind(name, ())
+        if what in MIXER:
+            prop, ends = MIXER[what]
+            if what == "arm" and not track.can_be_armed:
+                return self._bind(name, ())
+            direction = "in" if what == "meter" else name.binding.direction
+            effects = self._bind(name, (self._made(name, bound(prop, track.index), ends, direction),))
+            return [*effects, ask(prop, track.index)] if effects else []
+        if what in SENDS:
+            number = SENDS[what]
+            self._sends.also.add((track, number))
+            return self._bind(name, (self._made(name, bound("send", track.index, number), (0.0, 1.0)),))
+        chain = self._chains.setdefault(track, Chain(track.index))
+        if chain.names is None:
+            return []
+        device = self._device(name, chain)
+        if device >= 0 and not all((device, fact) in chain.facts for fact in FACTS):
+            return []
+        place = self._place(name, chain, device)
+        if place is None:
+            return self._bind(name, ())
+        low, high, is_quantized = (chain.facts[device, fact][place.number] for fact in FACTS[1:])
+        ends = None if is_quantized or not low < high else (float(low), float(high))
+        effects = self._bind(name, (self._made(name, place.binding, ends),))
+        return [*effects, *self._parameters.listen(name, name.path, place, now)] if effects else []
+
+    def _made(self, name: Name, where: Binding, ends: Range | None, direction: str | None = None) -> Binding:
+        """The binding of the configuration, with where it is."""
+        own = name.binding
+        more: dict[str, Any] = {"live": None, "address": where.address, "reply": where.reply, "args": where.args}
+        if direction is not None:
+            more["direction"] = direction
+        if own.range is None and own.table is None and own.curve is None:
+            more["range"] = ends
+        return own.model_copy(update=more)
+
+    def _bind(self, name: Name, bindings: tuple[Binding, ...]) -> list[Effect]:
+        """Nothing where it is bound so already."""
+        if name.bindings == bindings:
+            return []
+        name.bindings = bindings
+        of_path = tuple(each for one in self._names if one.path == name.path for each in one.bindings or ())
+        return [Bind(name.path, of_path), Mark(name.path, TEXT, None if of_path else NOT_THERE)]
+
+    # Devices
+
+    def _poll(self, now: float) -> list[Effect]:
+        self._poll_at, self._asked_at = now + POLL_S, now
+        return [ask("devices/name", track.index) for track in self._chains]
+
+    def _on_devices(self, args: Args, now: float) -> Effects | None:
+        ids = numbers(args, 1)
+        track = None if ids is None else self._tracks.at(ids[0])
+        chain = None if track is None else self._chains.get(track)
+        if track is None or chain is None:
+            return None
+        if chain.names == args[1:]:
+            return []
+        chain.names, chain.facts = args[1:], {}
+        wanted = {device for name in self._names if name.track is track and (device := self._device(name, chain)) >= 0}
+        questions: list[Effect] = [
+            ask(f"parameters/{fact}", track.index, device, kind="device") for device in sorted(wanted) for fact in FACTS
+        ]
+        return questions + self._again(track, now)
+
+    def _reader(self, fact: str) -> Any:
+        def read(args: Args, now: float) -> Effects | None:
+            ids = numbers(args, 2)
+            track = None if ids is None else self._tracks.at(ids[0])
+            if ids is None or track is None or track not in self._chains:
+                return None
+            facts = self._chains[track].facts
+            facts[ids[1], fact] = args[2:]
+            is_whole = all((ids[1], each) in facts for each in FACTS)
+            return self._again(track, now) if is_whole else []
+
+        return read
+
+    def _again(self, track: Track, now: float) -> list[Effect]:
+        return [effect for name in self._names if name.track is track for effect in self._resolve(name, now)]
+
+    def _device(self, name: Name, chain: Chain) -> int:
+        """The number of the device that is meant; −1 where there is none."""
+        text = name.what.casefold()
+        found = [(number, each) for number, each in enumerate(chain.names or ()) if isinstance(each, str)]
+        fitting = [(len(each), -number) for number, each in found if text.startswith(f"{each.casefold()}/")]
+        return -max(fitting)[1] if fitting else -1
+
+    def _place(self, name: Name, chain: Chain, device: int) -> Place | None:
+        if name.track is None or device < 0:
+            return None
+        names = chain.facts[device, "name"]
+        wanted = name.what[len((chain.names or ())[device]) + 1 :].casefold()
+        number = next((n for n, each in enumerate(names) if str(each).casefold() == wanted), -1)
+        return Place(name.track, device, number) if number >= 0 else None
