@@ -11,6 +11,7 @@ from bridge.drivers.abletonosc.identity import chooser, match, slug
 from bridge.drivers.abletonosc.laws import VOLUME, color
 from bridge.law import value_at
 from bridge.oscprofile import PROFILES
+from bridge.store import Change, Entry, Origin
 
 SILENT = {"show": ["volume", "arm"]}
 
@@ -52,6 +53,13 @@ class Talk:
 
 
 FACTS = ("track.color", "track.can_be_armed")
+
+
+def move(talk: Talk, path: str, value: Any) -> list[Effect]:
+    """A finger moves one of its controls. What is answered."""
+    entry = Entry(1, Control(path=path, kind="bool" if isinstance(value, bool) else "float"), value, 1)
+    change = Change("value", entry, 1, talk.now, Origin("browser", "x"), value=value)
+    return list(talk.driver.changed(change, talk.now))
 
 
 def controls(effects: list[Effect]) -> list[str]:
@@ -215,24 +223,17 @@ def test_sends_are_counted_until_one_is_an_error_and_then_asked_again_and_again(
 
 
 def test_an_error_is_told_with_what_was_moved_before(talk: Talk) -> None:
-    from bridge.store import Change, Entry, Origin
-
-    entry = Entry(1, Control(path="/live/tempo"), 0.0, 1)
-    list(talk.driver.changed(Change("value", entry, 1, talk.now, Origin("browser", "x")), talk.now))
+    move(talk, "/live/tempo", 0.5)
     talk.say("/live/error", "Invalid value")
     assert talk.answer == [Warn("Invalid value", "Live says: Invalid value, after /live/tempo was moved")]
 
 
 def test_play_is_two_messages() -> None:
-    from bridge.store import Change, Entry, Origin
-
     talk = Talk(show=["song"])
     talk.connect()
     assert Send("/live/song/start_listen/is_playing") in talk.answer
-    entry = Entry(1, Control(path="/live/play", kind="bool"), True, 1)
-    for value, address in ((True, "/live/song/start_playing"), (False, "/live/song/stop_playing")):
-        change = Change("value", entry, 1, talk.now, Origin("browser", "x"), value=value)
-        assert list(talk.driver.changed(change, talk.now)) == [Send(address)]
+    assert move(talk, "/live/play", True) == [Send("/live/song/start_playing")]
+    assert move(talk, "/live/play", False) == [Send("/live/song/stop_playing")]
 
 
 @pytest.mark.parametrize(
@@ -269,3 +270,19 @@ def test_a_volume_is_what_live_shows(volume: float, db: float) -> None:
 
 def test_a_colour_is_a_number() -> None:
     assert (color(0xFF8000), color(None), color(-1), color(True)) == ("#ff8000", None, None, None)
+
+
+def test_what_may_have_been_lost_is_asked_for_now_and_then(talk: Talk) -> None:
+    ((_, stamp),) = sent(talk.tell_set("A", "B", unarmable="B"), "start_listen/volume")
+    asked = {effect.args for _ in range(10) for effect in talk.driver.tick(talk.now) if "get/volume" in effect.address}
+    assert asked == {(0,), (1,)}
+    talk.say("/live/track/get/volume", 0, 0.5)
+    assert talk.driver.heard("/live/track/get/volume", (0, 0.5), talk.now) is None, "its binding reads it"
+
+
+def test_an_answer_from_before_a_hands_move_does_not_pull_it_back(talk: Talk) -> None:
+    talk.tell_set("A", "B", unarmable="B")
+    while Send("/live/track/get/volume", (0,)) not in list(talk.driver.tick(talk.now)):
+        pass
+    move(talk, "/live/track/a/volume", -12.0)
+    assert talk.driver.heard("/live/track/get/volume", (0, 0.85), talk.now) == (), "nothing is to be done"

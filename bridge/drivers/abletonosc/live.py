@@ -47,8 +47,8 @@ class AbletonOsc:
         show = settings.show
         self._parameters = Parameters(self._tracks)
         self._devices = Devices(self._tracks, self._parameters, root, "device" in show)
-        named = Named(wanted, self._tracks, self._sends, self._parameters)
-        self._parts: list[Part] = [self._tracks, self._song, self._sends, self._parameters, self._devices, named]
+        self._named = Named(wanted, self._tracks, self._sends, self._parameters)
+        self._parts: list[Part] = [self._tracks, self._song, self._sends, self._parameters, self._devices, self._named]
         self._handlers: dict[str, list[Handler]] = {}
         for part in self._parts:
             for address, handler in part.handlers.items():
@@ -87,6 +87,8 @@ class AbletonOsc:
     def changed(self, change: Change, now: float) -> Effects:
         path = change.entry.path
         self._moved.append((now, path))
+        self._tracks.moved(path, now)
+        self._named.moved(path, now)
         for part in self._parts:
             if (mover := part.movers.get(path)) is not None:
                 return self._after(list(mover(change, now)), now)

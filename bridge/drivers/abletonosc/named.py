@@ -99,6 +99,12 @@ class Named(Part):
     def tick(self, now: float) -> Effects:
         return self._poll(now) if now >= self._poll_at else []
 
+    def moved(self, path: str, now: float) -> None:
+        """A hand has moved this control."""
+        for name in self._names:
+            if name.path == path and name.track is not None:
+                self._tracks.note_move((name.track, name.what.casefold()), now)
+
     def failed(self, text: str, now: float) -> Effects | None:
         return [] if NOTHING_SELECTED not in text and self._chains and now - self._asked_at < PATIENCE_S else None
 

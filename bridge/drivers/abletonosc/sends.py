@@ -10,7 +10,7 @@ from __future__ import annotations
 from bridge.driver import Effects, Read, Send
 
 from .part import NOTHING_SELECTED, Args, Part, ask, numbers
-from .tracks import Track, Tracks
+from .tracks import Track, Tracks, send_name
 
 MAX_SENDS = 12
 """Live has no more return tracks."""
@@ -18,8 +18,8 @@ PROBE_S = 0.6
 """An error ends Live's tick, and what was asked waits for the next."""
 PATIENCE_S = 2.0
 ROUND_TICKS = 10
-BUDGET = 25
-"""Questions in one tick, a quarter of what Live reads."""
+BUDGET = 20
+"""Questions in one tick, a third of what Live is sent at most."""
 
 
 class Sends(Part):
@@ -103,7 +103,7 @@ class Sends(Part):
         ids = numbers(args, 1)
         if ids is None or len(args) not in (2, 3):
             return None
-        number = self._asked.pop(ids[0], (None, 0.0))[0]
+        number, asked_at = self._asked.pop(ids[0], (None, 0.0))
         if number is None:
             return None if len(args) == 3 else ()
         if ids[0] == 0 and number == self._probing:
@@ -111,4 +111,7 @@ class Sends(Part):
                 return self._probe(number + 1, now)
             self._probing, self._asked[0] = MAX_SENDS, (number, now)
             return self._end(now)
+        track = self._tracks.at(ids[0])
+        if track is None or self._tracks.is_overtaken((track, send_name(number)), asked_at):
+            return ()
         return None if len(args) == 3 else Read((*ids, number, args[1]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import Any, Literal
 
 from bridge.control import Control
@@ -27,6 +28,10 @@ PATIENCE_S = 1.0
 """How long Live may take to answer."""
 AWAIT_S = 2.0
 """After this time Live is asked again for what a listener has not said."""
+AUDITS = 2
+"""What was told may have been lost, and what was sent: so many values are asked for in each tick."""
+OVERTAKEN_S = 0.35
+"""So long a move may take to Live: to its turn, and to Live's tick."""
 MANY = 16
 """Tracks from which on all are listened to with one message."""
 FACTS = ("color", "can_be_armed")
@@ -35,6 +40,8 @@ TOGETHER = ("volume", "panning", "mute", "solo", "color")
 METER = "output_meter_level"
 PROPS = {"volume": "volume", "pan": "panning", "mute": "mute", "solo": "solo", "arm": "arm", "meters": METER}
 """What ``show`` names → Live's property."""
+AUDITED = {"volume": "volume", "panning": "pan", "mute": "mute", "solo": "solo", "arm": "arm"}
+"""Live's property → what it is called in paths."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +86,9 @@ class Tracks(Part):
         self._is_fresh = True
         self._stamp = 0
         self._listened_at = 0.0
+        self._audited = 0
+        self._asked: dict[tuple[int, str], float] = {}
+        self._moved: dict[tuple[Track, str], float] = {}
         self.handlers = {
             "/live/song/get/num_tracks": self._on_count,
             "/live/song/get/track_names": self._on_names,
@@ -113,7 +123,7 @@ class Tracks(Part):
 
     def tick(self, now: float) -> Effects:
         if now - self._listened_at < AWAIT_S:
-            return []
+            return self._audit(now)
         self._listened_at = now
         missing = [(track, prop) for track in self.all for prop in track.awaited]
         return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
@@ -123,6 +133,35 @@ class Tracks(Part):
             return None
         self._stage = ""  # there are fewer now; how many comes in a moment
         return []
+
+    def _audit(self, now: float) -> list[Send]:
+        """Ask for the next few values, though Live should have told them."""
+        found = []
+        props = [prop for prop in AUDITED if prop in self.listened]
+        for _ in range(min(AUDITS, len(self.all) * len(props))):
+            self._audited = (self._audited + 1) % (len(self.all) * len(props))
+            track, prop = self.all[self._audited // len(props)], props[self._audited % len(props)]
+            if prop != "arm" or track.can_be_armed:
+                self._asked[track.index, prop] = now
+                found.append(ask(prop, track.index))
+        return found
+
+    # Hands
+
+    def moved(self, path: str, now: float) -> None:
+        """A hand has moved one of its controls."""
+        own = f"{self._root}/track/"
+        name, _, what = path[len(own) :].partition("/") if path.startswith(own) else ("", "", "")
+        if (track := self._known.get(name)) is not None:
+            self.note_move((track, what), now)
+
+    def note_move(self, key: tuple[Track, str], now: float) -> None:
+        """A hand has moved this of a track."""
+        self._moved[key] = now
+
+    def is_overtaken(self, key: tuple[Track, str], asked_at: float) -> bool:
+        """True if an answer may be older than a hand's move: it would pull it back."""
+        return self._moved.get(key, -inf) > asked_at - OVERTAKEN_S
 
     # Which there are
 
@@ -186,6 +225,8 @@ class Tracks(Part):
             if track.is_shown:
                 add_or_bind = Add if old is None or not is_same or self._is_fresh else Bind
                 effects += self._reach(track, add_or_bind)
+        self._asked.clear()
+        self._moved.clear()
         self.all, is_fresh, self._is_fresh = found, self._is_fresh, False
         self.version += 1
         self.scans += 1
@@ -232,9 +273,11 @@ class Tracks(Part):
                     yield listen(prop, track.index, track.stamp)
 
     def _on_told(self, prop: str, args: Args, now: float) -> Effects | Read | None:
-        if len(args) == 2 and prop != "color":
-            return None
         track = self.at(args[0]) if args else None
+        if len(args) == 2 and prop != "color":
+            asked_at = self._asked.pop((args[0], prop), None)
+            is_old = asked_at is not None and track is not None and self.is_overtaken((track, AUDITED[prop]), asked_at)
+            return () if is_old else None
         if track is None or (len(args) == 3 and args[1] != track.stamp):
             return ()  # an old listener's: it says the index that its track had once
         track.awaited.discard(prop)
@@ -256,7 +299,7 @@ class Tracks(Part):
         if count != before:
             self.version += 1
             for track in self.shown:
-                effects += [Remove(self.path(track, _send(number))) for number in range(count, before)]
+                effects += [Remove(self.path(track, send_name(number))) for number in range(count, before)]
                 effects += [
                     Add(control, bindings)
                     for what, control, bindings in self._controls(track)
@@ -302,7 +345,7 @@ class Tracks(Part):
         for number in range(self.sends):
             amount = bound("send", index, number, range=(0.0, 1.0))
             yield made(
-                _send(number), f"Send {letter(number).upper()}", amount, range=(0.0, 100.0), decimals=0, unit="%",
+                send_name(number), f"Send {letter(number).upper()}", amount, range=(0.0, 100.0), decimals=0, unit="%",
                 widget="knob",
             )  # fmt: skip
 
@@ -312,5 +355,5 @@ def letter(number: int) -> str:
     return chr(ord("a") + number)
 
 
-def _send(number: int) -> str:
+def send_name(number: int) -> str:
     return f"send/{letter(number)}"
