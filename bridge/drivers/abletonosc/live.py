@@ -37,14 +37,14 @@ class AbletonOsc:
         root = f"/{wanted.name}"
         self._title = "Live" if wanted.name == "live" else wanted.name
         self._tracks = Tracks(wanted, root)
-        self._song = Song(root, "song" in wanted.settings.show)
-        self._sends = Sends(self._tracks, "sends" in wanted.settings.show)
         settings = wanted.settings
+        show = settings.show
+        self._song = Song(root, "song" in show)
+        self._sends = Sends(self._tracks, "sends" in show)
         self._lanes: Lanes | None = None
         if settings.lane is not None:
             self._lanes = Lanes(settings.lane_cc, settings.lane_channel, self._name_at)
         self._pace = "" if self._lanes else ", 10 steps/s"
-        show = settings.show
         self._parameters = Parameters(self._tracks)
         self._devices = Devices(self._tracks, self._parameters, root, "device" in show)
         self._named = Named(wanted, self._tracks, self._sends, self._parameters)
@@ -65,7 +65,7 @@ class AbletonOsc:
         if self._lanes is not None:
             self._lanes.connected()
         quiet = Send("/live/api/set/log_level", ("warning",))  # else it writes a line for everything it is asked
-        return [quiet, *chain(part.connected(now) for part in self._parts)]
+        return self._along([quiet, *chain(part.connected(now) for part in self._parts)])
 
     def gone(self, now: float) -> Effects:
         return chain(part.gone(now) for part in self._parts)
@@ -120,6 +120,9 @@ class AbletonOsc:
                 effects.append(Show(pages))
             count = len(self._tracks.all)
             effects.append(Note(f"{count} track{'' if count == 1 else 's'}{self._pace}"))
+        return self._along(effects)
+
+    def _along(self, effects: list[Effect]) -> list[Effect]:
         return effects if self._lanes is None else list(self._lanes.along(effects))
 
     def _pages(self) -> Iterator[Page]:
