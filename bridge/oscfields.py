@@ -255,7 +255,7 @@ def read_prefix(text: str) -> str:
     return read_address(text)
 
 
-SHOWN = ("volume", "pan", "mute", "solo", "arm", "sends", "meters", "song", "device")
+SHOWN = ("volume", "pan", "mute", "solo", "arm", "sends", "meters", "song", "device", "clips")
 """What a driver can show."""
 MAX_PATTERNS = 256
 

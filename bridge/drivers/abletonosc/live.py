@@ -10,6 +10,7 @@ from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
 from .device import Devices
+from .grid import Grid
 from .lane import Lanes
 from .named import Named
 from .parameters import Parameters
@@ -48,7 +49,10 @@ class AbletonOsc:
         self._parameters = Parameters(self._tracks)
         self._devices = Devices(self._tracks, self._parameters, root, "device" in show)
         self._named = Named(wanted, self._tracks, self._sends, self._parameters)
-        self._parts: list[Part] = [self._tracks, self._song, self._sends, self._parameters, self._devices, self._named]
+        self._grid = Grid(self._tracks, root, "clips" in show)
+        self._parts: list[Part] = [
+            *(self._tracks, self._song, self._sends, self._parameters, self._devices, self._named, self._grid)
+        ]
         self._handlers: dict[str, list[Handler]] = {}
         for part in self._parts:
             for address, handler in part.handlers.items():
@@ -135,3 +139,4 @@ class AbletonOsc:
         if self._devices.is_shown:
             device = Group(self._devices.title, tuple(map(Item, self._devices.items())))
             yield Page(f"{self._title} device", "grid", (device,))
+        yield from self._grid.page(f"{self._title} clips")

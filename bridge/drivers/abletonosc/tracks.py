@@ -35,7 +35,7 @@ OVERTAKEN_S = 0.35
 MANY = 16
 """Tracks from which on all are listened to with one message."""
 FACTS = ("color", "can_be_armed")
-TOGETHER = ("volume", "panning", "mute", "solo", "color")
+TOGETHER = ("volume", "panning", "mute", "solo", "color", "playing_slot_index", "fired_slot_index")
 """What every track has, and can be listened to with "*"; ``arm`` and meters are listened to one by one."""
 METER = "output_meter_level"
 PROPS = {"volume": "volume", "pan": "panning", "mute": "mute", "solo": "solo", "arm": "arm", "meters": METER}
@@ -93,7 +93,7 @@ class Tracks(Part):
             "/live/song/get/num_tracks": self._on_count,
             "/live/song/get/track_names": self._on_names,
             "/live/song/get/track_data": self._on_facts,
-            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in (*TOGETHER, "arm", METER)},
+            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in {"color", *PROPS.values()}},
         }
 
     @property
@@ -272,15 +272,23 @@ class Tracks(Part):
                 if prop != "arm" or track.can_be_armed:
                     yield listen(prop, track.index, track.stamp)
 
+    def told(self, prop: str, args: Args) -> Track | None:
+        """The track that a listener speaks of; None for an old one, which says the index that its track had once."""
+        track = self.at(args[0]) if len(args) > 1 else None
+        if track is None or (len(args) == 3 and args[1] != track.stamp):
+            return None
+        track.awaited.discard(prop)
+        return track
+
     def _on_told(self, prop: str, args: Args, now: float) -> Effects | Read | None:
-        track = self.at(args[0]) if args else None
         if len(args) == 2 and prop != "color":
+            track = self.at(args[0])
             asked_at = self._asked.pop((args[0], prop), None)
             is_old = asked_at is not None and track is not None and self.is_overtaken((track, AUDITED[prop]), asked_at)
             return () if is_old else None
-        if track is None or (len(args) == 3 and args[1] != track.stamp):
-            return ()  # an old listener's: it says the index that its track had once
-        track.awaited.discard(prop)
+        track = self.told(prop, args)
+        if track is None:
+            return ()
         if prop != "color":
             return Read((track.index, args[-1]))
         hue = color(args[-1])

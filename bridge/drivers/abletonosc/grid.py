@@ -1,0 +1,332 @@
+"""The launch grid: clips and scenes as pads, through a window of 8 × 8 that all screens and all hardware share.
+
+A set has thousands of slots; controls there are for those in the window alone. Who plays and who waits Live tells of
+every track (``playing_slot_index``, ``fired_slot_index``); what is in a slot it is asked for, track by track, so often
+that everything in the window is known again within two seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+from bridge.control import Control
+from bridge.driver import OWNER, Add, Effect, Effects, Mark, Remove, Send, Set
+from bridge.store import Change
+from bridge.surface import Group, Item, Page
+
+from .laws import color
+from .part import Args, Part, ask, name_of, numbers
+from .tracks import Track, Tracks
+
+COLUMNS = ROWS = 8
+PLAYING, FIRED = "playing_slot_index", "fired_slot_index"
+COUNT_TICKS = 10
+QUESTIONS = 3  # in one tick: a full window has 48
+BLAME_S = 5.0
+"""An error so long after the last that a question of ours may have led to is none of ours."""
+MAX_SLOTS = 10_000
+EMPTY = ("empty", "", None)
+
+Look = tuple[str, str, str | None]
+"""What a pad shows: state, name, colour."""
+
+
+@dataclass(slots=True)
+class Axis:
+    """One side of the window: it begins at ``start``, from 0, and has ``size`` of all that there are."""
+
+    most: int
+    count: int = 0
+    start: int = 0
+
+    @property
+    def size(self) -> int:
+        return min(self.most, self.count)
+
+    @property
+    def last(self) -> int:
+        """Where it begins at the latest."""
+        return max(0, self.count - self.most)
+
+    def move_to(self, start: int) -> None:
+        self.start = max(0, min(self.last, start))
+
+
+@dataclass(slots=True)
+class Slots:
+    """What is in the slots of one track; None is nothing."""
+
+    names: list[str | None] = field(default_factory=list)
+    colors: list[str | None] = field(default_factory=list)
+
+
+class Grid(Part):
+    """``root`` is what stands before the paths of its controls."""
+
+    def __init__(self, tracks: Tracks, root: str, is_shown: bool) -> None:
+        super().__init__()
+        self._tracks = tracks
+        self._root = root
+        self._is_shown = is_shown
+        self._across, self._down = Axis(COLUMNS), Axis(ROWS)
+        self._slots: dict[Track, Slots] = {}  # of tracks in the window
+        self._active: dict[str, dict[Track, int]] = {PLAYING: {}, FIRED: {}}  # the slot that plays; that is to play
+        self._scenes: dict[int, tuple[str, str | None]] = {}  # of scenes in the window
+        self._controls: dict[str, Control] = {}
+        self._looks: dict[str, Look] = {}
+        self._questions: Iterator[Send] = iter(())
+        self._ticks = 0
+        self._blamed_at = -BLAME_S
+        if not is_shown:
+            return
+        tracks.listen_also((PLAYING, FIRED))
+        self.handlers = {
+            "/live/song/get/num_scenes": self._on_count,
+            "/live/track/get/clips/name": partial(self._on_clips, "names", _clip_name),
+            "/live/track/get/clips/color": partial(self._on_clips, "colors", color),
+            "/live/scene/get/name": self._on_scene,
+            "/live/scene/get/color": self._on_scene_color,
+            **{f"/live/track/get/{prop}": partial(self._on_active, prop) for prop in (PLAYING, FIRED)},
+        }
+        turns = {
+            "left": (self._across, -1),
+            "right": (self._across, 1),
+            "up": (self._down, -1),
+            "down": (self._down, 1),
+        }
+        self.movers = {
+            f"{root}/grid/track": partial(self._place, self._across),
+            f"{root}/grid/scene": partial(self._place, self._down),
+            f"{root}/grid/stop": lambda change, now: [Send("/live/song/stop_all_clips")],
+            **{f"{root}/grid/{way}": partial(self._turn, axis, by) for way, (axis, by) in turns.items()},
+            **{f"{root}/scene/{row + 1}": partial(self._fire_scene, row) for row in range(ROWS)},
+            **{
+                f"{root}/pad/{column + 1}/{row + 1}": partial(self._fire, column, row)
+                for column in range(COLUMNS)
+                for row in range(ROWS)
+            },
+        }
+
+    # Life
+
+    def connected(self, now: float) -> Effects:
+        self._slots.clear()
+        self._scenes.clear()
+        for slots in self._active.values():
+            slots.clear()
+        return [ask("num_scenes", kind="song")] if self._is_shown else []
+
+    def scanned(self, now: float) -> Effects:
+        if not self._is_shown:
+            return []
+        there = set(self._tracks.all)
+        for prop, slots in self._active.items():
+            self._active[prop] = {track: slot for track, slot in slots.items() if track in there}
+        self._slots.clear()  # asked by an index that may have been another's
+        self._across.count = len(list(self._tracks.shown))
+        return self._moved()
+
+    def tick(self, now: float) -> Effects:
+        if not self._is_shown:
+            return []
+        self._ticks += 1
+        found: list[Effect] = []
+        if self._ticks % COUNT_TICKS == 0:
+            found.append(ask("num_scenes", kind="song"))
+            if self._controls:
+                found += self._describe(self._all_controls())  # a track's colour may be another
+        return [*found, *(question for _, question in zip(range(QUESTIONS), self._questions, strict=False))]
+
+    def failed(self, text: str, now: float) -> Effects | None:
+        if not self._controls or now - self._blamed_at < BLAME_S:
+            return None
+        self._blamed_at = now  # a scene that is not there any more, perhaps
+        return [ask("num_scenes", kind="song")]
+
+    # What Live tells
+
+    def _on_count(self, args: Args, now: float) -> Effects:
+        found = numbers(args, 1)
+        if found is None or not 0 <= found[0] <= MAX_SLOTS or found[0] == self._down.count:
+            return []
+        self._down.count = found[0]
+        return self._moved()
+
+    def _on_clips(self, what: str, read: Callable[[Any], str | None], args: Args, now: float) -> Effects:
+        track = self._tracks.at(args[0]) if args else None
+        if track not in self._slots or len(args) > MAX_SLOTS:
+            return []
+        setattr(self._slots[track], what, [None if raw is None else read(raw) for raw in args[1:]])
+        return self._show()
+
+    def _on_scene(self, args: Args, now: float) -> Effects:
+        return self._scene(args, lambda known: (name_of(args[1]), known[1]))
+
+    def _on_scene_color(self, args: Args, now: float) -> Effects:
+        return self._scene(args, lambda known: (known[0], color(args[1])))
+
+    def _scene(self, args: Args, change: Callable[[tuple[str, str | None]], tuple[str, str | None]]) -> Effects:
+        number = numbers(args, 1)
+        if number is None or len(args) != 2 or number[0] not in self._scenes:
+            return []
+        self._scenes[number[0]] = change(self._scenes[number[0]])
+        return self._describe(self._scene_controls())
+
+    def _on_active(self, prop: str, args: Args, now: float) -> Effects:
+        track = self._tracks.told(prop, args)
+        if track is None or not isinstance(args[-1], (int, float)):
+            return []
+        self._active[prop][track] = int(args[-1])
+        return self._show()
+
+    # What a hand does
+
+    def _place(self, axis: Axis, change: Change, now: float) -> Effects:
+        axis.move_to(int(change.value) - 1 if isinstance(change.value, (int, float)) else 0)
+        return self._moved()
+
+    def _turn(self, axis: Axis, by: int, change: Change, now: float) -> Effects:
+        axis.move_to(axis.start + by * axis.most)
+        return self._moved()
+
+    def _fire(self, column: int, row: int, change: Change, now: float) -> Effects:
+        tracks = self._columns()
+        slot = self._down.start + row
+        if column >= len(tracks) or slot >= self._down.count:
+            return []
+        return [Send("/live/clip_slot/fire", (tracks[column].index, slot))]
+
+    def _fire_scene(self, row: int, change: Change, now: float) -> Effects:
+        scene = self._down.start + row
+        return [Send("/live/scene/fire", (scene,))] if scene < self._down.count else []
+
+    # The window
+
+    def _columns(self) -> list[Track]:
+        return list(self._tracks.shown)[self._across.start : self._across.start + COLUMNS]
+
+    def _rows(self) -> range:
+        return range(self._down.start, self._down.start + self._down.size)
+
+    def _moved(self) -> list[Effect]:
+        """It shows others now, or there are more or fewer: make the controls, ask what is in them."""
+        for axis in (self._across, self._down):
+            axis.move_to(axis.start)
+        self._slots = {track: self._slots.get(track, Slots()) for track in self._columns()}
+        self._scenes = {scene: self._scenes.get(scene, ("", None)) for scene in self._rows()}
+        wanted = list(self._all_controls()) if self._across.size and self._down.size else []
+        paths = {control.path for control in wanted}
+        gone: list[Effect] = [Remove(path) for path in self._controls if path not in paths]
+        for effect in gone:
+            assert isinstance(effect, Remove)
+            del self._controls[effect.path]
+            self._looks.pop(effect.path, None)
+        if len(paths) != len(self._controls) or gone:
+            self._tracks.version += 1  # pages are laid out anew
+        effects = [*gone, *self._describe(wanted)]
+        if wanted:
+            effects += [Set(f"{self._root}/grid/track", self._across.start + 1)]
+            effects += [Set(f"{self._root}/grid/scene", self._down.start + 1)]
+        first = [*self._clip_questions(), *self._scene_questions()]
+        self._questions = cycle(first)
+        return [*effects, *self._show(), *first]
+
+    def _clip_questions(self) -> Iterator[Send]:
+        for track in self._columns():
+            for what in ("clips/name", "clips/color", PLAYING, FIRED):
+                yield ask(what, track.index)
+
+    def _scene_questions(self) -> Iterator[Send]:
+        for scene in self._rows():
+            for what in ("name", "color"):
+                yield ask(what, scene, kind="scene")
+
+    def _show(self) -> list[Effect]:
+        """What is another at a pad than what it shows."""
+        effects: list[Effect] = []
+        for column, track in enumerate(self._columns()):
+            for row, slot in enumerate(self._rows()):
+                path = f"{self._root}/pad/{column + 1}/{row + 1}"
+                look, before = self._look(track, slot), self._looks.get(path)
+                if path not in self._controls or look == before:
+                    continue
+                self._looks[path] = look
+                for name, value, old in zip(("pad", "name", "color"), look, before or (None,) * 3, strict=True):
+                    if value != old:
+                        effects.append(Mark(path, name, value))
+        return effects
+
+    def _look(self, track: Track, slot: int) -> Look:
+        slots = self._slots.get(track, Slots())
+        name = slots.names[slot] if slot < len(slots.names) else None
+        hue = slots.colors[slot] if slot < len(slots.colors) else None
+        if self._active[FIRED].get(track) == slot:
+            return "queued", name or "", hue
+        if self._active[PLAYING].get(track) == slot:
+            return "playing", name or "", hue
+        return EMPTY if name is None else ("loaded", name, hue)
+
+    # Its controls
+
+    def page(self, title: str) -> Iterator[Page]:
+        """The page of it, where there is something to launch."""
+        if not self._controls:
+            return
+        pads = [
+            Group(f"{column + 1}", self._items(f"pad/{column + 1}/{row + 1}" for row in range(self._down.size)))
+            for column in range(self._across.size)
+        ]
+        scenes = Group("Scenes", self._items(f"scene/{row + 1}" for row in range(self._down.size)))
+        ways = ("left", "right", "up", "down", "track", "scene", "stop")
+        window = Group("Window", self._items(f"grid/{way}" for way in ways))
+        yield Page(title, "pads", (*pads, scenes, window))
+
+    def _items(self, names: Iterator[str]) -> tuple[Item, ...]:
+        controls = [self._controls[f"{self._root}/{name}"] for name in names]
+        return tuple(Item(control.path, control.widget) for control in controls)
+
+    def _describe(self, controls: Iterator[Control] | list[Control]) -> list[Effect]:
+        """Those that are new, or another's now."""
+        effects: list[Effect] = []
+        for control in controls:
+            if self._controls.get(control.path) != control:
+                self._controls[control.path] = control
+                effects.append(Add(control))
+        return effects
+
+    def _all_controls(self) -> Iterator[Control]:
+        for name, axis in (("track", self._across), ("scene", self._down)):
+            ends = (1, axis.last + 1)
+            yield Control(
+                path=f"{self._root}/grid/{name}", kind="int", range=(1, max(2, ends[1])), limit=ends, widget="number",
+                label=f"First {name}", owner=OWNER,
+            )  # fmt: skip
+        labels = {"left": "\u25c0", "right": "\u25b6", "up": "\u25b2", "down": "\u25bc", "stop": "Stop clips"}
+        for way, label in labels.items():
+            yield Control(path=f"{self._root}/grid/{way}", kind="trigger", label=label, owner=OWNER)
+        for column, track in enumerate(self._columns()):
+            for row in range(self._down.size):
+                yield Control(
+                    path=f"{self._root}/pad/{column + 1}/{row + 1}",
+                    kind="trigger",
+                    widget="pads",
+                    label=f"{row + 1}",
+                    group=track.name or None if row == 0 else None,
+                    color=track.color if row == 0 else None,
+                    owner=OWNER,
+                )  # fmt: skip; the first pad of a column has its name and its colour for all
+        yield from self._scene_controls()
+
+    def _scene_controls(self) -> Iterator[Control]:
+        for row, scene in enumerate(self._rows()):
+            name, hue = self._scenes.get(scene, ("", None))
+            path = f"{self._root}/scene/{row + 1}"
+            yield Control(path=path, kind="trigger", label=name or f"{scene + 1}", color=hue, owner=OWNER)
+
+
+def _clip_name(raw: Any) -> str | None:
+    return name_of(raw)
