@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 import uvloop
 
+from bridge.bank import BankButtons
+from bridge.config import parse
+from bridge.midi import KIND
 from bridge.midiprofile import PROFILES
 from bridge.midisettings import Binding
 from bridge.port import Peer
 
 from .jack import Controller, jack_env, jack_server
-from .port_contract import BROWSER, WAIT_S
+from .port_contract import WAIT_S
 from .test_midi import NANO, Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.alone
-BLANK = "20 " * 7
 STRANGE = {
     "mcu": (["b0 46 10"], "this looks like its MIDI mode, or another preset: choose MC", ["e0 00 00"]),
     "nanokontrol2": (["e0 00 10", "90 10 7f"], "this looks like its DAW mode: hold SET MARKER and CYCLE", ["b0 00 10"]),
@@ -123,20 +125,74 @@ async def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_
             await asyncio.wait_for(nano.hear(), 0.4)
 
 
-async def test_eight_strips_and_their_display_settle_within_300_ms(jack: str) -> None:
-    paths = [f"/{kind}/{n}" for kind in ("volume", "pan", "mute", "solo", "rec", "select") for n in range(1, 9)]
-    bridge = Bridge(jack, *(level(path, kind="float" if path[1] in "vp" else "bool") for path in paths))
-    parts = {path: [path[1:].replace("/", "")] for path in paths if path[1] not in "vp"}
-    parts |= {f"/volume/{n}": [f"fader{n}", f"display{n}"] for n in range(1, 9)}
-    parts |= {f"/pan/{n}": [f"vpot{n}"] for n in range(1, 9)}
-    async with plugged(bridge, "mcu", parts) as nano:
-        await nano.hear_all(64)
+MIXER = """
+    [[midi]]
+    name = "nano"
+    device = "nano"
+    api = "jack"
+    profile = "mcu"
+    [[bank]]
+    name = "mixer"
+    strips = 20
+    [[bank.midi.nano]]
+    path = "/{n}/volume"
+    part = "fader{s}"
+    [[bank.midi.nano]]
+    path = "/{n}/volume"
+    part = "display{s}"
+    [[bank.midi.nano]]
+    path = "/{n}/pan"
+    part = "vpot{s}"
+    [bank.next.midi.nano]
+    part = "bank_right"
+    [[control]]
+    repeat = 20
+    path = "/{n}/volume"
+    label = "Ch {n}"
+    [[control]]
+    repeat = 20
+    path = "/{n}/pan"
+    """
+for led in ("rec", "solo", "mute", "select"):
+    MIXER += f'\n[[control]]\nrepeat = 20\npath = "/{{n}}/{led}"\nkind = "bool"\n'
+    MIXER += f'[[bank.midi.nano]]\npath = "/{{n}}/{led}"\npart = "{led}{{s}}"\n'
+
+
+def rows(*texts: str) -> set[str]:
+    return {f"f0 00 00 66 14 12 {at:02x} {words(text)} f7" for at, text in zip(range(0, 112, 7), texts, strict=True)}
+
+
+async def test_eight_strips_and_their_display_settle_within_300_ms_of_a_turn(jack: str) -> None:
+    config = await asyncio.to_thread(parse, MIXER, {"midi": KIND})
+    bridge = Bridge(jack, *config.controls)
+    bridge.store.subscribe(BankButtons(bridge.store, config.banks).note)
+    for number in range(9, 17):
+        for word in ("volume", "pan", "rec", "solo", "mute", "select"):
+            bridge.set(f"/{number}/{word}", 1)
+    leds = range(32)
+    async with Controller.start(jack, "nano") as nano, bridge.running(*config.peers):
+        first = await nano.hear_all(64)
+        assert rows(*(f"Ch {number}" for number in range(1, 9)), *["0.00"] * 8) <= set(first)
         start = time.monotonic()
-        entries = [(bridge.store.get(path), 1.0 if path[1] in "vp" else True) for path in paths]
-        bridge.store.apply(entries, BROWSER, start)
-        heard = await nano.hear_all(56)  # all but the names
+        nano.send("90 2f 7f", "90 2f 00")
+        heard = set(await nano.hear_all(64))
         assert time.monotonic() - start < 0.3
-        assert len(set(heard)) == 56
+        assert heard == (
+            {f"e{channel:x} 7f 7f" for channel in range(8)}
+            | {f"b0 {number:02x} 2b" for number in range(48, 56)}
+            | {f"90 {number:02x} 7f" for number in leds}
+            | rows(*(f"Ch {number}" for number in range(9, 17)), *["1.00"] * 8)
+        )
+        start = time.monotonic()
+        nano.send("90 2f 7f", "90 2f 00")  # to the last four: the other strips are dark
+        heard = set(await nano.hear_all(64))
+        assert time.monotonic() - start < 0.3
+        assert heard == (
+            {f"e{channel:x} 00 00" for channel in range(8)}
+            | {f"b0 {number:02x} {'21' if number < 52 else '00'}" for number in range(48, 56)}
+            | {f"90 {number:02x} 00" for number in leds}
+            | rows("Ch 17", "Ch 18", "Ch 19", "Ch 20", *[""] * 4, *["0.00"] * 4, *[""] * 4)
+        )
 
 
 async def test_a_controller_in_the_wrong_mode_is_named_and_believed_when_it_has_left_it(jack: str) -> None:
