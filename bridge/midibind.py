@@ -1,29 +1,25 @@
 """A control on a MIDI peer: its value ↔ the number that a message carries. Pure.
 
-A ``Route`` is one binding, compiled for one control; ``RouteTable`` is all of one peer's, by what they hear.
+A ``Route`` is one binding, compiled for one control. Which bindings suit which controls is in ``midifit``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from .bank import Seat
 from .control import Control
 from .echo import EchoRules
 from .errors import BadControl
-from .midiclock import FASTEST, SLOWEST
-from .midicodec import TOP_7, Coding, Key, Writer
+from .midicodec import Coding, Key, Writer
+from .midifit import Act, act_of, check, ends
 from .midisettings import Binding, Feedback, Settings, Takeover
 from .midishow import WIDTH, Scale, display, ring, steps_of
 from .store import Entry
 from .suggestion import nearest_path
 
-K = TypeVar("K")
-Act = Literal["number", "turn", "toggle", "follow", "next", "fire", "clock", "text"]
-"""What a message does: it says where the control is; how far it is turned; a press turns it over; it is on while the
-button is down; a press goes to the next; a press fires it; it is a part of a clock; it is only shown in words."""
 Wire = int | bytes
 """What a message says: its number, or the characters of a display."""
 
@@ -152,8 +148,8 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
     """Raises BadControl, naming the binding's key that does not suit the control."""
     control = entry.control
     key = binding.key(settings.channel)
-    act = _act(control, binding, key)
-    _check(control, binding, key, act)
+    act = act_of(control, binding, key)
+    check(control, binding, key, act)
     feedback = binding.feedback or settings.feedback
     settle_ms = settings.settle_ms if binding.settle_ms is None else binding.settle_ms
     on = settings.on if binding.on is None else binding.on
@@ -162,7 +158,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings = _DEFAULTS
     raw: Callable[[float], Any]
     dark: Wire
     if act in ("number", "turn"):
-        low, high = _ends(control, binding, settings, key)
+        low, high = ends(control, binding, settings, key)
         scale = Scale(control, min(low, high), max(low, high), binding.curve or "linear", low > high, binding)
         to_wire, raw = scale.to_wire, scale.raw
         is_ring = key.kind == "cc" and (act == "turn" or binding.direction == "out")
@@ -269,210 +265,3 @@ def check_binding(settings: Settings | None, binding: Binding, control: Control)
         yield "direction", f"{settings.name} has no port to send to"
     if settings.out_port is None and binding.feedback is not None:
         yield "feedback", f"{settings.name} has no port to send to"
-
-
-# ---------------------------------------------------------------------------------- what suits what
-
-
-def _act(control: Control, binding: Binding, key: Key) -> Act:
-    kind = control.kind
-    if binding.clock is not None:
-        return "clock"
-    if binding.text is not None:
-        return "text"
-    if kind in ("string", "color"):
-        raise BadControl(binding.kind, f"a {kind} cannot be carried by MIDI messages")
-    if kind == "trigger":
-        return "fire"
-    if kind == "bool":
-        return "follow" if binding.mode == "momentary" or (control.momentary and binding.mode is None) else "toggle"
-    if binding.leds is not None:
-        return "next"
-    return "turn" if binding.relative is not None else "number"
-
-
-_OF_FADERS = ("settle_ms", "takeover", "touch")
-_OF_LEDS = ("ring", "leds")
-
-
-def _check(control: Control, binding: Binding, key: Key, act: Act) -> None:
-    """Raise BadControl for a key that would do nothing: what is accepted works."""
-    if act == "clock":
-        _check_clock(control, binding)
-        return
-    kind, written = control.kind, binding.model_fields_set
-    is_number = act in ("number", "turn")
-
-    def refuse(name: str, why: str) -> None:
-        if name in written:
-            raise BadControl(name, why)
-
-    if key.kind == "sysex" and binding.direction == "in":
-        raise BadControl("direction", "a sysex is only sent")
-    for name, other in (("text", "sysex"), ("width", "text")):
-        if getattr(binding, other) is None:
-            refuse(name, f"is for a display: write {other} too")
-    if act == "text":
-        for name in ("range", "curve", "relative", "step", "mode", "component", "on", "off", *_OF_FADERS, *_OF_LEDS):
-            refuse(name, "is not for words")
-        return
-    if (
-        not is_number
-        and key.kind not in ("note", "cc", "sysex")
-        and not (kind == "trigger" and binding.program is not None)
-    ):
-        raise BadControl(key.kind, f"a {kind} is a button: write note or cc")
-    if kind == "trigger" and binding.program is True:
-        raise BadControl("program", "write the number of the program that fires it")
-    if is_number and key.kind == "program" and binding.program is not True:
-        raise BadControl("program", f"a number is for a trigger; a {kind} follows them all with true")
-    if kind == "choice" and key.kind == "note" and act != "next":
-        raise BadControl("note", "a choice needs a message that carries a number (cc, program, …), or leds")
-    if binding.mode == "velocity" and (key.kind != "note" or not is_number):
-        raise BadControl("mode", "velocity is for a number on a note")
-    if binding.leds is not None:
-        if kind not in ("choice", "int"):
-            raise BadControl("leds", f"is for a choice or an int; of a {kind} on and off")
-        if len(binding.leds) != len(steps_of(control)):
-            raise BadControl("leds", f"must be {len(steps_of(control)) or 'fewer'}: one for each that it can be")
-        for name in ("on", "off"):
-            refuse(name, "leds says it")
-    elif binding.mode not in (None, "velocity") and kind != "bool":
-        raise BadControl("mode", f"{binding.mode} is for a bool, not a {kind}")
-    if binding.mode == "toggle" and control.momentary:
-        raise BadControl("mode", "a momentary control is on while the button is down")
-    if kind == "vector":
-        if binding.component is None:
-            raise BadControl("component", "is required: a message carries one number of a vector")
-        if binding.component >= control.size:
-            raise BadControl("component", f"{binding.component} is none of 0…{control.size - 1}")
-    else:
-        refuse("component", f"a {kind} has none")
-    if not is_number:
-        for name in ("range", "curve", "relative", "step", "ring"):
-            refuse(name, f"a {kind} has none" if act != "next" else "leds says it")
-    if binding.relative is not None:
-        if key.kind != "cc":
-            raise BadControl("relative", "is for a cc")
-        if control.momentary:
-            raise BadControl("relative", "a momentary control cannot be turned")
-        if kind == "meter":
-            raise BadControl("relative", "nobody turns a meter")
-        if binding.direction == "out":
-            raise BadControl("relative", 'nothing is heard with direction = "out"')
-        if binding.direction == "in":
-            for name in ("range", "curve"):
-                refuse(name, "is for its ring, and nothing is sent")
-    else:
-        for name in ("step", "acceleration"):
-            refuse(name, "is for an encoder: write relative too")
-    if binding.ring is not None:
-        if key.kind != "cc" or (binding.relative is None and binding.direction != "out"):
-            raise BadControl("ring", 'is for a cc that is only sent (direction = "out"), or of an encoder')
-        for name in ("range", "curve"):
-            refuse(name, "ring says it")
-    if kind == "choice":
-        refuse("step", "a choice moves by one")
-    if is_number or (kind == "trigger" and binding.program is not None):
-        for name in ("on", "off"):
-            refuse(name, "is for a button's LED")
-    if binding.touch is not None and (not is_number or kind == "meter" or binding.relative is not None):
-        raise BadControl("touch", "is for a fader")
-    is_fader = act == "number" and key.kind not in ("note", "program") and kind != "meter"
-    for name in _OF_FADERS[:2]:
-        if not is_fader or binding.direction == "out":
-            refuse(name, "is for a fader that is heard")
-    if binding.feedback is not None and binding.direction == "in":
-        raise BadControl("feedback", "nothing is sent")
-
-
-def _check_clock(control: Control, binding: Binding) -> None:
-    """What of a clock can be what kind of control."""
-    word, kind = binding.clock, control.kind
-    if written := sorted(binding.model_fields_set - {"clock", "direction"}):
-        raise BadControl(written[0], "a clock has none")
-    if word == "running":
-        if kind != "bool" or control.momentary:
-            raise BadControl("clock", "running is a bool")
-    elif word in ("start", "continue", "stop"):
-        if kind != "trigger":
-            raise BadControl("clock", f"{word} is a trigger")
-    elif kind not in ("float", "int") or control.momentary:
-        raise BadControl("clock", f"{word} is a float or an int")
-    elif word == "tempo":
-        if control.low < SLOWEST or control.high > FASTEST:
-            raise BadControl("clock", "a tempo needs a range of beats a minute: range = [20, 300]")
-        if binding.direction == "both":
-            raise BadControl("direction", 'is required: "in": we follow its clock; "out": it follows ours')
-    elif binding.direction == "out":
-        raise BadControl("direction", "a beat is only heard")
-
-
-def _ends(control: Control, binding: Binding, settings: Settings, key: Key) -> tuple[int, int]:
-    if binding.range is not None:
-        if max(binding.range) > key.top:
-            raise BadControl("range", f"[{binding.range[0]}, {binding.range[1]}]: {key.kind} has 0…{key.top}")
-        return binding.range
-    if key.kind == "bend":
-        return 0, settings.bend_top
-    if key.kind == "program":  # a program's number is the value, as it stands on the device
-        if control.kind == "choice":
-            return 0, min(max(len(control.choices) - 1, 1), TOP_7)
-        if control.kind == "int" and control.low >= 0 and control.high <= TOP_7:
-            return int(control.low), int(control.high)
-    return 0, key.top
-
-
-# ---------------------------------------------------------------------------------- all routes of one peer
-
-
-class RouteTable:
-    """All routes of one peer: by key (in), by control (out)."""
-
-    def __init__(self) -> None:
-        self.heard: dict[Key, tuple[Route, ...]] = {}
-        self.touches: dict[Key, tuple[Route, ...]] = {}
-        """Routes on whose control a key puts a finger."""
-        self.speakers: dict[int, tuple[Route, ...]] = {}
-        """Routes that send a control, by its id."""
-        self.dark: dict[Route, None] = {}
-        """Routes whose part of the hardware nobody has now: what is heard there moves nothing."""
-        self._routes: dict[int, tuple[Route, ...]] = {}
-
-    def add(self, route: Route, *, is_dark: bool = False) -> None:
-        """Take in a route that is not there yet."""
-        if is_dark:
-            self.dark[route] = None
-        else:
-            at = route.entry.id
-            self._routes[at] = (*self.of(at), route)
-            if route.speaks:
-                self.speakers[at] = (*self.speakers.get(at, ()), route)
-        if route.hears:
-            self.heard[route.key] = (*self.heard.get(route.key, ()), route)
-        if route.touched_by is not None:
-            self.touches[route.touched_by] = (*self.touches.get(route.touched_by, ()), route)
-
-    def remove(self, route: Route) -> None:
-        """Take a route out, if it is there."""
-        self.dark.pop(route, None)
-        _without(self._routes, route.entry.id, route)
-        _without(self.speakers, route.entry.id, route)
-        _without(self.heard, route.key, route)
-        if route.touched_by is not None:
-            _without(self.touches, route.touched_by, route)
-
-    def of(self, entry_id: int) -> Sequence[Route]:
-        """All routes of a control, but for the dark ones."""
-        return self._routes.get(entry_id, ())
-
-    def __iter__(self) -> Iterator[Route]:
-        return (route for routes in self._routes.values() for route in routes)
-
-
-def _without(table: dict[K, tuple[Route, ...]], key: K, route: Route) -> None:
-    rest = tuple(one for one in table.get(key, ()) if one is not route)
-    if rest:
-        table[key] = rest
-    else:
-        table.pop(key, None)

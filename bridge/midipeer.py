@@ -12,10 +12,11 @@ from .echo import EchoBook, TriggerEchoes
 from .errors import BadControl
 from .learning import Learning
 from .midibank import MidiBank, Move
-from .midibind import Route, RouteTable, Wire, compile_routes
+from .midibind import Route, Wire, compile_routes
 from .midiclock import WORDS
 from .midicodec import Key, Writer
 from .midiencoder import Spin
+from .midiroutes import RouteTable
 from .midisettings import Binding, Settings
 from .miditakeover import SoftTakeover
 from .port import Peer

@@ -12,9 +12,10 @@ from bridge.config import parse
 from bridge.control import Control
 from bridge.errors import ConfigError
 from bridge.midi import KIND
-from bridge.midibind import Route, RouteTable, compile_route
+from bridge.midibind import Route, compile_route
 from bridge.midicodec import Key
 from bridge.mididevices import pick
+from bridge.midiroutes import RouteTable
 from bridge.midisettings import Binding, Settings
 from bridge.store import Entry
 
