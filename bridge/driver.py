@@ -151,3 +151,10 @@ class Driver(Protocol):
 
     def tick(self, now: float) -> Effects:
         """Time has passed; only while the peer is there."""
+
+    def advice(self, trouble: str, *, was_heard: bool, is_here: bool) -> str:
+        """What an operator can look at while the peer is not there.
+
+        ``trouble``: what becomes of what is sent there: ``refused`` (nobody listens), ``unreachable``, ``gone``, or
+        nothing is known of it; ``taken``: our own port is another program's. ``is_here``: on this computer.
+        """

@@ -96,6 +96,10 @@ class DriverHost:
         self._calls.clear()
         self._do(self._driver.gone(self._clock()))
 
+    def advice(self, trouble: str, *, was_heard: bool, is_here: bool) -> str:
+        """What an operator can look at while the peer is not there."""
+        return self._driver.advice(trouble, was_heard=was_heard, is_here=is_here)
+
     def hear(self, message: Message, now: float) -> Message | None:
         """Offer a message. What is left of it for the bindings to read; None if the driver has taken it."""
         answer = self._driver.heard(message.address, message.args, now)

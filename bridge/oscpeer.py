@@ -26,7 +26,7 @@ from .oscpolicy import policy_of
 from .oscquestions import Questions
 from .oscroutes import RouteTable
 from .oscsettings import Binding, Settings
-from .oscsocket import Address
+from .oscsocket import Address, host_of
 from .osctap import OscTap
 from .port import Peer
 from .store import Change, Entry, Origin
@@ -118,6 +118,9 @@ class Host(Protocol):
 
     def gone(self) -> None:
         """The peer is not there any more."""
+
+    def advice(self, trouble: str, *, was_heard: bool, is_here: bool) -> str:
+        """What an operator can look at while the peer is not there."""
 
     def hear(self, message: Message, now: float) -> Message | None:
         """Offer a message. What is left of it for the bindings to read; None if the driver has taken it."""
@@ -377,9 +380,21 @@ class OscPeer:
         asked = "" if self.settings.probe is None else f", no answer to {self.settings.probe.address}"
         return f"nothing heard for {self.settings.timeout_s:g} s{asked}"
 
+    @property
+    def advice(self) -> str:
+        """What to look at while it is not there; "" where that is all that we know."""
+        if self.host is None or not (self.is_gone or self.closed):
+            return ""
+        target = self.targets[0] if self.targets else None
+        trouble = "taken" if self.closed else "" if target is None else self.life.trouble(target)
+        address = None if target is None else target.address
+        is_here = address is not None and ipaddress.ip_address(host_of(address)).is_loopback
+        return self.host.advice(trouble, was_heard=self.life.was_heard, is_here=is_here)
+
     def _words(self, heard: str) -> str:
+        advice = self.advice
         if not self.is_open and self.closed:
-            return f"{self.closed}, trying again"
+            return f"{self.closed}, trying again{advice and ': '}{advice}"
         parts = [heard or "never heard"]
         if self.note and not self.is_gone:
             parts.append(self.note)
@@ -396,6 +411,8 @@ class OscPeer:
             parts.append(f"we listen on {self.listening}")
         elif not self.is_open:
             parts.append(f"our {'TCP' if self.settings.is_tcp else 'UDP'} port is not open")
+        if advice:
+            parts.append(advice)
         return "; ".join(parts)
 
     def health(self, now: float) -> dict[str, Any]:

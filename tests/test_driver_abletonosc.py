@@ -190,7 +190,7 @@ def test_what_no_listener_has_said_is_asked_for_again(talk: Talk) -> None:
     for prop, index in (("volume", 0), ("color", 0), ("arm", 0), ("color", 1)):
         talk.say(f"/live/track/get/{prop}", index, stamp, 0)
     talk.now += 3
-    assert list(talk.driver.tick(talk.now)) == [Send("/live/track/start_listen/volume", (1, stamp))]
+    assert Send("/live/track/start_listen/volume", (1, stamp)) in talk.driver.tick(talk.now)
 
 
 def test_another_colour_is_shown(talk: Talk) -> None:

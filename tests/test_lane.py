@@ -20,7 +20,7 @@ from .port_contract import until
 
 pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 FINGER = Origin("browser", "c1")
-VOLUME = "/live/track/drums/volume"
+VOLUME, FREQUENCY = "/live/track/drums/volume", "/frequency"
 DRAG_S = 1.0
 
 
@@ -118,6 +118,11 @@ send = ["127.0.0.1:{live.udp_port}"]
 listen = "127.0.0.1:{reply_port}"
 lane = "iac"
 lane_cc = {{ "Drums/volume" = 20 }}
+
+[[control]]
+path = "{FREQUENCY}"
+[control.osc.live]
+live = "Drums/Auto Filter/Frequency"
 """
         live.mappings[15, 20] = live.song.track("Drums").volume  # by hand, in Live
         async with app.Bridge(await asyncio.to_thread(config.parse, text, app.KINDS, Path.cwd())) as bridge:
@@ -158,6 +163,18 @@ async def test_a_drag_reaches_live_by_midi_and_its_late_report_moves_nothing(sta
     stage.move("/live/track/bass/volume", 0.75)
     await stage.live.reaches(lambda: abs(stage.live.song.track("Bass").volume.value - 0.75) < 1e-6)
     assert len(stage.heard) == count
+
+
+async def test_a_device_s_parameter_is_mapped_without_a_hand(stage: Stage) -> None:
+    await stage.live.reaches(lambda: any(address.endswith("map_cc") for address, _ in stage.live.heard))
+    mapped = [args for address, args in stage.live.heard if address.endswith("map_cc")]
+    assert (1, 0, 1) in [args[:3] for args in mapped]
+    assert 20 not in [args[4] for args in mapped]  # which is the drums'
+    frequency = stage.live.song.track("Drums").devices[0].parameters[1]
+    await until(stage.store, lambda: stage.store.get(FREQUENCY).value is not None)
+    await stage.drag(FREQUENCY, 0.2, 0.8, seconds=0.4)
+    assert len(stage.heard) > 15
+    await stage.live.reaches(lambda: abs(frequency.value - 1.6) < 1e-6)
 
 
 async def test_a_lane_that_live_does_not_hear_is_named_and_osc_takes_over(

@@ -18,9 +18,9 @@ def test_its_configuration_is_accepted_as_one_file(tmp_path: Path) -> None:
     text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
     settings = config.parse(text, app.KINDS, tmp_path)
     assert {peer.name for peer in settings.peers} == {"max", "live"}
-    assert len(settings.controls) == 9
+    assert [control.path for control in settings.controls] == ["/cutoff"]
     live = next(peer for peer in settings.peers if peer.name == "live")
-    assert set(live.bindings) == {f"/mixer/{n}/volume" for n in range(1, 9)}
+    assert live.settings.driver == "abletonosc"
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from bridge.driver import Effect, Effects, Note, Read, Send, Show, Wanted, Warn
+from bridge.driver import Add, Effect, Effects, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
@@ -15,7 +15,9 @@ from .lane import Lanes
 from .named import Named
 from .parameters import Parameters
 from .part import Args, Handler, Part, chain
+from .rival import Rival
 from .sends import Sends
+from .silence import advice
 from .song import Song
 from .tracks import Tracks
 
@@ -25,6 +27,8 @@ BLAMED_S = 0.5
 """What was moved so long before an error may have caused it."""
 MAX_BLAMED = 3
 MAX_ERROR = 200
+QUIET_S = 1.0
+"""Once no control has come for so long, all are there."""
 NOT_THERE = ("index", "list", "NoneType")
 """In what Python says where something is not there."""
 
@@ -50,8 +54,10 @@ class AbletonOsc:
         self._devices = Devices(self._tracks, self._parameters, root, "device" in show)
         self._named = Named(wanted, self._tracks, self._sends, self._parameters)
         self._grid = Grid(self._tracks, root, "clips" in show)
+        self._rival = Rival(self._tracks)
         self._parts: list[Part] = [
-            *(self._tracks, self._song, self._sends, self._parameters, self._devices, self._named, self._grid)
+            *(self._rival, self._tracks, self._song, self._sends, self._parameters, self._devices, self._named),
+            self._grid,
         ]
         self._handlers: dict[str, list[Handler]] = {}
         for part in self._parts:
@@ -59,6 +65,10 @@ class AbletonOsc:
                 self._handlers.setdefault(address, []).append(handler)
         self._scans = self._version = 0
         self._laid_out: tuple[Page, ...] = ()
+        self._note = ""
+        self._paths: set[str] = set()
+        self._is_greeted = False
+        self._added_at = 0.0
         self._moved: deque[tuple[float, str]] = deque(maxlen=MAX_BLAMED)
 
     def _name_at(self, index: int) -> str | None:
@@ -68,6 +78,7 @@ class AbletonOsc:
     def connected(self, now: float) -> Effects:
         if self._lanes is not None:
             self._lanes.connected()
+        self._is_greeted, self._added_at = False, now
         quiet = Send("/live/api/set/log_level", ("warning",))  # else it writes a line for everything it is asked
         return self._along([quiet, *chain(part.connected(now) for part in self._parts)])
 
@@ -99,7 +110,15 @@ class AbletonOsc:
         return ()
 
     def tick(self, now: float) -> Effects:
-        return self._after(chain(part.tick(now) for part in self._parts), now)
+        effects = chain(part.tick(now) for part in self._parts)
+        if not self._is_greeted and self._paths and now - self._added_at > QUIET_S:
+            self._is_greeted = True
+            count = len(self._paths)
+            effects.append(Send("/live/api/show_message", (f"stagebridge: {count} control{'s' * (count != 1)}",)))
+        return self._after(effects, now)
+
+    def advice(self, trouble: str, *, was_heard: bool, is_here: bool) -> str:
+        return advice(trouble, was_heard=was_heard, is_here=is_here)
 
     def _error(self, args: Args, now: float) -> Effects:
         text = " ".join(str(arg) for arg in args)[:MAX_ERROR]
@@ -122,9 +141,22 @@ class AbletonOsc:
             if pages != self._laid_out:
                 self._laid_out = pages
                 effects.append(Show(pages))
-            count = len(self._tracks.all)
-            effects.append(Note(f"{count} track{'' if count == 1 else 's'}{self._pace}"))
+        count = len(self._tracks.all)
+        note = "; ".join(filter(None, (f"{count} track{'' if count == 1 else 's'}{self._pace}", self._rival.note)))
+        if note != self._note and self._scans:
+            self._note = note
+            effects.append(Note(note))
+        self._count(effects, now)
         return self._along(effects)
+
+    def _count(self, effects: list[Effect], now: float) -> None:
+        """Keep in mind which controls there are."""
+        for effect in effects:
+            if isinstance(effect, Add):
+                self._paths.add(effect.control.path)
+                self._added_at = now
+            elif isinstance(effect, Remove):
+                self._paths.discard(effect.path)
 
     def _along(self, effects: list[Effect]) -> list[Effect]:
         return effects if self._lanes is None else list(self._lanes.along(effects))

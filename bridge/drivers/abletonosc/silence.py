@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bridge.oscliveness import Trouble
-
 NOT_CHOSEN = "is Live open, and AbletonOSC chosen in its Settings › Link, Tempo & MIDI › Control Surface?"
 BUSY = "Live is busy or shows a dialog; or the network has lost it"
 BLOCKED = (
@@ -17,11 +15,14 @@ TAKEN = "AbletonOSC answers to this port alone: close the other program, or let 
 WRONG_HOST = "is host right?"
 
 
-def advice(trouble: Trouble, *, was_heard: bool, is_here: bool) -> str:
+def advice(trouble: str, *, was_heard: bool, is_here: bool) -> str:
     """What to look at while Live does not answer.
 
-    ``trouble`` is what the network says to what is sent there; ``is_here``: on our own computer.
+    ``trouble`` is what the network says to what is sent there, or ``taken``: our own port is another program's;
+    ``is_here``: on our own computer.
     """
+    if trouble == "taken":
+        return TAKEN
     if trouble == "refused":
         return NOT_CHOSEN
     if trouble:

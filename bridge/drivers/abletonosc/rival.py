@@ -1,0 +1,65 @@
+"""Whether another program takes Live's news: AbletonOSC tells them to whoever spoke to it last, and to nobody else.
+
+What listeners should have told is asked again all the time (``tracks``). An answer that says something else than they
+did means that it was told to somebody else, or lost on the way; where that happens again and again, it is no accident.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+
+from bridge.driver import Effects, Warn
+
+from .part import Args, Part
+from .tracks import Tracks
+
+MANY, SOON_S = 3, 60.0
+"""So many wrong answers within so long are no accident."""
+AGAIN_S = 120.0
+"""Without a wrong answer for so long, Live tells us everything again."""
+PROPS = ("volume", "panning", "mute", "solo", "arm")
+STOLEN = "another program talks to Live and takes its news: let that one talk to stagebridge instead"
+
+
+class Rival(Part):
+    """Of the tracks' mixer. It only listens; whoever else takes these messages comes after it."""
+
+    def __init__(self, tracks: Tracks) -> None:
+        super().__init__()
+        self.note = ""
+        """What there is to say of it."""
+        self._tracks = tracks
+        self._told: dict[tuple[int, str], object] = {}  # by index and property: what a listener has said
+        self._missed: deque[float] = deque(maxlen=MANY)
+        self.handlers = {f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in PROPS}
+
+    def connected(self, now: float) -> Effects:
+        self._told.clear()
+        return ()
+
+    def scanned(self, now: float) -> Effects:
+        self._told.clear()
+        return ()
+
+    def tick(self, now: float) -> Effects:
+        if not self.note and len(self._missed) == MANY and self._missed[-1] - self._missed[0] <= SOON_S:
+            self.note = STOLEN
+            return [Warn("stolen", STOLEN)]
+        if self.note and now - self._missed[-1] > AGAIN_S:
+            self.note = ""
+            self._missed.clear()
+        return ()
+
+    def _on_told(self, prop: str, args: Args, now: float) -> None:
+        """A listener's message has its stamp between the index and the value; an answer has not."""
+        track = self._tracks.at(args[0]) if len(args) in (2, 3) else None
+        if track is None:
+            return
+        key = (track.index, prop)
+        if len(args) == 3:
+            if args[1] == track.stamp:
+                self._told[key] = args[2]
+        elif self._told.get(key, args[1]) != args[1]:
+            self._told[key] = args[1]
+            self._missed.append(now)

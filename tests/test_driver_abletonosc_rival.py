@@ -1,0 +1,86 @@
+"""Whether somebody else gets Live's news, and what is said of a Live that says nothing."""
+
+import pytest
+
+from bridge.driver import Effect, Warn
+from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
+from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
+from bridge.drivers.abletonosc.tracks import Track
+
+STAMP = 7
+
+
+class Tracks:
+    """As many as are asked about here."""
+
+    def __init__(self, *names: str) -> None:
+        self.all = [Track(name, name.lower(), index, stamp=STAMP) for index, name in enumerate(names)]
+
+    def at(self, index: int) -> Track | None:
+        return self.all[index] if 0 <= index < len(self.all) else None
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.rival = Rival(Tracks("Drums", "Bass"))  # type: ignore[arg-type]
+        self.now = 0.0
+
+    def say(self, prop: str, *args: object) -> None:
+        assert self.rival.handlers[f"/live/track/get/{prop}"](args, self.now) is None  # the bindings read it too
+
+    def tick(self) -> list[Effect]:
+        self.now += 0.1
+        return list(self.rival.tick(self.now))
+
+
+def test_answers_that_say_what_the_listeners_have_said_are_no_news() -> None:
+    rig = Rig()
+    for value in (0.1, 0.2, 0.3, 0.4):
+        rig.say("volume", 0, STAMP, value)
+        rig.say("volume", 0, value)
+        rig.say("volume", 9, 0.5)  # which track is that?
+        rig.say("volume", 0, STAMP - 1, 0.7)  # an old listener's
+        rig.say("volume", 0, value)
+    assert rig.tick() == []
+
+
+def test_who_moves_things_behind_our_back_again_and_again_is_another_program() -> None:
+    rig = Rig()
+    rig.say("volume", 0, 0.5)  # before any listener has said anything
+    for value in (0.6, 0.7):
+        rig.say("volume", 0, STAMP, 0.5)
+        rig.say("volume", 0, value)
+    assert rig.tick() == []  # that may be the network
+    rig.say("volume", 0, 0.8)
+    rig.say("volume", 0, 0.8)
+    assert rig.tick() == [Warn("stolen", STOLEN)]
+    assert rig.rival.note == STOLEN
+    assert rig.tick() == []
+    rig.now += AGAIN_S + 1
+    rig.tick()
+    assert rig.rival.note == ""
+
+
+def test_another_set_and_other_places_are_no_news() -> None:
+    rig = Rig()
+    for forget in (rig.rival.connected, rig.rival.scanned) * 2:
+        rig.say("volume", 0, STAMP, 0.5)
+        forget(rig.now)
+        rig.say("volume", 0, 0.6)
+    assert rig.tick() == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "was_heard", "is_here", "said"),
+    [
+        ("refused", False, True, NOT_CHOSEN),
+        ("refused", True, False, NOT_CHOSEN),
+        ("unreachable", False, False, WRONG_HOST),
+        ("taken", False, True, TAKEN),
+        ("", True, True, BUSY),
+        ("", False, True, LONELY),
+        ("", False, False, BLOCKED),
+    ],
+)
+def test_what_to_look_at_while_live_says_nothing(trouble: str, was_heard: bool, is_here: bool, said: str) -> None:
+    assert advice(trouble, was_heard=was_heard, is_here=is_here) == said

@@ -1,0 +1,96 @@
+"""What is said while Live is silent, when it comes, and when somebody else takes its news."""
+
+import asyncio
+import socket
+
+import pytest
+
+from bridge.drivers.abletonosc.rival import STOLEN
+from bridge.drivers.abletonosc.silence import BUSY, LONELY, NOT_CHOSEN, TAKEN
+from bridge.errors import PortError
+from bridge.osc import open_ports
+from bridge.oscprofile import PROFILES
+from bridge.port import Peer
+
+from .fakes.liveset import Song, Track
+from .test_fake_live import built
+from .test_live import HERE, Stage, staged
+from .test_osc import Bridge
+
+ELSEWHERE = "127.0.0.2"
+TIMES = {"probe_s": 0.2, "timeout_s": 0.5}
+"""Sooner than it says so in life."""
+
+
+async def says(stage: Stage, text: str) -> None:
+    """Return when this stands in its state."""
+    async with asyncio.timeout(5):
+        while text not in stage.bridge.states.get("live", ""):
+            await asyncio.sleep(0.01)
+
+
+def pair() -> Song:
+    return Song([Track("Drums"), Track("Bass")])
+
+
+async def test_a_live_that_is_closed_is_told_apart_from_one_that_is_busy(caplog: pytest.LogCaptureFixture) -> None:
+    async with staged(pair(), **TIMES) as stage:
+        await says(stage, "2 tracks, 10 steps/s")
+        stage.live.is_frozen = True
+        await says(stage, BUSY)
+        stage.live.is_frozen = False
+        await says(stage, "2 tracks")
+        await stage.live.quit()
+        await says(stage, NOT_CHOSEN)
+        assert NOT_CHOSEN in caplog.text
+        await stage.live.start()
+        await says(stage, "2 tracks")
+        assert NOT_CHOSEN not in stage.bridge.states["live"]
+
+
+async def test_what_never_answers_may_be_another_program() -> None:
+    with bound() as deaf:
+        async with staged(pair(), port=deaf.getsockname()[1], timeout_s=0.5) as stage:
+            await says(stage, LONELY)
+
+
+async def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
+    with bound() as taken:
+        port = taken.getsockname()[1]
+        settings = await asyncio.to_thread(
+            PROFILES.settings_of, {"name": "live", "profile": "abletonosc", "listen": f"{HERE}:{port}"}
+        )
+        bridge = Bridge()
+        (one,) = open_ports([Peer("osc", "live", settings)], bridge.context)
+        with pytest.raises(PortError):
+            await one.serve(lambda: None)
+        assert f"UDP {port} is taken by " in bridge.states["live"]
+        assert bridge.states["live"].endswith(TAKEN)
+
+
+async def test_live_shows_how_many_controls_there_are_whenever_it_is_there_anew() -> None:
+    async with staged(pair(), show=["volume", "mute"]) as stage:
+        await stage.live.reaches(lambda: stage.live.messages == ["stagebridge: 4 controls"])
+        await stage.live.open_set(Song([Track("Vox")]))
+        await stage.live.reaches(lambda: stage.live.messages[1:] == ["stagebridge: 2 controls"])
+
+
+async def test_a_program_that_takes_lives_news_is_told_and_nothing_stays_wrong(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged(pair(), show=["volume"]) as stage:
+        await stage.live.reaches(lambda: bool(stage.live.messages))
+        with bound(ELSEWHERE) as other:  # what it causes is told to it alone
+            for volume in (0.85, 0.55, 0.85):
+                packet = built("/live/track/set/volume", 1, volume - 0.1).dgram
+                other.sendto(packet, (HERE, stage.live.udp_port))
+                await stage.reaches("/live/track/bass/volume", 40 * (volume - 0.1) - 34, within=0.1)
+        await says(stage, STOLEN)
+        assert STOLEN in caplog.text
+
+
+def bound(host: str = HERE) -> socket.socket:
+    """Another program's socket."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    found.bind((host, 0))
+    return found
