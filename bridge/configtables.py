@@ -184,7 +184,7 @@ class PageTable(Table):
     layout: Layout = setting(
         "grid",
         "`strips`: each group is a channel strip, side by side. `grid`: widgets flow in cells. `rows`: one row each. "
-        "`pads`: each group is a column, all its widgets of one size.",
+        "`pads`: each group is a column of pads, buttons and toggles; of anything else its value is shown.",
     )
     columns: int | None = setting(None, "Columns of a grid.", shown="as many as fit the screen", ge=1, le=MAX_COLUMNS)
 

@@ -139,6 +139,17 @@ page = "Clips"
 group = "{LONG} {{track}}"
 
 [[control]]
+each = {{ wide = [10, 11] }}
+path = "/wide/{{wide}}"
+label = "{LONG}"
+range = [-100, 10]
+unit = "dB"
+decimals = 1
+default = -100
+page = "Clips"
+group = "Scenes"
+
+[[control]]
 repeat = 8
 path = "/scene/{{n}}"
 kind = "trigger"

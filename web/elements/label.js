@@ -1,6 +1,9 @@
 // <sb-label>: what a control stands at, to be read and not moved.
 
 import { ControlElement } from './base.js';
+import { ruler } from './dom.js';
+
+const UNIT_GAP = 12; // px beside the value and before its unit
 
 export class Label extends ControlElement {
   static css = `
@@ -12,6 +15,7 @@ export class Label extends ControlElement {
 .silent .root, .waiting .root { opacity: 1; }
 .silent .value { background-image: repeating-linear-gradient(135deg, var(--track) 0 3px, transparent 3px 9px); }
 .readonly .value .num, .locked .value .num { color: var(--text); }
+.tight .unit { display: none; }
 .offline .value .num { color: var(--edge); }
 `;
 
@@ -25,7 +29,9 @@ export class Label extends ControlElement {
   }
 
   extraClasses() {
-    return ['one'];
+    const { text, unit } = this.reading;
+    const isTight = this.width > 0 && ruler(24, 600)(text) + ruler(14, 600)(unit) + UNIT_GAP > this.width;
+    return isTight ? ['one', 'tight'] : ['one'];
   }
 
   draw() {

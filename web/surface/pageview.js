@@ -254,7 +254,8 @@ export class PageView {
   // Pads: each group is a column.
 
   #renderPads() {
-    const columns = this.#groups.map(({ items }) => ({ count: items.length, isPinned: items.every(({ widget }) => widget !== 'pads') }));
+    const groups = this.#groups.map((group) => ({ ...group, items: group.items.map((item) => ({ ...item, widget: padWidget(item) })) }));
+    const columns = groups.map(({ items }) => ({ count: items.length, isPinned: items.every(({ widget }) => widget !== 'pads') }));
     const { banks, width, height } = padLayout({ columns, width: this.width, height: this.height });
     this.#pickBank(banks);
     const bank = banks[this.#bank];
@@ -262,7 +263,7 @@ export class PageView {
     this.element.style.gridTemplateColumns = `repeat(${bank.columns.length}, ${width}px)`;
     this.element.style.gridTemplateRows = `${PAD.head - 8}px repeat(${bank.bottom - bank.top}, ${height}px)`;
     const nodes = bank.columns.flatMap((index, column) => {
-      const group = this.#groups[index];
+      const group = groups[index];
       const name = nameOf(group);
       const head = this.#node(`pad-head ${index}`, () => h('h2', { class: 'heading' }, h('span', {})));
       setText(head.firstChild, fitName(name, width - 8, 1, ruler(16, 600)));
@@ -312,6 +313,11 @@ export class PageView {
     if (!this.#nodes.has(key)) this.#nodes.set(key, make());
     return this.#nodes.get(key);
   }
+}
+
+/** What fits a pad's place: of anything larger only the value is shown. */
+function padWidget({ widget, control }) {
+  return ['button', 'toggle'].includes(widget) || (widget === 'pads' && control?.kind === 'trigger') ? widget : 'label';
 }
 
 /** The control of a group that a desk has named: what the desk calls it, the strip is called. */

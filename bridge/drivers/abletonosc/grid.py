@@ -302,8 +302,8 @@ class Grid(Part):
         for name, axis in (("track", self._across), ("scene", self._down)):
             ends = (1, axis.last + 1)
             yield Control(
-                path=f"{self._root}/grid/{name}", kind="int", range=(1, max(2, ends[1])), limit=ends, widget="number",
-                label=f"First {name}", owner=OWNER,
+                path=f"{self._root}/grid/{name}", kind="int", range=(1, max(2, ends[1])), limit=ends, widget="label",
+                label=name.capitalize(), owner=OWNER,
             )  # fmt: skip
         labels = {"left": "\u25c0", "right": "\u25b6", "up": "\u25b2", "down": "\u25bc", "stop": "Stop clips"}
         for way, label in labels.items():
