@@ -7,7 +7,7 @@ back is no part of it: it gives its controls bindings, and the port's own rules 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -111,13 +111,20 @@ class Carry:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """These, worked out when their turn comes: many controls take time to describe."""
+
+    make: Callable[[], Effects]
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """No effect, but an answer to a message: the bindings are to read it with these arguments."""
 
     args: tuple[Any, ...]
 
 
-Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry
+Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry | Later
 Effects: TypeAlias = Iterable[Effect]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .control import Control
 from .driver import OWNER as DRIVER
-from .driver import Add, Bind, Carry, Driver, Effect, Effects, Mark, Note, Read, Remove, Send, Set, Show, Warn
+from .driver import Add, Bind, Carry, Driver, Effect, Effects, Later, Mark, Note, Read, Remove, Send, Set, Show, Warn
 from .errors import BadValue, ControlError, OscError
 from .log import OncePer
 from .osccodec import Message, encode_message
@@ -174,6 +174,8 @@ class DriverHost:
                 self._show_pages(self._peer.name, effect.pages)
             case Warn():
                 self._warn(effect.cause, effect.text)
+            case Later():
+                self._effects.extendleft(reversed(list(effect.make())))
             case Carry():
                 if self._peer.carriage is not None:
                     self._peer.carriage.put(effect.path, _way(effect))

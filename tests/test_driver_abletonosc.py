@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.driver import Add, Bind, Effect, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Bind, Effect, Effects, Later, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.drivers.abletonosc import AbletonOsc
 from bridge.drivers.abletonosc.identity import chooser, match, slug
 from bridge.drivers.abletonosc.laws import VOLUME, color
@@ -27,12 +29,12 @@ class Talk:
         self.read: Read | None = None
 
     def connect(self) -> None:
-        self.answer = list(self.driver.connected(self.now))
+        self.answer = whole(self.driver.connected(self.now))
 
     def say(self, address: str, *args: Any) -> None:
         answer = self.driver.heard(address, args, self.now)
         self.read = answer if isinstance(answer, Read) else None
-        self.answer = [] if answer is None or isinstance(answer, Read) else list(answer)
+        self.answer = [] if answer is None or isinstance(answer, Read) else whole(answer)
 
     def tell_set(self, *names: str, colors: dict[str, int] | None = None, unarmable: str = "") -> list[Effect]:
         """Live's tracks, as it says them when it is asked. Everything that is answered."""
@@ -50,6 +52,11 @@ class Talk:
             self.say("/live/song/get/track_data", *(fact for both in facts for fact in both))
             found += self.answer
         return found
+
+
+def whole(effects: Effects) -> list[Effect]:
+    """With those that are worked out later."""
+    return [each for one in effects for each in (whole(one.make()) if isinstance(one, Later) else [one])]
 
 
 FACTS = ("track.color", "track.can_be_armed")
@@ -286,3 +293,43 @@ def test_an_answer_from_before_a_hands_move_does_not_pull_it_back(talk: Talk) ->
         pass
     move(talk, "/live/track/a/volume", -12.0)
     assert talk.driver.heard("/live/track/get/volume", (0, 0.85), talk.now) == [], "nothing is to be done"
+
+
+# ---------------------------------------------------------------------------------------------- whatever Live says
+
+ADDRESSES = [*sorted(Talk().driver._handlers), "/live/error", "/live/startup", "/live/test"]
+ARGS = st.one_of(
+    st.integers(-3, 200), st.floats(width=32), st.booleans(), st.none(), st.text(max_size=8), st.just("Drums")
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(ADDRESSES), st.lists(ARGS, max_size=6)), max_size=30))
+def test_nothing_that_is_said_stops_the_driver(said: list[tuple[str, list[Any]]]) -> None:
+    talk = Talk()
+    talk.connect()
+    talk.tell_set("Drums", "Bass")
+    for address, args in said:
+        talk.say(address, *args)
+        talk.now += 0.1
+        whole(talk.driver.tick(talk.now))
+        assert all(isinstance(effect, Effect) for effect in talk.answer)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=2, max_size=6))
+def test_whatever_is_moved_each_control_stands_where_its_track_is(sets: list[list[str]]) -> None:
+    talk = Talk(show=["volume"])
+    talk.connect()
+    where: dict[str, int] = {}
+    for names in sets:
+        effects = talk.tell_set(*names)
+        for effect in effects:
+            if isinstance(effect, Remove):
+                del where[effect.path]
+            elif isinstance(effect, (Add, Bind)) and effect.bindings and "/track/" in str(effect):
+                where.update(indices([effect]))
+        assert sorted(where.values()) == list(range(len(names))), "each track has one control, and each control a track"
+        tracks = talk.driver._tracks
+        assert {tracks.path(track, "volume"): track.index for track in tracks.all} == where
+        assert [track.name for track in tracks.all] == names

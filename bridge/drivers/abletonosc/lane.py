@@ -7,9 +7,10 @@ is told the CC, one that is free, as soon as a control is bound to one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from bridge.driver import Add, Bind, Carry, Effect, Remove, Send
+from bridge.driver import Add, Bind, Carry, Effect, Later, Remove, Send
 from bridge.oscsettings import Binding
 
 FREE = range(120)
@@ -37,6 +38,9 @@ class Lanes:
     def along(self, effects: Iterable[Effect]) -> Iterator[Effect]:
         """The effects, each followed by what it means for the lane."""
         for effect in effects:
+            if isinstance(effect, Later):
+                yield Later(partial(self._later, effect))
+                continue
             yield effect
             if isinstance(effect, Add):
                 yield from self._bound(effect.control.path, effect.bindings)
@@ -44,6 +48,9 @@ class Lanes:
                 yield from self._bound(effect.path, effect.bindings)
             elif isinstance(effect, Remove):
                 yield from self._bound(effect.path, ())
+
+    def _later(self, effect: Later) -> Iterator[Effect]:
+        return self.along(effect.make())
 
     def _bound(self, path: str, bindings: tuple[Binding, ...]) -> Iterator[Effect]:
         binding = bindings[0] if len(bindings) == 1 else None

@@ -12,26 +12,16 @@ from typing import Any
 from bridge.driver import Bind, Effect, Effects, Mark, Wanted
 from bridge.oscsettings import Binding
 
+from .mixer import PROPS, SENDS, reached
 from .parameters import TEXT, Parameters, Place
-from .part import NOTHING_SELECTED, Args, Part, ask, bound, numbers
-from .sends import MAX_SENDS, Sends
-from .tracks import METER, Track, Tracks, letter
+from .part import NOTHING_SELECTED, Args, Part, ask, numbers
+from .sends import Sends
+from .tracks import Track, Tracks
 
 POLL_S = 2.0
 PATIENCE_S = 0.6
 FACTS = ("name", "min", "max", "is_quantized")
 NOT_THERE = "not in Live"
-Range = tuple[float, float]
-MIXER: dict[str, tuple[str, Range | None]] = {
-    "volume": ("volume", (0.0, 1.0)),
-    "pan": ("panning", (-1.0, 1.0)),
-    "mute": ("mute", None),
-    "solo": ("solo", None),
-    "arm": ("arm", None),
-    "meter": (METER, (0.0, 1.0)),
-}
-"""What stands behind a track's name → Live's property, and its range."""
-SENDS = {f"send/{letter(number)}": number for number in range(MAX_SENDS)}
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +63,7 @@ class Named(Part):
         self._chains: dict[Track, Chain] = {}
         self._poll_at = self._asked_at = 0.0
         for name in self._names:
-            tracks.listened.update(MIXER[what][0] for what in MIXER if name.text.casefold().endswith(f"/{what}"))
+            tracks.listened.update(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
         self.handlers = {
             "/live/track/get/devices/name": self._on_devices,
             **{f"/live/device/get/parameters/{fact}": self._reader(fact) for fact in FACTS},
@@ -125,17 +115,14 @@ class Named(Part):
         track, what = name.track, name.what.casefold()
         if track is None:
             return self._bind(name, ())
-        if what in MIXER:
-            prop, ends = MIXER[what]
+        if what in SENDS:
+            self._sends.also.add((track, SENDS[what]))
+            return self._bind(name, (self._made(name, reached(what, track.index)),))
+        if what in PROPS:
             if what == "arm" and not track.can_be_armed:
                 return self._bind(name, ())
-            direction = "in" if what == "meter" else name.binding.direction
-            effects = self._bind(name, (self._made(name, bound(prop, track.index), ends, direction),))
-            return [*effects, ask(prop, track.index)] if effects else []
-        if what in SENDS:
-            number = SENDS[what]
-            self._sends.also.add((track, number))
-            return self._bind(name, (self._made(name, bound("send", track.index, number), (0.0, 1.0)),))
+            effects = self._bind(name, (self._made(name, reached(what, track.index)),))
+            return [*effects, ask(PROPS[what][0], track.index)] if effects else []
         chain = self._chains.setdefault(track, Chain(track.index))
         if chain.names is None:
             return []
@@ -147,18 +134,18 @@ class Named(Part):
             return self._bind(name, ())
         low, high, is_quantized = (chain.facts[device, fact][place.number] for fact in FACTS[1:])
         ends = None if is_quantized or not low < high else (float(low), float(high))
-        effects = self._bind(name, (self._made(name, place.binding, ends),))
+        where = place.binding.model_copy(update={"range": ends})
+        effects = self._bind(name, (self._made(name, where),))
         return [*effects, *self._parameters.listen(name, name.path, place, now)] if effects else []
 
-    def _made(self, name: Name, where: Binding, ends: Range | None, direction: str | None = None) -> Binding:
-        """The binding of the configuration, with where it is."""
-        own = name.binding
-        more: dict[str, Any] = {"live": None, "address": where.address, "reply": where.reply, "args": where.args}
-        if direction is not None:
-            more["direction"] = direction
+    def _made(self, name: Name, where: Binding) -> Binding:
+        """The binding of the configuration, with where it is; and its range, where nothing is said of that."""
+        own, more = name.binding, {key: getattr(where, key) for key in ("address", "reply", "args")}
+        if where.direction == "in":
+            more["direction"] = "in"
         if own.range is None and own.table is None and own.curve is None:
-            more["range"] = ends
-        return own.model_copy(update=more)
+            more |= {"range": where.range, "curve": where.curve}
+        return own.model_copy(update={**more, "live": None})
 
     def _bind(self, name: Name, bindings: tuple[Binding, ...]) -> list[Effect]:
         """Nothing where it is bound so already."""

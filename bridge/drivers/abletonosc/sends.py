@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from bridge.driver import Effects, Read, Send
 
+from .mixer import MAX_SENDS, SENDS
 from .part import NOTHING_SELECTED, Args, Part, ask, numbers
-from .tracks import Track, Tracks, send_name
+from .tracks import Track, Tracks
 
-MAX_SENDS = 12
-"""Live has no more return tracks."""
 PROBE_S = 0.6
 """An error ends Live's tick, and what was asked waits for the next."""
 PATIENCE_S = 2.0
@@ -38,6 +37,7 @@ class Sends(Part):
         self.handlers = {"/live/track/get/send": self._on_send}
 
     def scanned(self, now: float) -> Effects:
+        self._probing = None
         self._asked.clear()
         self._turn.clear()
         return self._probe(0, now) if self._is_shown and self._tracks.all else []
@@ -112,6 +112,6 @@ class Sends(Part):
             self._probing, self._asked[0] = MAX_SENDS, (number, now)
             return self._end(now)
         track = self._tracks.at(ids[0])
-        if track is None or self._tracks.is_overtaken((track, send_name(number)), asked_at):
+        if track is None or self._tracks.is_overtaken((track, list(SENDS)[number]), asked_at):
             return ()
         return None if len(args) == 3 else Read((*ids, number, args[1]))

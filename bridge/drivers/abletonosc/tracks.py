@@ -14,13 +14,12 @@ from functools import partial
 from math import inf
 from typing import Any, Literal
 
-from bridge.control import Control
-from bridge.driver import OWNER, Add, Bind, Effect, Effects, Read, Remove, Send, Wanted
-from bridge.oscsettings import Binding
+from bridge.driver import Add, Bind, Effect, Effects, Later, Read, Remove, Send, Wanted
 
 from .identity import chooser, match, slug
-from .laws import DECIBELS, VOLUME, color
-from .part import NOTHING_SELECTED, Args, Part, ask, bound, listen, name_of
+from .laws import color
+from .mixer import METER, PROPS, SENDS, described, reached, shown
+from .part import NOTHING_SELECTED, Args, Part, ask, listen, name_of
 
 BLOCK = 64
 """Tracks that are asked for in one go: macOS sends no datagram over 9216 bytes."""
@@ -37,10 +36,7 @@ MANY = 16
 FACTS = ("color", "can_be_armed")
 TOGETHER = ("volume", "panning", "mute", "solo", "color", "playing_slot_index", "fired_slot_index")
 """What every track has, and can be listened to with "*"; ``arm`` and meters are listened to one by one."""
-METER = "output_meter_level"
-PROPS = {"volume": "volume", "pan": "panning", "mute": "mute", "solo": "solo", "arm": "arm", "meters": METER}
-"""What ``show`` names → Live's property."""
-AUDITED = {"volume": "volume", "panning": "pan", "mute": "mute", "solo": "solo", "arm": "arm"}
+AUDITED = {prop: what for what, (prop, _) in PROPS.items() if prop != METER}
 """Live's property → what it is called in paths."""
 
 
@@ -72,7 +68,7 @@ class Tracks(Part):
         """Grows with every change of which tracks there are, or where."""
         self.version = 0
         """Grows with every change that is seen."""
-        self.listened: set[str] = {prop for name, prop in PROPS.items() if name in wanted.settings.show} | {"color"}
+        self.listened: set[str] = {PROPS[what][0] for what in shown(wanted.settings.show, 0)} | {"color"}
         """Properties that Live is to tell."""
         self._show = wanted.settings.show
         self._is_chosen = chooser(wanted.settings.tracks)
@@ -224,7 +220,7 @@ class Tracks(Part):
                 moved.append(track)
             if track.is_shown:
                 add_or_bind = Add if old is None or not is_same or self._is_fresh else Bind
-                effects += self._reach(track, add_or_bind)
+                effects.append(Later(partial(self._reach, track, add_or_bind)))
         self._asked.clear()
         self._moved.clear()
         self.all, is_fresh, self._is_fresh = found, self._is_fresh, False
@@ -240,8 +236,8 @@ class Tracks(Part):
     def _remove(self, track: Track) -> Iterator[Effect]:
         del self._known[track.slug]
         if track.is_shown:
-            for what, _, _ in self._controls(track):
-                yield Remove(self.path(track, what))
+            for path in self.items(track):
+                yield Remove(path)
 
     # What Live tells
 
@@ -307,61 +303,23 @@ class Tracks(Part):
         if count != before:
             self.version += 1
             for track in self.shown:
-                effects += [Remove(self.path(track, send_name(number))) for number in range(count, before)]
-                effects += [
-                    Add(control, bindings)
-                    for what, control, bindings in self._controls(track)
-                    if what.startswith("send/")
-                ]
+                effects += [Remove(self.path(track, what)) for what in list(SENDS)[count:before]]
+                effects.append(Later(partial(self._reach, track, Add, "send/")))
         return effects
 
-    def _reach(self, track: Track, how: type[Add] | type[Bind]) -> list[Effect]:
-        return [
-            Add(control, bindings) if how is Add else Bind(control.path, bindings)
-            for _, control, bindings in self._controls(track)
-        ]
+    def _reach(self, track: Track, how: type[Add] | type[Bind], of_it: str = "") -> list[Effect]:
+        """How its controls are reached; those whose names begin with ``of_it``."""
+        made: list[Effect] = []
+        for what in self._whats(track):
+            if what.startswith(of_it):
+                path, bindings = self.path(track, what), (reached(what, track.index),)
+                control = described(path, what, track.name, track.color) if how is Add else None
+                made.append(Bind(path, bindings) if control is None else Add(control, bindings))
+        return made
 
     def items(self, track: Track) -> list[str]:
         """The paths of its controls, as they stand in its strip."""
-        return [control.path for _, control, _ in self._controls(track)]
+        return [self.path(track, what) for what in self._whats(track)]
 
-    def _controls(self, track: Track) -> Iterator[tuple[str, Control, tuple[Binding, ...]]]:
-        """What it has: name, control, and how that is reached."""
-        index = track.index
-
-        def made(what: str, label: str, binding: Binding, **more: Any) -> tuple[str, Control, tuple[Binding, ...]]:
-            path = self.path(track, what)
-            control = Control(path=path, label=label, owner=OWNER, group=track.name or None, **more)
-            return what, control, (binding,)
-
-        if "meters" in self._show:
-            told = bound(METER, index, direction="in", range=(0.0, 1.0), curve="linear")
-            yield made("meter", "Level", told, kind="meter", range=DECIBELS, curve="db", table=VOLUME, unit="dB")
-        if "volume" in self._show:
-            fader = bound("volume", index, range=(0.0, 1.0), curve="linear")
-            yield made(
-                "volume", "Volume", fader, range=DECIBELS, curve="db", table=VOLUME, unit="dB", decimals=1,
-                color=track.color,
-            )  # fmt: skip
-        if "pan" in self._show:
-            yield made(
-                "pan", "Pan", bound("panning", index, range=(-1.0, 1.0)), range=(-50.0, 50.0), decimals=0, widget="knob"
-            )
-        for switch in ("mute", "solo", "arm"):
-            if switch in self._show and (switch != "arm" or track.can_be_armed):
-                yield made(switch, switch.capitalize(), bound(switch, index), kind="bool")
-        for number in range(self.sends):
-            amount = bound("send", index, number, range=(0.0, 1.0))
-            yield made(
-                send_name(number), f"Send {letter(number).upper()}", amount, range=(0.0, 100.0), decimals=0, unit="%",
-                widget="knob",
-            )  # fmt: skip
-
-
-def letter(number: int) -> str:
-    """a, b, c … as Live names its return tracks."""
-    return chr(ord("a") + number)
-
-
-def send_name(number: int) -> str:
-    return f"send/{letter(number)}"
+    def _whats(self, track: Track) -> Iterator[str]:
+        return (what for what in shown(self._show, self.sends) if what != "arm" or track.can_be_armed)
