@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 
-from bridge.driver import Add, Effect, Effects, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Effect, Effects, Later, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
@@ -146,17 +147,20 @@ class AbletonOsc:
         if note != self._note and self._scans:
             self._note = note
             effects.append(Note(note))
-        self._count(effects, now)
-        return self._along(effects)
+        return self._along(list(self._counted(effects, now)))
 
-    def _count(self, effects: list[Effect], now: float) -> None:
-        """Keep in mind which controls there are."""
+    def _counted(self, effects: Effects, now: float) -> Iterator[Effect]:
+        """The same effects; which controls there are is kept in mind."""
         for effect in effects:
             if isinstance(effect, Add):
                 self._paths.add(effect.control.path)
                 self._added_at = now
             elif isinstance(effect, Remove):
                 self._paths.discard(effect.path)
+            yield Later(partial(self._counted_later, effect, now)) if isinstance(effect, Later) else effect
+
+    def _counted_later(self, effect: Later, now: float) -> Iterator[Effect]:
+        return self._counted(effect.make(), now)
 
     def _along(self, effects: list[Effect]) -> list[Effect]:
         return effects if self._lanes is None else list(self._lanes.along(effects))

@@ -89,7 +89,7 @@ class Tracks(Part):
             "/live/song/get/num_tracks": self._on_count,
             "/live/song/get/track_names": self._on_names,
             "/live/song/get/track_data": self._on_facts,
-            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in {"color", *PROPS.values()}},
+            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in ("color", METER, *AUDITED)},
         }
 
     @property
