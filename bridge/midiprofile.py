@@ -22,9 +22,9 @@ def merge(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, An
             left.pop(key, None)
     made = {**left, **table}
     for key in ("part", "mode"):
-        own = table.get(key, [])
-        if isinstance(own, list):  # else it is told with the other keys
-            made[key] = [*own, *defaults.get(key, [])]
+        own, known = table.get(key, []), defaults.get(key, [])
+        if isinstance(own, list) and isinstance(known, list):  # else it is told with the other keys
+            made[key] = [*own, *known]
     return made
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge import resources
 from bridge.config import load, parse
@@ -312,3 +314,44 @@ def test_the_first_mode_that_sends_it_is_meant() -> None:
     assert device.peer.looks_like == ""
     device.hear("b3 10 7f")
     assert "a scene of its owner" in device.peer.looks_like
+
+
+KEYS = [field.alias or name for name, field in Settings.model_fields.items()]
+BINDING_KEYS = list(Binding.model_fields)
+JUNK = [
+    "1", "0", "-5", "1e9", "nan", "true", "false", '""', '"x"', '"{n}"', '"b0 07 7f"', '"mcu"', '"own"', "[]", "[1]",
+    '["b0 07 7f"]', "[0, 127]", '[{ name = "x{n}", repeat = 2, cc = "{n}" }]', '[{ name = "x", bindings = [{}] }]',
+    '[{ name = "x", each = { n = 3 }, note = 1 }]', '[{ looks_like = "x", sends = ["bend"] }]', '"fader1"', '"dot"',
+    '[{ name = "x", bindings = [{ sysex = "01", text = "value" }, { cc = 1, relative = "sign" }] }]', '"in"', '"out"',
+    '[{ name = "x", repeat = 99999999999999999999, cc = 1 }]', "[[]]", "{ a = 1 }", "1979-05-27", '"\\u0000"',
+    '"label"', '"value"', "[0, 1, 127]", '"01"',
+]  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_whatever_stands_in_a_table_its_profile_and_its_bindings_is_understood_or_told(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    def table(keys: list[str], most: int = 5) -> str:
+        chosen = data.draw(st.lists(st.sampled_from(keys), unique=True, max_size=most))
+        return "".join(f"{key} = {data.draw(st.sampled_from(JUNK))}\n" for key in chosen)
+
+    folder = tmp_path_factory.getbasetemp() / "midi-junk"
+    (folder / "profiles" / "midi").mkdir(parents=True, exist_ok=True)
+    (folder / "profiles" / "midi" / "own.toml").write_text(table([*KEYS, "description"]), encoding="utf-8")
+    profile = data.draw(st.sampled_from(["own", *SHIPPED]))
+    text = f'[[midi]]\nname = "it"\ndevice = "it"\nprofile = "{profile}"\n'
+    text += table([key for key in KEYS if key not in ("name", "device", "profile")], 3)
+    kind = data.draw(st.sampled_from(["float", "int", "bool", "string", "vector", "trigger", "meter"]))
+    text += f'[[control]]\npath = "/a"\nkind = "{kind}"\n[control.midi.it]\n{table(BINDING_KEYS)}'
+    try:
+        config = parse(text, {"midi": KIND}, folder)
+    except ConfigError as exc:
+        assert exc.problems
+        assert "Traceback" not in str(exc)
+    else:
+        (control,), (one,) = config.controls, config.peers
+        for binding in one.bindings.get("/a", ()):
+            for route in compile_routes(Entry(1, control, control.default, 1), binding, one.settings):
+                route.shown  # noqa: B018 - raises
