@@ -281,14 +281,34 @@ def test_the_manual_names_the_parts_that_there_are(name: str) -> None:
 # ---------------------------------------------------------------------------------- wrong modes
 
 
-def nano() -> Device:
-    """A nanoKONTROL2 of which one fader is bound."""
-    profile, _ = PROFILES.read(FOLDER / "nanokontrol2.toml")
-    return Device({"part": "fader1"}, **profile.defaults)
+STRANGE = {
+    "mcu": (["b0 46 10"], "this looks like its MIDI mode, or another preset: choose MC", ["e0 00 00"]),
+    "nanokontrol2": (["e0 00 10", "90 10 7f"], "this looks like its DAW mode: hold SET MARKER and CYCLE", ["b0 00 10"]),
+    "launchcontrol-xl": (["b0 0d 10"], "this looks like one of its user templates", ["b8 0d 10"]),
+    "x-touch-mini": (["b0 10 01", "e8 00 10"], "this looks like its MC mode: hold its MC button", ["ba 01 10"]),
+}
+"""By profile: what it sends in a wrong mode, what is said of it, and what it sends in the right one."""
+
+
+def device_of(name: str) -> Device:
+    """A controller of which one part is bound."""
+    profile, _ = PROFILES.read(FOLDER / f"{name}.toml")
+    part = {"launchcontrol-xl": "send_a1", "x-touch-mini": "encoder1"}.get(name, "fader1")
+    return Device({"part": part}, **profile.defaults)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_wrong_mode_is_named_and_over_with_a_message_of_the_right_one(name: str) -> None:
+    wrong, said, right = STRANGE[name]
+    device = device_of(name)
+    device.hear(*wrong * 8)
+    assert device.peer.looks_like.startswith(said)
+    device.hear(*right)
+    assert device.peer.looks_like == ""
 
 
 def test_what_its_parts_send_is_no_wrong_mode_though_nobody_bound_them() -> None:
-    device = nano()
+    device = device_of("nanokontrol2")
     device.hear(*["b0 10 20", "b0 20 7f", "b0 2a 7f"] * 10)
     assert device.peer.looks_like == ""
     device.hear(*["e0 00 20"] * 7)
@@ -298,7 +318,7 @@ def test_what_its_parts_send_is_no_wrong_mode_though_nobody_bound_them() -> None
 
 
 def test_a_wrong_mode_is_over_with_what_it_does_not_send() -> None:
-    device = nano()
+    device = device_of("nanokontrol2")
     device.hear(*["90 10 7f"] * 8)
     device.hear("b0 10 01")  # a knob: in both modes
     assert "DAW mode" in device.peer.looks_like
@@ -309,7 +329,7 @@ def test_a_wrong_mode_is_over_with_what_it_does_not_send() -> None:
 
 
 def test_the_first_mode_that_sends_it_is_meant() -> None:
-    device = nano()
+    device = device_of("nanokontrol2")
     device.hear(*["90 00 7f", "b3 10 7f"] * 7)
     assert device.peer.looks_like == ""
     device.hear("b3 10 7f")
