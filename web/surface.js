@@ -20,6 +20,7 @@ export class Surface {
   #views = new Map(); // page name → PageView
   #page = null;
   #isDirty = false;
+  #isBracketDirty = false;
   #downs = 0;
   #frames = new FrameWatch();
 
@@ -50,7 +51,10 @@ export class Surface {
     client.addEventListener('status', () => this.#drawStatus());
     client.addEventListener('surface', () => this.#changed());
     client.addEventListener('controls', () => this.#changed());
-    client.addEventListener('value', ({ detail }) => isPeer(detail.path) && this.#drawPeers());
+    client.addEventListener('value', ({ detail }) => {
+      if (isPeer(detail.path)) this.#drawPeers();
+      if (isPeer(detail.path) || this.#view?.brackets.watches(detail.path)) this.#drawBrackets();
+    });
     window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
     new ResizeObserver(([{ contentRect }]) => this.#resized(contentRect.width, contentRect.height)).observe(root);
     this.#drawStatus();
@@ -72,7 +76,15 @@ export class Surface {
     const page = pages.find((one) => one.name === name) ?? pages[0];
     this.#page = page.name;
     if (pageInAddress() !== page.name) window.history.replaceState(null, '', `#/${encodeURIComponent(page.name)}`);
-    if (!this.#views.has(page.name)) this.#views.set(page.name, new PageView(page, (path) => this.#client.model.get(path)?.control));
+    if (!this.#views.has(page.name)) {
+      this.#views.set(page.name, new PageView(page, (path) => this.#client.model.get(path)?.control, {
+        banks: () => this.#client.model.surface?.banks ?? [],
+        value: (path) => this.#client.value(path),
+        goneOf: (name) => peersOf(this.#client.model).find((peer) => peer.name === name && isGone(peer))?.state ?? '',
+        turn: (path, window) => this.bar.isLocked || this.#client.set(path, window),
+        redraw: () => this.#draw(),
+      }));
+    }
     const view = this.#view;
     this.bar.setPages(pages.map((one) => one.name), page.name);
     this.sheet.close();
@@ -89,6 +101,16 @@ export class Surface {
   #draw() {
     if (!this.#view || !this.width) return;
     this.bar.setBank(this.#view.render(this.width, this.height));
+  }
+
+  /** Once for all that changes in this turn. */
+  #drawBrackets() {
+    if (this.#isBracketDirty) return;
+    this.#isBracketDirty = true;
+    queueMicrotask(() => {
+      this.#isBracketDirty = false;
+      if (this.width) this.#view?.drawBrackets();
+    });
   }
 
   #resized(width, height) {

@@ -32,6 +32,20 @@ export function setAttribute(node, name, value) {
   }
 }
 
+/** Make `nodes` the children of `parent`, touching only those that come, go or stand in the wrong place. */
+export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let next = parent.firstChild;
+  for (const node of nodes) {
+    if (node === next) {
+      next = next.nextSibling;
+      continue;
+    }
+    parent.insertBefore(node, next);
+  }
+}
+
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 let canvas = null;
 

@@ -7,6 +7,8 @@ export const BAR = 52;
 export const BOTTOM = 12; // free for the system's home bar, with the safe area below it
 export const CAP = 36;
 export const MIN_TRAVEL = 240;
+const LEAST_TRAVEL = 200; // where hardware holds some of the strips, and its bracket stands above them
+export const BRACKET = 44; // height of a row that says what hardware holds
 export const STRIP_MIN = 72;
 export const STRIP_MAX = 136;
 export const ROW = 64;
@@ -27,10 +29,10 @@ export function footHeight(widget, isPhone) {
 
 /**
  * The strips of a page. `strips` is a list of lists of widget names; `width` and `height` are the screen's, without the
- * safe areas; `isOneLine(stripWidth)` says that every name fits one line of such a strip. Returns {mode: "strips" | "rows", banks: [{from, to, layer}], columns, stripWidth, travel, foot,
+ * safe areas; `above` px of that are taken by brackets; `isOneLine(stripWidth)` says that every name fits one line of such a strip. Returns {mode: "strips" | "rows", banks: [{from, to, layer}], columns, stripWidth, travel, foot,
  * nameLines, layers}: `layers` lists which items (by index in their strip) each bank's layer shows.
  */
-export function stripLayout({ strips, width, height, isOneLine = () => false }) {
+export function stripLayout({ strips, width, height, above = 0, isOneLine = () => false }) {
   const isPhone = height < SHORT || width < 600;
   const columns = width >= VERY_WIDE && strips.length > 8 ? 16 : width >= WIDE_SCREEN ? 8 : 4;
   const free = width - 2 * edge(width) - (columns - 1) * GAP;
@@ -42,7 +44,7 @@ export function stripLayout({ strips, width, height, isOneLine = () => false }) 
   const fit = (layers) => {
     const feet = layers.map((shown, layer) => footOf(strips, layer, layers, isPhone));
     const travels = feet.map((foot, layer) => (hasFader(strips, layers, layer)
-      ? height - BAR - head.top - head.name - head.value - foot - BOTTOM - CAP - head.gaps
+      ? height - above - BAR - head.top - head.name - head.value - foot - BOTTOM - CAP - head.gaps
       : Infinity));
     return { feet, travel: Math.min(...travels) };
   };
@@ -50,11 +52,11 @@ export function stripLayout({ strips, width, height, isOneLine = () => false }) 
   const split = splitLayers(strips);
   for (const layers of split ? [whole, split] : [whole]) {
     const { feet, travel } = fit(layers);
-    if (travel >= MIN_TRAVEL) {
+    if (travel >= (above ? LEAST_TRAVEL : MIN_TRAVEL)) {
       return { mode: 'strips', ...base, layers, feet, travel, banks: bankRanges(strips.length, columns, layers.length) };
     }
   }
-  return { mode: 'rows', ...base, ...rowLayout({ count: strips.length, height }), layers: whole };
+  return { mode: 'rows', ...base, ...rowLayout({ count: strips.length, height: height - above }), layers: whole };
 }
 
 /** Rows: {perBank, rowHeight, banks}. */

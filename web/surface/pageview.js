@@ -4,10 +4,12 @@
 // Nodes that stay are never moved, so that a finger keeps its control when the tablet is turned.
 
 import { themeOf, writeName } from '../elements/base.js';
-import { h, ruler, setText } from '../elements/dom.js';
+import { arrange, h, ruler, setText } from '../elements/dom.js';
 import { themed } from '../lib/color.js';
-import { PAD, edge, gridGrowth, gridLayout, gridSpan, padLayout, rowLayout, stripLayout } from '../lib/layout.js';
+import { isHeld, windowOf } from '../lib/banks.js';
+import { GAP, PAD, edge, gridGrowth, gridLayout, gridSpan, padLayout, rowLayout, stripLayout } from '../lib/layout.js';
 import { fitName } from '../lib/names.js';
+import { Brackets } from './brackets.js';
 
 const KIND_WIDGETS = {
   float: 'fader', int: 'number', bool: 'toggle', choice: 'select', string: 'text', color: 'color', vector: 'xy',
@@ -25,11 +27,13 @@ export class PageView {
   #headers = new Map(); // group index → {name, shown, held}
   #bank = 0;
   #twin = -1; // the bank that shows the other layer of the same strips
+  #inView = { groups: [], left: 0, step: 0 }; // where strips stand, for what is drawn above them
   #first = 0; // index of the first group in view: kept when the tablet is turned
 
-  /** `controlOf(path)` → descriptor or undefined. */
-  constructor(page, controlOf) {
+  /** `controlOf(path)` → descriptor or undefined; `calls`: see Brackets. */
+  constructor(page, controlOf, calls) {
     this.controlOf = controlOf;
+    this.brackets = new Brackets({ ...calls, look: (path) => this.#lookAt(path, calls) });
     this.element = h('main', { class: 'page' });
     this.element.addEventListener('control-status', (event) => this.#onStatus(event));
     this.update(page);
@@ -44,6 +48,7 @@ export class PageView {
         return { ...item, control, widget: item.widget ?? control?.widget ?? KIND_WIDGETS[control?.kind] ?? 'label' };
       }),
     }));
+    this.brackets.update(this.#groups);
   }
 
   /** Bring the elements up to a screen of this size. Returns {text, index, count} of the bank. */
@@ -51,10 +56,38 @@ export class PageView {
     this.width = width;
     this.height = height;
     this.element.style.setProperty('--edge-x', `${edge(width)}px`);
+    this.element.style.setProperty('--above', `${this.brackets.height}px`);
+    const bank = this.#draw();
+    this.drawBrackets();
+    return bank;
+  }
+
+  #draw() {
     const { layout } = this.page;
     if (layout === 'strips') return this.#renderStrips();
     if (layout === 'pads') return this.#renderPads();
     return layout === 'rows' ? this.#renderRows() : this.#renderGrid();
+  }
+
+  /** Hardware holds something else now, or is gone. */
+  drawBrackets() {
+    this.brackets.draw({ ...this.#inView, width: this.width });
+    const { windows } = this.brackets;
+    for (const node of this.element.querySelectorAll('.row, .cell, .strip')) {
+      const items = [...node.querySelectorAll('[path]')].map((item) => ({ path: item.getAttribute('path') }));
+      node.classList.toggle('by-hardware', windows.some((window) => isHeld({ items }, window)));
+    }
+  }
+
+  /** Turn the page, not the hardware, to what the hardware holds. */
+  #lookAt(path, { banks, value, redraw }) {
+    const window = windowOf(banks().find((bank) => bank.path === path), value(path));
+    const groups = this.page.layout === 'grid' ? this.#groups.filter((group) => group.items.length) : this.#groups;
+    const units = this.page.layout === 'rows' ? groups.flatMap(({ items }) => items.map((item) => ({ items: [item] }))) : groups;
+    const found = units.findIndex((group) => isHeld(group, window));
+    if (found < 0) return;
+    this.#first = found;
+    redraw();
   }
 
   turnBank(by) {
@@ -74,7 +107,8 @@ export class PageView {
 
   #renderStrips() {
     const strips = this.#groups.map((group) => group.items.map((item) => item.widget));
-    const layout = stripLayout({ strips, width: this.width, height: this.height, isOneLine: (width) => this.#isOneLine(width) });
+    const above = this.brackets.height;
+    const layout = stripLayout({ strips, width: this.width, height: this.height, above, isOneLine: (width) => this.#isOneLine(width) });
     const { banks, layers } = layout;
     this.#pickBank(banks);
     const { from, to, layer } = banks[this.#bank];
@@ -97,7 +131,10 @@ export class PageView {
     const width = isRows ? 88 : layout.stripWidth - 4;
     const nodes = [];
     for (let i = from; i < to; i += 1) nodes.push(this.#strip(i, new Set(layers[layer][i]), isRows, width, layout));
-    arrange(this.element, nodes);
+    const step = isRows ? 0 : layout.stripWidth + GAP;
+    const [before, after] = [this.#groups[from - 1], this.#groups[to]];
+    this.#inView = { groups: this.#groups.slice(from, to), before, after, left: (this.width - layout.columns * step + GAP) / 2, step };
+    arrange(this.element, [this.brackets.element, ...nodes]);
     const range = to - from > 1 ? `${from + 1}–${to}` : `${from + 1}`;
     const other = layers.length > 1 ? { name: this.#layerName(layers[1]), isOn: layer === 1 } : null;
     this.#twin = banks.findIndex((bank) => bank.from === from && bank.layer !== layer);
@@ -178,12 +215,13 @@ export class PageView {
 
   #renderRows() {
     const items = this.#groups.flatMap((group, g) => group.items.map((item, i) => ({ item, group, key: `${g} ${i}` })));
-    const { banks, perBank } = rowLayout({ count: items.length, height: this.height });
+    const { banks, perBank } = rowLayout({ count: items.length, height: this.height - this.brackets.height });
     this.#pickBank(banks);
     const { from, to } = banks[this.#bank];
     this.element.className = 'page rows';
     this.element.style.setProperty('--rows', perBank);
-    arrange(this.element, items.slice(from, to).map(({ item, group, key }) => {
+    this.#inView = { groups: [], left: 0, step: 0 };
+    arrange(this.element, [this.brackets.element, ...items.slice(from, to).map(({ item, group, key }) => {
       const node = this.#node(`row ${key} ${item.path}`, () => h('section', { class: 'row', role: 'group' },
         h('div', { class: 'row-name' }, h('span', {})), h('div', { class: 'row-main' })));
       const element = this.#item(item, group, key);
@@ -196,7 +234,7 @@ export class PageView {
       const name = group.name && group.name !== label ? `${group.name} ${label}` : label;
       setText(node.firstChild.firstChild, fitName(name, this.width < 600 ? 104 : 180, 2, ruler(18, 600)));
       return node;
-    }));
+    })]);
     return { text: `${from + 1}–${to}`, index: this.#bank, count: banks.length };
   }
 
@@ -213,7 +251,7 @@ export class PageView {
     const { columns, banks } = gridLayout({
       groups: groups.map((group) => ({ heading: Boolean(group.name), spans: group.items.map(spanOf), growth: group.items.map((item) => (item.span ? '' : gridGrowth(item.widget))) })),
       width: this.width,
-      height: this.height,
+      height: this.height - this.brackets.height,
       columns: this.page.columns,
     });
     this.#pickBank(banks.map((bank) => ({ from: bank.places[0]?.group ?? 0, to: (bank.places.at?.(-1)?.group ?? 0) + 1 })));
@@ -247,7 +285,8 @@ export class PageView {
         nodes.push(cell);
       });
     }
-    arrange(this.element, nodes);
+    this.#inView = { groups: [], left: 0, step: 0 };
+    arrange(this.element, [this.brackets.element, ...nodes]);
     return { text: `${this.#bank + 1}/${Math.max(1, banks.length)}`, index: this.#bank, count: banks.length };
   }
 
@@ -256,7 +295,7 @@ export class PageView {
   #renderPads() {
     const groups = this.#groups.map((group) => ({ ...group, items: group.items.map((item) => ({ ...item, widget: padWidget(item) })) }));
     const columns = groups.map(({ items }) => ({ count: items.length, isPinned: items.every(({ widget }) => widget !== 'pads') }));
-    const { banks, width, height } = padLayout({ columns, width: this.width, height: this.height });
+    const { banks, width, height } = padLayout({ columns, width: this.width, height: this.height - this.brackets.height });
     this.#pickBank(banks);
     const bank = banks[this.#bank];
     this.element.className = 'page pad-columns';
@@ -281,7 +320,8 @@ export class PageView {
       });
       return [head, ...cells];
     });
-    arrange(this.element, nodes);
+    this.#inView = { groups: [], left: 0, step: 0 };
+    arrange(this.element, [this.brackets.element, ...nodes]);
     return { text: `${this.#bank + 1}/${banks.length}`, index: this.#bank, count: banks.length };
   }
 
@@ -328,20 +368,6 @@ function leadOf(group) {
 /** A control without a group is a strip of its own, under its own name. */
 function nameOf(group) {
   return leadOf(group)?.group || group.name || group.items[0]?.control?.label || group.items[0]?.path || '';
-}
-
-/** Make `nodes` the children of `parent`, touching only those that come, go or stand in the wrong place. */
-export function arrange(parent, nodes) {
-  const wanted = new Set(nodes);
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
-  let next = parent.firstChild;
-  for (const node of nodes) {
-    if (node === next) {
-      next = next.nextSibling;
-      continue;
-    }
-    parent.insertBefore(node, next);
-  }
 }
 
 function put(node, { column, row, width, height }) {
