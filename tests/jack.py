@@ -44,13 +44,13 @@ def kill_jack(name: str) -> None:
 
 
 @contextmanager
-def jack_server(known: str = "") -> Iterator[str]:
+def jack_server(known: str = "", frames: int = 1024) -> Iterator[str]:
     """A JACK server, until the block ends: ``known`` once more, or with a name that nobody here has. Its clients need
-    ``jack_env`` of it."""
+    ``jack_env`` of it. A period has so many ``frames``, of 48,000 a second."""
     require_jack()
     # JACK knows eight servers of a machine, and forgets one that has died when somebody takes its name.
     for name in [known] if known else [f"sbtest{number}" for number in range(8)]:
-        process = _start(name)
+        process = _start(name, frames)
         if _is_up(process, name):
             break
         _stop(process, name)
@@ -63,12 +63,12 @@ def jack_server(known: str = "") -> Iterator[str]:
         _stop(process, name)
 
 
-def _start(name: str) -> subprocess.Popen[bytes]:
+def _start(name: str, frames: int) -> subprocess.Popen[bytes]:
     # A client that is late in a period loses what it was sent in it, or says once more what it said in the one before.
     # Hence long periods, and on a busy machine priority for them, where this user may have it.
     priority = ["--realtime", "-P", "10"] if _may_be_first() else ["--no-realtime"]
     return subprocess.Popen(
-        ["jackd", "-n", name, *priority, "--no-mlock", "--silent", "-d", "dummy", "-r", "48000", "-p", "1024"],
+        ["jackd", "-n", name, *priority, "--no-mlock", "--silent", "-d", "dummy", "-r", "48000", "-p", str(frames)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
