@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import time
@@ -166,6 +167,7 @@ class TestContract(PortContract):
 
 # ---------------------------------------------------------------------------------- each binding, both ways
 
+LOG = math.log10(32 / 10)
 FLOATS = {
     "cc": ({"cc": 7}, 0.25, ["b0 07 20"], 0.75, ["b0 07 5f"], 95 / 127),
     "cc, turned round": ({"cc": 7, "range": [127, 0]}, 0.25, ["b0 07 5f"], 1.0, ["b0 07 00"], 1.0),
@@ -188,6 +190,7 @@ FLOATS = {
         0.0,
     ),
     "bend": ({"bend": True, "channel": 3}, 1.0, ["e2 7f 7f"], 0.0, ["e2 00 00"], 0.0),
+    "a part of a cc": ({"cc": 9, "range": [10, 100], "curve": "log"}, 1.0, ["b0 09 64"], 0.5, ["b0 09 20"], LOG),
     "pressure": ({"pressure": True}, 1.0, ["d0 7f"], 0.0, ["d0 00"], 0.0),
     "velocity": ({"note": 60}, 1.0, ["90 3c 7f"], 64 / 127, ["90 3c 40"], 64 / 127),
     "program": ({"program": True}, 1.0, ["c0 7f"], 0.0, ["c0 00"], 0.0),
@@ -298,18 +301,30 @@ async def test_encoders_turn_and_are_shown_where_they_stand(jack: str) -> None:
 
 
 async def test_a_vector_is_two_faders_a_control_two_keys_and_a_touched_fader_is_left_alone(jack: str) -> None:
-    bridge = Bridge(jack, level("/xy", kind="vector", default=(0.0, 1.0)), level("/two"), level())
+    bridge = Bridge(
+        jack,
+        level("/xy", kind="vector", default=(0.0, 1.0)),
+        level("/two"),
+        level("/choice", kind="choice", choices=("a", "b", "c")),
+        level(),
+    )
     bindings = {
         "/xy": [{"cc": 1, "component": 0}, {"cc": 2, "component": 1}],
         "/two": [{"cc": 3}, {"cc": 4}],
+        "/choice": {"cc": 5},
         "/level": {"bend": True, "touch": 104},
     }
     async with bridge.with_nano(bindings) as (_, nano):
-        assert await nano.hear_all(5) == ["b0 01 00", "b0 02 7f", "b0 03 00", "b0 04 00", "e0 00 00"]
+        assert await nano.hear_all(6) == ["b0 01 00", "b0 02 7f", "b0 03 00", "b0 04 00", "b0 05 00", "e0 00 00"]
         nano.send("b0 01 7f")
         await bridge.reaches("/xy", (1.0, 1.0))
         nano.send("b0 03 7f")
         assert await nano.hear() == "b0 04 7f"  # its other fader follows; /xy's other component has not moved
+
+        bridge.set("/choice", "c")
+        assert await nano.hear() == "b0 05 7f"
+        nano.send("b0 05 30")
+        await bridge.reaches("/choice", "b")
 
         nano.send("90 68 7f")
         await bridge.until(lambda: NANO in bridge.store.get("/level").holders)

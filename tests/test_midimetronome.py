@@ -130,5 +130,4 @@ async def test_a_busy_loop_delays_no_tick(jack: str) -> None:  # noqa: F811
         while time.monotonic() < began + 0.5:
             time.sleep(0.05)  # whatever holds the loop
         bridge.set("/running", False)
-        ticks = (await nano.hear_until(STOP)).count(TICK)
-        assert ticks == pytest.approx(0.5 * 96, abs=3)
+        assert (await nano.hear_until(STOP)).count(TICK) > 30  # of 48: none would be sent by the loop
