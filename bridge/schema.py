@@ -225,7 +225,7 @@ def _plural(name: str) -> str:
         return "any values"
     if name.startswith("two "):
         return f"pairs of {name.removeprefix('two ')}"
-    return name.replace("number", "numbers").replace("text", "texts")
+    return name.replace("number", "numbers").replace("text", "texts").replace("table", "tables")
 
 
 if __name__ == "__main__":
