@@ -72,6 +72,17 @@ async def test_pads_show_what_is_in_the_set_and_fire_it() -> None:
         assert not stage.live.errors
 
 
+async def test_a_clip_that_is_being_recorded_is_told_from_one_that_plays() -> None:
+    async with staged(band(), **CLIPS) as stage:
+        drums = stage.live.song.track("Drums")
+        drums.clips[0].is_recording = True
+        await shows(stage, "1/1", "loaded", "Beat", "#ff0000")
+        fire(stage, "/live/pad/1/1")
+        await shows(stage, "1/1", "recording", "Beat", "#ff0000")
+        drums.clips[0].is_recording = False
+        await shows(stage, "1/1", "playing", "Beat", "#ff0000")
+
+
 async def test_what_changes_in_the_set_changes_on_the_pads() -> None:
     async with staged(band(), **CLIPS) as stage:
         await shows(stage, "1/3", "empty")
@@ -177,6 +188,7 @@ def test_all_in_the_window_is_asked_for_again_within_two_seconds_at_thirty_messa
         ("/live/track/get/clips/name",), ("/live/track/get/clips/name", 99, "x"),
         ("/live/track/get/clips/color", 0, "x"),
         ("/live/track/get/clips/name", 0, 7, b"x"), ("/live/scene/get/name",), ("/live/scene/get/color", 0, "x", 1),
+        ("/live/clip/get/is_recording", 0, 0),
         ("/live/track/get/fired_slot_index", 0), ("/live/track/get/playing_slot_index", 0, None),
     ],
 )  # fmt: skip

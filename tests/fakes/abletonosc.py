@@ -291,6 +291,7 @@ class Live(asyncio.DatagramProtocol):
             api += self._access("scene", prop, lambda args: self.song.scenes[int(args[0])], 1)
             api += self._access("clip", prop, self._clip, 2)
             api.append((f"/live/track/get/clips/{prop}", partial(self._clips, prop)))
+        api += self._access("clip", "is_recording", self._clip, 2, False)
         for prop in ("name", "class_name", "type"):
             api += self._access("device", prop, self._device, 2, False)
             api.append((f"/live/track/get/devices/{prop}", partial(self._devices, prop)))

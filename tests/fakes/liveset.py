@@ -76,6 +76,7 @@ class Clip(Thing):
     def __init__(self, name: str, color: int = 0xFF8000, length: float = 4.0) -> None:
         super().__init__()
         self.name, self.color, self.length = name, color, length
+        self.is_recording = False
 
 
 class Scene(Thing):

@@ -19,7 +19,7 @@ from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
 from .laws import color
-from .part import Args, Part, ask, name_of, numbers
+from .part import Args, Part, ask, chain, name_of, numbers
 from .tracks import Track, Tracks
 
 COLUMNS = ROWS = 8
@@ -75,6 +75,7 @@ class Grid(Part):
         self._across, self._down = Axis(COLUMNS), Axis(ROWS)
         self._slots: dict[Track, Slots] = {}  # of tracks in the window
         self._active: dict[str, dict[Track, int]] = {PLAYING: {}, FIRED: {}}  # the slot that plays; that is to play
+        self._recording: dict[Track, int] = {}  # the slot that plays, where it records
         self._scenes: dict[int, tuple[str, str | None]] = {}  # of scenes in the window
         self._controls: dict[str, Control] = {}
         self._looks: dict[str, Look] = {}
@@ -88,6 +89,7 @@ class Grid(Part):
             "/live/song/get/num_scenes": self._on_count,
             "/live/track/get/clips/name": partial(self._on_clips, "names", _clip_name),
             "/live/track/get/clips/color": partial(self._on_clips, "colors", color),
+            "/live/clip/get/is_recording": self._on_recording,
             "/live/scene/get/name": self._on_scene,
             "/live/scene/get/color": self._on_scene_color,
             **{f"/live/track/get/{prop}": partial(self._on_active, prop) for prop in (PLAYING, FIRED)},
@@ -116,7 +118,7 @@ class Grid(Part):
     def connected(self, now: float) -> Effects:
         self._slots.clear()
         self._scenes.clear()
-        for slots in self._active.values():
+        for slots in (*self._active.values(), self._recording):
             slots.clear()
         return [ask("num_scenes", kind="song")] if self._is_shown else []
 
@@ -126,6 +128,7 @@ class Grid(Part):
         there = set(self._tracks.all)
         for prop, slots in self._active.items():
             self._active[prop] = {track: slot for track, slot in slots.items() if track in there}
+        self._recording = {track: slot for track, slot in self._recording.items() if track in there}
         self._slots.clear()  # asked by an index that may have been another's
         self._across.count = len(list(self._tracks.shown))
         return self._moved()
@@ -139,6 +142,7 @@ class Grid(Part):
             found.append(ask("num_scenes", kind="song"))
             if self._controls:
                 found += self._describe(self._all_controls())  # a track's colour may be another
+                found += chain(self._ask_recording(track) for track in self._columns())
         return [*found, *(question for _, question in zip(range(QUESTIONS), self._questions, strict=False))]
 
     def failed(self, text: str, now: float) -> Effects | None:
@@ -181,6 +185,27 @@ class Grid(Part):
         if track is None or not isinstance(args[-1], (int, float)):
             return []
         self._active[prop][track] = int(args[-1])
+        if prop == PLAYING and self._recording.get(track) != int(args[-1]):
+            self._recording.pop(track, None)
+            return [*self._show(), *self._ask_recording(track)]
+        return self._show()
+
+    def _ask_recording(self, track: Track) -> list[Effect]:
+        """Whether what plays on a track is being recorded: nobody tells."""
+        slot = self._active[PLAYING].get(track, -1)
+        names = self._slots[track].names if track in self._slots else []
+        is_clip = 0 <= slot < len(names) and names[slot] is not None
+        return [ask("is_recording", track.index, slot, kind="clip")] if is_clip and track.can_be_armed else []
+
+    def _on_recording(self, args: Args, now: float) -> Effects:
+        ids = numbers(args, 2)
+        track = None if ids is None else self._tracks.at(ids[0])
+        if ids is None or track is None or len(args) != 3 or self._active[PLAYING].get(track) != ids[1]:
+            return []
+        if args[2] is True:
+            self._recording[track] = ids[1]
+        else:
+            self._recording.pop(track, None)
         return self._show()
 
     # What a hand does
@@ -267,7 +292,7 @@ class Grid(Part):
         if self._active[FIRED].get(track) == slot:
             return "queued", name or "", hue
         if self._active[PLAYING].get(track) == slot:
-            return "playing", name or "", hue
+            return "recording" if self._recording.get(track) == slot else "playing", name or "", hue
         return EMPTY if name is None else ("loaded", name, hue)
 
     # Its controls
