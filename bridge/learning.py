@@ -178,7 +178,8 @@ class Learning:
         if self.trouble:
             wire["trouble"] = self.trouble
         bindings = [
-            {"binding": one.number, "path": one.path, "peer": one.peer, "toml": inline(one.table)} for one in self
+            {"binding": one.number, "path": one.path, "peer": one.peer, "toml": "\n".join(lines(one.table))}
+            for one in self
         ]
         return wire | {"bindings": bindings}
 

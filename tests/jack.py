@@ -18,6 +18,7 @@ import pytest
 from .peers import missing, require_tool
 
 WAIT_S = 10.0
+ASK_S = 2.0
 TAKEN_S = 0.1
 """A server whose name is taken ends within 20 ms; one that is alone serves after 200."""
 CONTROLLER = Path(__file__).parent / "fakes" / "controller.py"
@@ -79,7 +80,10 @@ def _is_up(process: subprocess.Popen[bytes], name: str) -> bool:
     """Wait until it serves; False where another one has this name: then ours ends."""
     started = time.monotonic()
     while process.poll() is None and time.monotonic() < started + WAIT_S:
-        asked = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, check=False)
+        try:
+            asked = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, check=False, timeout=ASK_S)
+        except subprocess.TimeoutExpired:  # a server that is stuck, ours or another's, does not answer
+            continue
         if asked.stdout.strip() == b"running" and time.monotonic() > started + TAKEN_S:
             return process.poll() is None
         time.sleep(0.02)

@@ -9,6 +9,7 @@ import { CancelStorm, FrameWatch } from './lib/gesture.js';
 import { goneText, isGone, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
 import { Bar, button } from './surface/bar.js';
+import { LearnMode } from './surface/learn.js';
 import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
 import { Banner, HeldValue, OfflineBar, Sheet } from './surface/notices.js';
 import { PageView } from './surface/pageview.js';
@@ -43,8 +44,9 @@ export class Surface {
     this.peers = h('div', { class: 'sheet-peers', role: 'group', 'aria-label': 'Peers' });
     this.stage = h('div', { class: 'stage' });
     this.held = new HeldValue(this.stage);
+    this.learn = new LearnMode({ client, root, stage: this.stage, sheet: this.sheet });
     this.bar.element.append(this.held.element);
-    root.append(this.bar.element, this.stage, this.banner.element, this.offline.element, this.sheet.element);
+    root.append(this.bar.element, this.stage, this.learn.element, this.banner.element, this.offline.element, this.sheet.element);
     applyTheme(theme());
     this.#watchDevice();
     bind(this.stage, client);
@@ -249,6 +251,7 @@ export class Surface {
       h('div', { class: 'sheet-row' },
         act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),
         ...(fullScreen.isPossible ? [act(fullScreen.isOn ? 'Leave full screen' : 'Full screen', () => fullScreen.toggle())] : [])),
+      ...(this.#client.model.role === 'admin' ? [act('Learn from hardware', () => this.learn.start())] : []),
       monitor,
       h('label', { for: 'device-name' }, 'This device is called'), name,
       h('p', { class: 'sheet-note' }, this.wake.isPossible ? 'The screen stays awake while this page is open.' : 'The screen may sleep: set Auto-Lock to Never.'));

@@ -779,3 +779,31 @@ test("a snapshot in parts is whole in the end", () => {
   world.socket.says({ type: "update", rev: 40, controls: CONTROLS.slice(2), values: VALUES.slice(2) });
   assert.deepEqual([client.value("/a"), client.value("/xy"), client.model.rev], [0.1, [0.5, 0.5], 40]);
 });
+
+// Learning
+
+test("who follows what is learnt says so again on each new socket, and arms and forgets in between", () => {
+  const { world, client, socket, told } = online();
+  client.followLearning(true);
+  client.learn("/xy", 1);
+  client.learn("/a");
+  client.learn(null);
+  client.forget([4]);
+  assert.deepEqual(socket.take(), [
+    { type: "subscribe", what: ["learn"] },
+    { type: "learn", id: "/xy", component: 1 },
+    { type: "learn", id: "/a" },
+    { type: "learn" },
+    { type: "forget", bindings: [4] },
+  ]);
+  const learning = { type: "learning", state: "idle", bindings: [] };
+  socket.says(learning);
+  assert.deepEqual(told.filter(([type]) => type === "learning"), [["learning", learning]]);
+  socket.ends();
+  world.pass(1000);
+  world.socket.opens();
+  world.socket.says(welcome());
+  assert.deepEqual(world.socket.of("subscribe"), [{ type: "subscribe", what: ["learn"] }]);
+  client.followLearning(false);
+  assert.deepEqual(world.socket.of("subscribe").at(-1), { type: "subscribe", what: [] });
+});

@@ -161,7 +161,7 @@ export function welcome(more = {}) {
 /** Everything that a client tells, as [type, detail]. */
 export function listen(client) {
   const told = [];
-  for (const type of ["status", "surface", "controls", "value", "trigger", "held", "mark", "unconfirmed", "missed", "cancel", "error"]) {
+  for (const type of ["status", "surface", "controls", "value", "trigger", "held", "mark", "unconfirmed", "missed", "cancel", "learning", "error"]) {
     client.addEventListener(type, (event) => told.push([type, event.detail]));
   }
   return told;

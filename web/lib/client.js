@@ -7,6 +7,7 @@
  * Events (CustomEvent, with detail): "status" {state, rtt, since} · "surface" the surface ·
  * "controls" {added, described, removed} (paths) · "value" {path, value, from: "server"|"mine"} ·
  * "trigger" {path, args} · "held" {path} · "mark" {path} · "unconfirmed" {path} · "missed" {count} ·
+ * "learning" what is being learnt, and was (docs/protocol.md) ·
  * "cancel" {paths}: what a finger held there is dead until it lifts · "error" {code, message, n?, path?}.
  */
 
@@ -59,6 +60,7 @@ export class Client extends EventTarget {
   #revAt = 0; // when the model's revision came
   #declared = new Map();
   #shown = [];
+  #learns = false;
   #alarm = null;
   #alarmAt = Infinity;
   #alarmWall = 0;
@@ -178,6 +180,22 @@ export class Client extends EventTarget {
     this.#sendShown();
   }
 
+  /** Be told what is being learnt ("learning"), or no more: then this page waits for no hand either. */
+  followLearning(isWanted) {
+    this.#learns = isWanted;
+    this.#current?.send({ type: "subscribe", what: isWanted ? ["learn"] : [] });
+  }
+
+  /** The next move of the hardware is for this control (of a vector: for its number `component`); null: for none. */
+  learn(path, component) {
+    this.#current?.send({ type: "learn", ...(path === null ? {} : { id: path }), ...(component === undefined ? {} : { component }) });
+  }
+
+  /** Forget learnt bindings, by their numbers. */
+  forget(bindings) {
+    this.#current?.send({ type: "forget", bindings });
+  }
+
   // Sending.
 
   #mine(path) {
@@ -266,6 +284,9 @@ export class Client extends EventTarget {
         break;
       case "meters":
         this.#emit(this.model.meters(message.values));
+        break;
+      case "learning":
+        this.#tell("learning", message);
         break;
       case "pong":
         this.#ackMs = message.ack_ms ?? this.#ackMs;
@@ -364,6 +385,7 @@ export class Client extends EventTarget {
     this.#ping(link, now);
     this.#sendDeclared([...this.#declared.values()]);
     this.#sendShown();
+    if (this.#learns) this.followLearning(true);
     this.#state = before;
     this.#become("online");
   }
