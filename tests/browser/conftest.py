@@ -28,15 +28,24 @@ ARGS = [
 OpenPage = Callable[..., Awaitable[Page]]
 
 
+SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Said before pytest-asyncio makes each test's loop a parameter: of a function's, there would be a loop for each
+    test, and with it another Chromium."""
+    metafunc.definition.add_marker(SESSION_LOOP, append=False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    session_loop = pytest.mark.asyncio(loop_scope="session")
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(60))
             if isinstance(item, pytest.Function) and pytest_asyncio.is_async_test(item):
-                item.add_marker(session_loop, append=False)
+                item.add_marker(SESSION_LOOP, append=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
