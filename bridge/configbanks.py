@@ -127,6 +127,9 @@ class BankReader:
             unknown_placeholders(strip.path, _FIRST, copies.report, (*keys, "path"))
             if len(bank.strips) > 1 and not has_placeholder(strip.path):
                 copies.report((*keys, "path"), "has no {n}: all strips would be one control")
+        for key in self._kinds[port].not_in_banks:
+            if key in rest:
+                copies.report((*keys, key), "stands in no bank", f"write it below [control.{port}.{peer}]")
         if copies.found > found or said:
             return
         is_there = False

@@ -344,5 +344,6 @@ KIND = PortKind(
     check_binding,
     PROFILES.complete,
     has_banks=True,
+    not_in_banks=("clock",),
     is_lane=lambda one: one.out_port is not None,
 )

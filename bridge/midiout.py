@@ -312,6 +312,8 @@ class Outbox:
                 due_at = until if due_at is None else min(due_at, until)
                 continue
             wire = route.dark if is_dark else route.shown
+            if wire is None and route.seat is not None:
+                wire = route.dark  # a level that nobody has told yet: not that of the window before
             if wire is None or peer.shows.get(route) == wire:
                 del peer.pending[route]
                 continue

@@ -158,6 +158,8 @@ class PortKind:
     """``complete(table, folder)``: fills in a peer's table before it is checked; ``folder`` is the configuration's."""
     has_banks: bool = False
     """True if its peers' bindings may stand in a ``[[bank]]`` (``Peer.banked``)."""
+    not_in_banks: tuple[str, ...] = ()
+    """Keys of bindings that may not."""
     lane_of: Callable[[Any], str | None] | None = None
     """The peer, of whatever kind, by which a peer's moves go (``Lane``); None: by itself."""
     is_lane: Callable[[Any], bool] | None = None

@@ -167,6 +167,10 @@ def test_panic_may_turn_to_a_window() -> None:
                 "19: bank[0].midi.mcu[0].bend = true: a bool is a button: write note or cc (and 19 more of its copies)"
             ],
         ),
+        (
+            BANK + FADERS.replace("bend = true\nchannel = \"{s}\"", 'clock = "tempo"'),
+            ['19: bank[0].midi.mcu[0].clock = "tempo": stands in no bank (write it below [control.midi.mcu])'],
+        ),
         (BANK + "[bank.next.midi.mcu]\nbend = true", [
             "18: bank[0].next.midi.mcu.bend = true: a trigger is a button: write note or cc"
         ]),

@@ -179,6 +179,16 @@ def test_where_a_window_has_nothing_the_light_is_out_and_the_ring_too() -> None:
     assert ring.news() == ["b0 30 00"]
 
 
+def test_a_meter_that_nobody_has_told_does_not_keep_the_level_of_the_window_before() -> None:
+    device = Device({"pressure": True, "direction": "out"}, kind="meter")
+    device.set("/1", 0.0)
+    device.wait(0.1)
+    assert device.news()[-1] == "d0 7f"
+    device.turn(2)
+    device.wait(0.1)
+    assert device.news()[-1] == "d0 00"
+
+
 def test_a_touched_motor_is_not_moved_and_its_hand_moves_nothing_before_it_lifts() -> None:
     device = Device(FADER)
     nano = device.peer.origin
