@@ -4,6 +4,7 @@
 # make fuzz    ten million mutated OSC packets through a running bridge (COUNT=1000000 SEED=7)
 # make voices  what liblo and npm's osc read of 100,000 packets, beside what we read (COUNT=1000000 SEED=7)
 # make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
+# make bench-midi  how late MIDI is, beside OSC, over JACK (ARGS='--seconds 10')
 # make check   format, lint, types, and the tests unless they have just passed on exactly this tree
 #
 # PYTHON=… picks the Python for a new .venv, CONFIG=… another configuration, ARGS=… goes to stagebridge or to pytest.
@@ -21,7 +22,7 @@ endif
 TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check simulate fuzz voices bench format clean gone
+.PHONY: help run test check simulate fuzz voices bench bench-midi format clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -86,6 +87,9 @@ voices: .venv/.ready-test
 
 bench: .venv/.ready-bench
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-midi: .venv/.ready-test
+	@$(BIN)/python -m bench.midi $(ARGS)
 
 format: .venv/.ready-test
 	$(BIN)/ruff format .
