@@ -120,7 +120,8 @@ def test_ours_never_drifts_however_late_it_is_asked(bpm: float, seed: int) -> No
     pulse = Pulse()
     pulse.set_tempo(bpm, 0.0)
     ticks = played(pulse, 0.0, 100.0, random.Random(seed))
-    assert len(ticks) == pytest.approx(100 * bpm * 24 / 60, abs=2)
+    a_second = bpm * 24 / 60
+    assert len(ticks) == pytest.approx(100 * a_second, abs=2 + 0.03 * a_second)  # the last ones may be asked for later
 
 
 def test_a_change_of_tempo_bends_the_line_and_breaks_nothing() -> None:
