@@ -181,6 +181,7 @@ class _Device:
         now = self._clock()
         self._store.release(entry, self.peer.origin, now)
         self.out.take(entry, now)
+        self._presence.added(entry, now)
 
     async def match(self, system: System, ports: Ports) -> None:
         """Connect, disconnect or leave it, by the ports that are there now."""

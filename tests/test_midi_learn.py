@@ -4,6 +4,7 @@ import pytest
 
 from bridge.control import Control
 
+from .jack import Controller
 from .test_midi import Bridge, jack
 
 pytestmark = pytest.mark.alone
@@ -72,3 +73,20 @@ async def test_what_was_pasted_into_the_configuration_does_not_count_twice(jack:
         nano.send("90 01 7f")
         assert await nano.hear() == "90 01 7f"
         assert bridge.value("/on") is True
+
+
+async def test_a_control_whose_other_device_is_away_is_silent_no_more_while_it_is_learnt_here(jack: str) -> None:
+    level = Control(path="/level")
+    bridge = Bridge(jack, level)
+    marks = bridge.store.get("/level").marks
+    learning = bridge.context.learning
+    away, here = bridge.peer({"/level": {"cc": 1}}, name="away"), bridge.peer({}, name="nano")
+    async with Controller.start(jack, "nano") as nano, bridge.running(away, here):
+        await bridge.states_until("nano", "online")
+        await bridge.until(lambda: marks.get("silent") == "away")
+        learning.arm(level, None, "c1", "FOH iPad")
+        nano.send(*moves(7, 40, 50, 60))
+        await bridge.until(lambda: "silent" not in marks)
+        (learnt,) = learning
+        learning.forget(learnt.number)
+        assert marks["silent"] == "away"
