@@ -63,6 +63,8 @@ class BankReader:
         bank = _Bank(Bank(name or "-", table.size, ((),) * table.strips), bool({"strips", "size"} & wrong))
         if name is not None:
             self._take(keys, name, bank.bank)
+        if not (ports or said):
+            self._mistakes.add(keys, "has no strips", f"write [[bank.{next(iter(self._ports))}.NAME]]")
         for port, peers in ports.items():
             if port not in self._ports:
                 self._mistakes.add((*keys, port), "has no banks", f"{', '.join(self._ports)} has")

@@ -110,7 +110,10 @@ def test_panic_may_turn_to_a_window() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[bank]\nname = 'a'\nstrips = 1", ["14: bank: there may be several of it: write [[bank]]"]),
+        (
+            "[bank]\nname = 'a'",
+            ["14: bank: there may be several of it: write [[bank]]", "14: bank[0].strips: is required"],
+        ),
         ("[[bank]]", ["14: bank[0].name: is required", "14: bank[0].strips: is required"]),
         (
             '[[bank]]\nname = "a b"\nstrips = 0',
@@ -123,9 +126,10 @@ def test_panic_may_turn_to_a_window() -> None:
             '17: bank[0].part = "fader{s}": unknown key (it belongs to a strip: write it below [[bank.midi.NAME]])'
         ]),
         (BANK + "siez = 4", ['17: bank[0].siez = 4: unknown key (did you mean "size"?)']),
-        (BANK + BANK, ['18: bank[1].name = "mixer": is the name of bank[0] already']),
+        (BANK, ["14: bank[0]: has no strips (write [[bank.midi.NAME]])"]),
+        (BANK + FADERS + BANK + FADERS, ['22: bank[1].name = "mixer": is the name of bank[0] already']),
         (
-            BANK + '[[control]]\npath = "/bank/mixer"',
+            BANK + FADERS + '[[control]]\npath = "/bank/mixer"',
             ['15: bank[0].name = "mixer": makes /bank/mixer, which is a [[control]] already'],
         ),
         (BANK + "[bank.osc.x]", ["17: bank[0].osc: has no banks (midi has)"]),
@@ -171,10 +175,10 @@ def test_panic_may_turn_to_a_window() -> None:
             BANK + FADERS.replace("bend = true\nchannel = \"{s}\"", 'clock = "tempo"'),
             ['19: bank[0].midi.mcu[0].clock = "tempo": stands in no bank (write it below [control.midi.mcu])'],
         ),
-        (BANK + "[bank.next.midi.mcu]\nbend = true", [
-            "18: bank[0].next.midi.mcu.bend = true: a trigger is a button: write note or cc"
+        (BANK + FADERS + "[bank.next.midi.mcu]\nbend = true", [
+            "22: bank[0].next.midi.mcu.bend = true: a trigger is a button: write note or cc"
         ]),
-        (BANK + "[bank.next.mdi.mcu]\nnote = 1", ['17: bank[0].next.mdi: is no port (did you mean "midi"?)']),
+        (BANK + FADERS + "[bank.next.mdi.mcu]\nnote = 1", ['21: bank[0].next.mdi: is no port (did you mean "midi"?)']),
         (BANK + "next = 3", ["17: bank[0].next = 3: must be a table"]),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from tests.daemon import Daemon
 from tests.jack import Controller, jack_env, jack_server
 
 from .conftest import OpenPage
-from .test_surface import ready
+from .test_surface import ready, travels
 
 CONFIG = """
 [[midi]]
@@ -128,9 +128,13 @@ async def test_its_arrows_turn_the_hardware_and_nothing_else_does(
     open_page: OpenPage, daemon: Daemon, desk: Controller
 ) -> None:
     daemon.request("PUT", "/api/controls/mixer/20/volume", {"value": 1})
-    page = await mixer(open_page, daemon, TABLET)
-    for name in ("Other", "Rows", "Grid", "Mixer"):
+    page = await mixer(open_page, daemon, TABLET, "Other")
+    await expect(page.locator(".bracket")).to_have_count(0)  # nothing of it stands there
+    for name, mark in (("Rows", ".row"), ("Grid", ".cell")):
         await page.get_by_role("tab", name=name).click()
+        await expect(page.locator(f"{mark}.by-hardware")).to_have_count(7 if name == "Rows" else 8)
+    await page.get_by_role("tab", name="Mixer").click()
+    await has_room(page, TABLET)
     await page.get_by_role("button", name="Next bank").click()
     assert window(daemon) == 1
     forth = page.get_by_role("button", name="mixer: next window")
@@ -140,37 +144,27 @@ async def test_its_arrows_turn_the_hardware_and_nothing_else_does(
     await forth.click()
     assert await desk.hear_until("b0 04 7f")
     await expect(forth).to_be_disabled()
-    assert window(daemon) == 3
     await page.locator(".lock").click()
     await page.get_by_role("button", name="mixer: previous window").click()
     await page.get_by_role("tab", name="Other").click()
-    await expect(page.locator(".bracket")).to_have_count(0)  # nothing of it stands there
     assert window(daemon) == 3
 
 
-async def test_what_is_held_is_marked_where_there_are_no_strips(
-    open_page: OpenPage, daemon: Daemon, desk: Controller
-) -> None:
-    for name, mark in (("Rows", ".row"), ("Grid", ".cell")):
-        page = await mixer(open_page, daemon, (744, 1030), name)
-        await expect(page.locator(f"{mark}.by-hardware")).to_have_count(8)
-
-
-@pytest.mark.parametrize("size", [TABLET, PHONE])
-async def test_there_is_room_for_it(
-    open_page: OpenPage, daemon: Daemon, desk: Controller, size: tuple[int, int]
-) -> None:
-    page = await mixer(open_page, daemon, size)
-    await brackets(page, 1, 8 if size == TABLET else 4)
-    assert (
-        await page.evaluate("Math.min(...[...document.querySelectorAll('sb-fader')].map((one) => one.travel))") >= 200
-    )
+async def has_room(page: Page, size: tuple[int, int]) -> None:
+    assert min(await travels(page)) >= 200
     tag, strip = await box(page, ".bracket-tag"), await box(page, ".strip")
     assert tag["y"] + tag["height"] <= strip["y"]
     assert tag["x"] >= 0
     assert tag["x"] + tag["width"] <= size[0]
     assert await page.evaluate("document.documentElement.scrollWidth") == size[0]
     assert (await box(page, ".bracket-turn"))["height"] >= 44
+
+
+async def test_there_is_room_for_it_on_a_phone(open_page: OpenPage, daemon: Daemon, desk: Controller) -> None:
+    page = await mixer(open_page, daemon, PHONE)
+    await brackets(page, 1, 4)
+    await has_room(page, PHONE)
+    assert await page.locator(".bracket-line.goes-on").count() == 1  # four more are beside the screen
 
 
 async def test_a_device_that_goes_leaves_its_bracket_and_nothing_moves(
