@@ -6,7 +6,7 @@ list of messages, and count for no ``rate``. All else is done here, on the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .midibind import Route
@@ -49,7 +49,8 @@ class Metronome:
     def start(self, link: Link) -> None:
         """The device is there: it is told where the song is, if it runs."""
         self._link, self._is_paced = link, False
-        self.look()
+        for routes in self._peer.routes.speakers.values():
+            self.look(routes)
         if self._is_running:
             self._do(self._pulse.rejoin)
 
@@ -58,9 +59,9 @@ class Metronome:
         self._link = None
         return [STOP] if self._is_running else []
 
-    def look(self) -> None:
-        """Controls have come, or are described anew."""
-        for word, route in self._routes():
+    def look(self, routes: Sequence[Route]) -> None:
+        """These are there now."""
+        for word, route in _of_clock(routes):
             if word == "tempo":
                 self._set_tempo(route.entry.value)
             elif word == "running" and route.entry.value and not self._is_running:
@@ -77,7 +78,8 @@ class Metronome:
                 self._go("start" if change.value else "stop", change)
         else:
             self._go(word, change)
-            for other, shown in list(self._routes()):
+            every = [route for routes in self._peer.routes.speakers.values() for route in routes]
+            for other, shown in _of_clock(every):
                 if other == "running":
                     self._store.set(shown.entry, word != "stop", self._peer.origin, change.time)
 
@@ -111,9 +113,6 @@ class Metronome:
         due = self._pulse.next_at
         return messages, None if due is None else max(0.0, due - self._clock())
 
-    def _routes(self) -> Iterator[tuple[Word, Route]]:
-        """What is bound to it now."""
-        for routes in self._peer.routes.speakers.values():
-            for route in routes:
-                if route.act == "clock":
-                    yield WORDS[route.key.number], route
+
+def _of_clock(routes: Sequence[Route]) -> list[tuple[Word, Route]]:
+    return [(WORDS[route.key.number], route) for route in routes if route.act == "clock" and route.speaks]

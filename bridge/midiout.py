@@ -131,7 +131,7 @@ class Outbox:
                 self._hold_changed(change)
             elif what in ("added", "described"):
                 self.take(change.entry, change.time)
-                self._metronome.look()
+                self._metronome.look(self._peer.routes.of(change.entry.id))
             elif what == "removed":
                 for route in self._peer.drop(change.entry):
                     self.owe(route)
