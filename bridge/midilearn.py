@@ -90,7 +90,7 @@ class Ear:
         self.down: dict[Key, int] = {}
         """Notes that are down, and how hard."""
         self._parts = {
-            binding.key(settings.channel): name
+            binding.key(settings.channel): (name, binding.relative is not None)
             for name, bindings in settings.parts.items()
             for binding in bindings
             if binding.direction != "out"
@@ -151,7 +151,9 @@ class Ear:
         trail = self._trail(key)
         trail.add(value)
         if key in self._parts:  # whether it is a fader or an encoder is known
-            return self._go_on(key) if trail.count < FEW else self._found(key, {"cc": number})
+            is_turned = self._parts[key][1]
+            is_move = trail.count >= FEW and (is_turned or trail.span >= SPAN)
+            return self._found(key, {"cc": number}) if is_move else self._go_on(key)
         if number < 64:
             upper = self._trails.get(Key("cc", channel, number & 31))
             lower = self._trails.get(Key("cc", channel, number & 31 | 32))
@@ -188,7 +190,7 @@ class Ear:
         if self._component is not None:
             table["component"] = self._component
         parts = (
-            [{name: value for name, value in table.items() if name == "component"} | {"part": self._parts[key]}]
+            [{name: value for name, value in table.items() if name == "component"} | {"part": self._parts[key][0]}]
             if key in self._parts
             else []
         )

@@ -1,6 +1,7 @@
 """What a hand has just moved, from what devices really send."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.control import Control
+from bridge.midi import KIND
 from bridge.midicodec import Assembler, Key, Parser
 from bridge.midilearn import MAX_TRAILS, MAX_VALUES, Ear, Guess
 from bridge.midisettings import Settings
@@ -179,6 +181,21 @@ def test_a_part_of_the_profile_is_called_by_its_name() -> None:
     assert learn("905e7f", settings=desk, control=Control(path="/play", kind="trigger")) == {"part": "play"}
     assert learn("905d7f", settings=desk, control=Control(path="/stop", kind="trigger")) == {"note": 93}
     assert learn(cc(49, range(20, 60, 3)), settings=desk) == {"cc": 49}  # a ring is not turned
+
+
+def test_parts_of_the_profiles_that_come_with_it_are_learnt() -> None:
+    def of(profile: str) -> Settings:
+        assert KIND.complete is not None
+        table = {"name": "desk", "device": "desk", "profile": profile}
+        return Settings.model_validate(KIND.complete(table, Path()).table)
+
+    mcu = of("mcu")
+    assert learn("906a7f" + bend(range(100, 4000, 300), channel=3), settings=mcu) == {"part": "fader3"}
+    assert learn(cc(17, [1, 1, 1]), settings=mcu) == {"part": "vpot2"}
+    assert learn("90107f", settings=mcu, control=Control(path="/mute", kind="bool")) == {"part": "mute1"}
+    nano = of("nanokontrol2")
+    assert learn(cc(2, [40, 41] * 8), settings=nano) is None  # it trembles
+    assert learn(cc(2, range(40, 50)), settings=nano) == {"part": "fader3"}
 
 
 CONTROLS = [
