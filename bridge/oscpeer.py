@@ -224,7 +224,9 @@ class OscPeer:
 
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to this peer."""
-        return bool(self._bindings(entry)) and (bool(self.targets) or self.follows or self.settings.is_tcp)
+        return (entry.path in self.bound or bool(self._bindings(entry))) and (
+            bool(self.targets) or self.follows or self.settings.is_tcp
+        )
 
     def reach(self) -> dict[str, Reach]:
         """How far the value of each control that goes to it has come, by path; to the target that has it least."""

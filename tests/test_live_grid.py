@@ -83,6 +83,15 @@ async def test_a_clip_that_is_being_recorded_is_told_from_one_that_plays() -> No
         await shows(stage, "1/1", "playing", "Beat", "#ff0000")
 
 
+async def test_pads_say_that_live_is_gone_and_come_back_with_it() -> None:
+    async with staged(band(), timeout_s=0.5, **CLIPS) as stage:
+        await shows(stage, "1/1", "loaded", "Beat", "#ff0000")
+        await stage.live.quit()
+        await until(stage.store, lambda: marks(stage, "1/1").get("silent") == "live")
+        await stage.live.start()
+        await shows(stage, "1/1", "loaded", "Beat", "#ff0000")
+
+
 async def test_what_changes_in_the_set_changes_on_the_pads() -> None:
     async with staged(band(), **CLIPS) as stage:
         await shows(stage, "1/3", "empty")
