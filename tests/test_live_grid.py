@@ -198,7 +198,8 @@ def test_all_in_the_window_is_asked_for_again_within_two_seconds_at_thirty_messa
         ("/live/track/get/clips/color", 0, "x"),
         ("/live/track/get/clips/name", 0, 7, b"x"), ("/live/scene/get/name",), ("/live/scene/get/color", 0, "x", 1),
         ("/live/clip/get/is_recording", 0, 0),
-        ("/live/track/get/fired_slot_index", 0), ("/live/track/get/playing_slot_index", 0, None),
+        ("/live/track/get/fired_slot_index", 0), ("/live/track/get/fired_slot_index", 0, float("nan")),
+        ("/live/track/get/playing_slot_index", 0, None),
     ],
 )  # fmt: skip
 def test_nonsense_changes_nothing(talk: Talk, message: tuple[Any, ...]) -> None:

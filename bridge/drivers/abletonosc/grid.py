@@ -1,38 +1,34 @@
 """The launch grid: clips and scenes as pads, through a window of 8 × 8 that all screens and all hardware share.
 
 A set has thousands of slots; controls there are for those in the window alone. Who plays and who waits Live tells of
-every track (``playing_slot_index``, ``fired_slot_index``); what is in a slot it is asked for, track by track, so often
-that everything in the window is known again within two seconds.
+every track; what is in a slot it is asked for, track by track, so often that everything in the window is known again
+within two seconds. What it has said is in ``clips``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 from bridge.control import Control
 from bridge.driver import OWNER, Add, Effect, Effects, Mark, Remove, Send, Set
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
+from .clips import FIRED, PLAYING, Clips, Look
 from .laws import color
 from .part import Args, Part, ask, chain, name_of, numbers
 from .tracks import Track, Tracks
 
 COLUMNS = ROWS = 8
-PLAYING, FIRED = "playing_slot_index", "fired_slot_index"
 COUNT_TICKS = 10
 QUESTIONS = 3  # in one tick: a full window has 48
 BLAME_S = 5.0
 """An error so long after the last that a question of ours may have led to is none of ours."""
 MAX_SLOTS = 10_000
-EMPTY = ("empty", "", None)
-
-Look = tuple[str, str, str | None]
-"""What a pad shows: state, name, colour."""
 
 
 @dataclass(slots=True)
@@ -56,14 +52,6 @@ class Axis:
         self.start = max(0, min(self.last, start))
 
 
-@dataclass(slots=True)
-class Slots:
-    """What is in the slots of one track; None is nothing."""
-
-    names: list[str | None] = field(default_factory=list)
-    colors: list[str | None] = field(default_factory=list)
-
-
 class Grid(Part):
     """``root`` is what stands before the paths of its controls."""
 
@@ -73,9 +61,7 @@ class Grid(Part):
         self._root = root
         self._is_shown = is_shown
         self._across, self._down = Axis(COLUMNS), Axis(ROWS)
-        self._slots: dict[Track, Slots] = {}  # of tracks in the window
-        self._active: dict[str, dict[Track, int]] = {PLAYING: {}, FIRED: {}}  # the slot that plays; that is to play
-        self._recording: dict[Track, int] = {}  # the slot that plays, where it records
+        self._clips = Clips()
         self._scenes: dict[int, tuple[str, str | None]] = {}  # of scenes in the window
         self._controls: dict[str, Control] = {}
         self._looks: dict[str, Look] = {}
@@ -87,8 +73,8 @@ class Grid(Part):
         tracks.listen_also((PLAYING, FIRED))
         self.handlers = {
             "/live/song/get/num_scenes": self._on_count,
-            "/live/track/get/clips/name": partial(self._on_clips, "names", _clip_name),
-            "/live/track/get/clips/color": partial(self._on_clips, "colors", color),
+            "/live/track/get/clips/name": partial(self._on_clips, "name", name_of),
+            "/live/track/get/clips/color": partial(self._on_clips, "color", color),
             "/live/clip/get/is_recording": self._on_recording,
             "/live/scene/get/name": self._on_scene,
             "/live/scene/get/color": self._on_scene_color,
@@ -116,20 +102,14 @@ class Grid(Part):
     # Life
 
     def connected(self, now: float) -> Effects:
-        self._slots.clear()
+        self._clips.forget()
         self._scenes.clear()
-        for slots in (*self._active.values(), self._recording):
-            slots.clear()
         return [ask("num_scenes", kind="song")] if self._is_shown else []
 
     def scanned(self, now: float) -> Effects:
         if not self._is_shown:
             return []
-        there = set(self._tracks.all)
-        for prop, slots in self._active.items():
-            self._active[prop] = {track: slot for track, slot in slots.items() if track in there}
-        self._recording = {track: slot for track, slot in self._recording.items() if track in there}
-        self._slots.clear()  # asked by an index that may have been another's
+        self._clips.rescanned(set(self._tracks.all))
         self._across.count = len(list(self._tracks.shown))
         return self._moved()
 
@@ -160,11 +140,13 @@ class Grid(Part):
         self._down.count = found[0]
         return self._moved()
 
-    def _on_clips(self, what: str, read: Callable[[Any], str | None], args: Args, now: float) -> Effects:
+    def _on_clips(
+        self, what: Literal["name", "color"], read: Callable[[Any], str | None], args: Args, now: float
+    ) -> Effects:
         track = self._tracks.at(args[0]) if args else None
-        if track not in self._slots or len(args) > MAX_SLOTS:
+        if track is None or not self._clips.is_watched(track):
             return []
-        setattr(self._slots[track], what, [None if raw is None else read(raw) for raw in args[1:]])
+        self._clips.fill(track, what, [None if raw is None else read(raw) for raw in args[1:]])
         return self._show()
 
     def _on_scene(self, args: Args, now: float) -> Effects:
@@ -182,30 +164,24 @@ class Grid(Part):
 
     def _on_active(self, prop: str, args: Args, now: float) -> Effects:
         track = self._tracks.told(prop, args)
-        if track is None or not isinstance(args[-1], (int, float)):
+        if track is None or type(args[-1]) is not int:
             return []
-        self._active[prop][track] = int(args[-1])
-        if prop == PLAYING and self._recording.get(track) != int(args[-1]):
-            self._recording.pop(track, None)
-            return [*self._show(), *self._ask_recording(track)]
-        return self._show()
+        is_other = self._clips.activate(prop, track, args[-1])
+        if not self._clips.is_watched(track):
+            return []
+        return [*self._show(), *(self._ask_recording(track) if is_other else ())]
 
     def _ask_recording(self, track: Track) -> list[Effect]:
         """Whether what plays on a track is being recorded: nobody tells."""
-        slot = self._active[PLAYING].get(track, -1)
-        names = self._slots[track].names if track in self._slots else []
-        is_clip = 0 <= slot < len(names) and names[slot] is not None
-        return [ask("is_recording", track.index, slot, kind="clip")] if is_clip and track.can_be_armed else []
+        slot = self._clips.playing(track) if track.can_be_armed else None
+        return [] if slot is None else [ask("is_recording", track.index, slot, kind="clip")]
 
     def _on_recording(self, args: Args, now: float) -> Effects:
         ids = numbers(args, 2)
         track = None if ids is None else self._tracks.at(ids[0])
-        if ids is None or track is None or len(args) != 3 or self._active[PLAYING].get(track) != ids[1]:
+        if ids is None or track is None or len(args) != 3:
             return []
-        if args[2] is True:
-            self._recording[track] = ids[1]
-        else:
-            self._recording.pop(track, None)
+        self._clips.record(track, ids[1], args[2] is True)
         return self._show()
 
     # What a hand does
@@ -241,18 +217,17 @@ class Grid(Part):
         """It shows others now, or there are more or fewer: make the controls, ask what is in them."""
         for axis in (self._across, self._down):
             axis.move_to(axis.start)
-        self._slots = {track: self._slots.get(track, Slots()) for track in self._columns()}
+        self._clips.watch(self._columns())
         self._scenes = {scene: self._scenes.get(scene, ("", None)) for scene in self._rows()}
         wanted = list(self._all_controls()) if self._across.size and self._down.size else []
         paths = {control.path for control in wanted}
-        gone: list[Effect] = [Remove(path) for path in self._controls if path not in paths]
-        for effect in gone:
-            assert isinstance(effect, Remove)
-            del self._controls[effect.path]
-            self._looks.pop(effect.path, None)
+        gone = [path for path in self._controls if path not in paths]
+        for path in gone:
+            del self._controls[path]
+            self._looks.pop(path, None)
         if len(paths) != len(self._controls) or gone:
             self._tracks.version += 1  # pages are laid out anew
-        effects = [*gone, *self._describe(wanted)]
+        effects: list[Effect] = [*map(Remove, gone), *self._describe(wanted)]
         if wanted:
             effects += [Set(f"{self._root}/grid/track", self._across.start + 1)]
             effects += [Set(f"{self._root}/grid/scene", self._down.start + 1)]
@@ -276,7 +251,7 @@ class Grid(Part):
         for column, track in enumerate(self._columns()):
             for row, slot in enumerate(self._rows()):
                 path = f"{self._root}/pad/{column + 1}/{row + 1}"
-                look, before = self._look(track, slot), self._looks.get(path)
+                look, before = self._clips.look(track, slot), self._looks.get(path)
                 if path not in self._controls or look == before:
                     continue
                 self._looks[path] = look
@@ -284,16 +259,6 @@ class Grid(Part):
                     if value != old:
                         effects.append(Mark(path, name, value))
         return effects
-
-    def _look(self, track: Track, slot: int) -> Look:
-        slots = self._slots.get(track, Slots())
-        name = slots.names[slot] if slot < len(slots.names) else None
-        hue = slots.colors[slot] if slot < len(slots.colors) else None
-        if self._active[FIRED].get(track) == slot:
-            return "queued", name or "", hue
-        if self._active[PLAYING].get(track) == slot:
-            return "recording" if self._recording.get(track) == slot else "playing", name or "", hue
-        return EMPTY if name is None else ("loaded", name, hue)
 
     # Its controls
 
@@ -335,15 +300,11 @@ class Grid(Part):
             yield Control(path=f"{self._root}/grid/{way}", kind="trigger", label=label, owner=OWNER)
         for column, track in enumerate(self._columns()):
             for row in range(self._down.size):
+                group, hue = (track.name or None, track.color) if row == 0 else (None, None)  # of the column
                 yield Control(
-                    path=f"{self._root}/pad/{column + 1}/{row + 1}",
-                    kind="trigger",
-                    widget="pads",
-                    label=f"{row + 1}",
-                    group=track.name or None if row == 0 else None,
-                    color=track.color if row == 0 else None,
-                    owner=OWNER,
-                )  # fmt: skip; the first pad of a column has its name and its colour for all
+                    path=f"{self._root}/pad/{column + 1}/{row + 1}", kind="trigger", widget="pads", label=f"{row + 1}",
+                    group=group, color=hue, owner=OWNER,
+                )  # fmt: skip
         yield from self._scene_controls()
 
     def _scene_controls(self) -> Iterator[Control]:
@@ -351,7 +312,3 @@ class Grid(Part):
             name, hue = self._scenes.get(scene, ("", None))
             path = f"{self._root}/scene/{row + 1}"
             yield Control(path=path, kind="trigger", label=name or f"{scene + 1}", color=hue, owner=OWNER)
-
-
-def _clip_name(raw: Any) -> str | None:
-    return name_of(raw)
