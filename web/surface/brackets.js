@@ -62,8 +62,8 @@ export class Brackets {
   #draw(bank, { groups, before, after, width, left, step }) {
     const parts = this.#row(bank);
     const { at, count, text, holder, isGone, ...window } = this.#window(bank);
-    const runs = step && !isGone ? runsOf(groups, window) : [];
-    parts.lines.replaceChildren(...runs.map(({ from, to }) => {
+    const runs = step ? runsOf(groups, window) : [];
+    parts.lines.replaceChildren(...(isGone ? [] : runs).map(({ from, to }) => {
       const line = h('i', { class: 'bracket-line' });
       line.classList.toggle('from-before', from === 0 && Boolean(before) && isHeld(before, window));
       line.classList.toggle('goes-on', to === groups.length && Boolean(after) && isHeld(after, window));
