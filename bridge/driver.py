@@ -29,6 +29,11 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """What waits to be sent was for what the peer had before: it is not sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """There is a control, reached by these bindings (the port's; none: the driver alone reads and moves it).
 
@@ -124,7 +129,7 @@ class Read:
     args: tuple[Any, ...]
 
 
-Effect: TypeAlias = Send | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry | Later
+Effect: TypeAlias = Send | Forget | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry | Later
 Effects: TypeAlias = Iterable[Effect]
 
 

@@ -12,7 +12,24 @@ from typing import Any
 
 from .control import Control
 from .driver import OWNER as DRIVER
-from .driver import Add, Bind, Carry, Driver, Effect, Effects, Later, Mark, Note, Read, Remove, Send, Set, Show, Warn
+from .driver import (
+    Add,
+    Bind,
+    Carry,
+    Driver,
+    Effect,
+    Effects,
+    Forget,
+    Later,
+    Mark,
+    Note,
+    Read,
+    Remove,
+    Send,
+    Set,
+    Show,
+    Warn,
+)
 from .errors import BadValue, ControlError, OscError
 from .log import OncePer
 from .osccodec import Message, encode_message
@@ -156,6 +173,8 @@ class DriverHost:
     def _carry_out(self, effect: Effect) -> None:
         now = self._clock()
         match effect:
+            case Forget():
+                self._calls.clear()
             case Send():
                 self._send(encode_message(effect.address, effect.args, self._tags))
             case Add():
@@ -242,8 +261,11 @@ class DriverHost:
         targets = [target for target in self._peer.targets if target.link.is_connected]
         if targets:
             room = min(target.owed.room(self._clock(), SEND_SLICE) for target in targets)
-            while self._calls and room > 0 and _send_all(targets, self._calls[0]):
-                self._calls.popleft()
+            while self._calls and room > 0:
+                packet = self._calls.popleft()
+                if not _send_all(targets, packet):  # which may tell that the peer has gone: then none is left
+                    self._calls.appendleft(packet)
+                    break
                 room -= 1
         if self._calls and self._is_open:
             self._send_timer = self._call_later(SEND_PAUSE_S, self._flush)

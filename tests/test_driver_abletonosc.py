@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.driver import Add, Bind, Effect, Effects, Later, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Bind, Effect, Effects, Forget, Later, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.drivers.abletonosc import AbletonOsc
 from bridge.drivers.abletonosc.identity import chooser, match, slug
 from bridge.drivers.abletonosc.laws import VOLUME, color
@@ -100,7 +100,11 @@ def talk() -> Talk:
 
 
 def test_what_is_asked_first_is_quiet_and_how_many_tracks_there_are(talk: Talk) -> None:
-    assert talk.answer == [Send("/live/api/set/log_level", ("warning",)), Send("/live/song/get/num_tracks")]
+    assert talk.answer == [
+        Forget(),
+        Send("/live/api/set/log_level", ("warning",)),
+        Send("/live/song/get/num_tracks"),
+    ]
 
 
 def test_each_track_has_its_controls_and_its_strip(talk: Talk) -> None:

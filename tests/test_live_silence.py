@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from bridge.osc import open_ports
 from bridge.oscprofile import PROFILES
 from bridge.port import Peer
 
-from .fakes.liveset import Song, Track
+from .fakes.liveset import Clip, Device, Parameter, Scene, Song, Track
 from .test_fake_live import built
 from .test_live import HERE, Stage, staged
 from .test_osc import Bridge
@@ -87,6 +88,23 @@ async def test_a_program_that_takes_lives_news_is_told_and_nothing_stays_wrong(
                 await stage.reaches("/live/track/bass/volume", 40 * (volume - 0.1) - 34, within=0.1)
         await says(stage, STOLEN)
         assert STOLEN in caplog.text
+
+
+async def test_another_set_is_there_at_once_though_the_one_before_had_more_of_everything() -> None:
+    clips = [Clip(f"{n}") for n in range(4)]
+    device = Device("Auto Filter", [Parameter("Frequency", 0.5)])
+    many = Song([Track(f"T{n}", clips=clips, devices=[device]) for n in range(6)], [Scene(str(n)) for n in range(4)])
+    async with staged(many, tick_s=0.1, **TIMES) as stage:
+        await stage.live.reaches(lambda: bool(stage.live.messages))
+        await stage.live.quit()
+        await says(stage, NOT_CHOSEN)
+        stage.live.errors.clear()
+        began = time.monotonic()
+        await stage.live.open_set(Song([Track("Lead")], sends=0))
+        await stage.strips("Lead")
+        assert time.monotonic() - began < 1.5
+        # What it is asked for that it has not: whether there is a send; no track, scene or device of the other set.
+        assert len(stage.live.errors) <= 2
 
 
 def bound(host: str = HERE) -> socket.socket:

@@ -104,14 +104,14 @@ class Grid(Part):
     def connected(self, now: float) -> Effects:
         self._clips.forget()
         self._scenes.clear()
-        return [ask("num_scenes", kind="song")] if self._is_shown else []
+        return []
 
     def scanned(self, now: float) -> Effects:
         if not self._is_shown:
             return []
         self._clips.rescanned(set(self._tracks.all))
         self._across.count = len(list(self._tracks.shown))
-        return self._moved()
+        return [ask("num_scenes", kind="song"), *self._moved()]
 
     def tick(self, now: float) -> Effects:
         if not self._is_shown:
@@ -135,7 +135,12 @@ class Grid(Part):
 
     def _on_count(self, args: Args, now: float) -> Effects:
         found = numbers(args, 1)
-        if found is None or not 0 <= found[0] <= MAX_SLOTS or found[0] == self._down.count:
+        if (
+            not self._tracks.are_known
+            or found is None
+            or not 0 <= found[0] <= MAX_SLOTS
+            or found[0] == self._down.count
+        ):
             return []
         self._down.count = found[0]
         return self._moved()

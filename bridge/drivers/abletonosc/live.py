@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-from bridge.driver import Add, Effect, Effects, Later, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Effect, Effects, Forget, Later, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
@@ -81,7 +81,7 @@ class AbletonOsc:
             self._lanes.connected()
         self._is_greeted, self._added_at = False, now
         quiet = Send("/live/api/set/log_level", ("warning",))  # else it writes a line for everything it is asked
-        return self._along([quiet, *chain(part.connected(now) for part in self._parts)])
+        return self._along([Forget(), quiet, *chain(part.connected(now) for part in self._parts)])
 
     def gone(self, now: float) -> Effects:
         return chain(part.gone(now) for part in self._parts)
@@ -111,7 +111,8 @@ class AbletonOsc:
         return ()
 
     def tick(self, now: float) -> Effects:
-        effects = chain(part.tick(now) for part in self._parts)
+        # Until it is known which tracks there are now, questions about those before would be errors, one in each tick.
+        effects = chain(part.tick(now) for part in self._parts if self._tracks.are_known)
         if not self._is_greeted and self._paths and now - self._added_at > QUIET_S:
             self._is_greeted = True
             count = len(self._paths)

@@ -102,6 +102,11 @@ class Tracks(Part):
         is_index = isinstance(index, (int, float)) and 0 <= index < len(self.all)
         return self.all[int(index)] if is_index else None
 
+    @property
+    def are_known(self) -> bool:
+        """False from when Live is there anew until it has said which tracks it has."""
+        return not self._is_fresh
+
     def path(self, track: Track, what: str) -> str:
         return f"{self._root}/track/{track.slug}/{what}"
 
