@@ -5,7 +5,7 @@
 import { h, setAttribute, setText } from '../elements/dom.js';
 import { button } from './bar.js';
 
-const BLOCKED = ['pointerdown', 'pointermove', 'pointerup', 'click', 'dblclick', 'wheel', 'keydown', 'input', 'change'];
+const BLOCKED = ['pointerdown', 'pointerup', 'click', 'dblclick', 'wheel', 'keydown', 'input', 'change'];
 const ASKING = ['waiting', 'hearing', 'refused'];
 const FIRST = 'Tap a control, then move the hardware.';
 
