@@ -93,6 +93,9 @@ class Shared:
     server_name: str
     version: str
     ack_s: float = ACK_S
+    sent: tuple[int, float, int] = (0, 0.0, 0)
+    """What a session has noted last of a frame under way. In one pass it is the same for all, and the same object: of
+    1,000 it would come from memory 1,000 times."""
     counters: Counters = field(default_factory=Counters)
     on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
     """Told what was refused to whom; the shell logs it."""
@@ -687,6 +690,9 @@ class Session:
         if not self._acks:
             return
         size += FRAME_HEAD
+        sent = self._shared.sent
+        if sent[1] != now or sent[0] != revision or sent[2] != size:
+            sent = self._shared.sent = (revision, now, size)
         self._flying += size
         under_way = self._under_way
         if not under_way:
@@ -695,15 +701,14 @@ class Session:
         elif self._light_bytes:
             _, sent_at, before = under_way[-1]
             if before + size <= PACKET_BYTES and now - sent_at < PACKET_S:
-                size += before
-                now = sent_at
+                sent = (revision, sent_at, before + size)
                 under_way.pop()
         if len(under_way) >= MAX_WINDOW:  # only by frames sent for want of an ack
             self._flying -= under_way.popleft()[2]
             self._loaded_at = under_way[0][1]
-        under_way.append((revision, now, size))
+        under_way.append(sent)
         if self._flying >= self._light_bytes and self._loaded_at is None:
-            self._loaded_at, self._free_until = now, -math.inf
+            self._loaded_at, self._free_until = sent[1], -math.inf
 
     def _weigh(self) -> None:
         """What is under way has changed: is it a load, and until when may more be sent without a question?"""

@@ -261,8 +261,8 @@ class Hub:
                 self._replace_older(connection)
             if not session.is_idle and session.is_up_to_date:
                 self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
-            if not session.is_idle:
-                self._wake()
+            if not session.is_idle and (self._rest is None or session.is_up_to_date or not was_welcomed):
+                self._wake()  # else the pass that is under way comes to it, or knows already when to come again
             if session.shown is not shown:
                 self._meters.update(entry for entry in session.shown if entry.value is not None)
                 self._wake_meters()
