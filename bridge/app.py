@@ -105,7 +105,8 @@ class Bridge:
         self._add_controls()
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
-        self.store.subscribe(BankButtons(self.store, config.banks).note)
+        if config.banks:
+            self.store.subscribe(BankButtons(self.store, config.banks).note)
         self._presence = Presence(self.store)
         self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
         context = PortContext(

@@ -6,6 +6,7 @@ reads arguments as a raw value for the store. Which route a message means is fou
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,7 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
     _check(control, binding)
     args = binding.args or Arguments()
     address = binding.address or control.path
-    heard_at = binding.reply or address
+    heard_at = sys.intern(binding.reply or address)
     prefix = settings.prefix if settings is not None else ""
     policy = policy_of(settings.types if settings is not None else _SAFE)
     packet, raw, confirms, wire, step, fired = compile_form(Form(entry, binding, prefix + address, args, policy))
@@ -122,7 +123,9 @@ def compile_route(entry: Entry, binding: Binding, settings: Settings | None = No
         if _is_asked(control, binding, settings)
         else None,
         fired=fired,
-        is_quick=control.kind != "trigger" and not (control.owner == LEARNT and settings is not None and settings.auto),
+        is_quick=control.kind != "trigger"
+        and control.access != "write"
+        and not (control.owner == LEARNT and settings is not None and settings.auto),
     )
 
 

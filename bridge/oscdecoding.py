@@ -8,6 +8,7 @@ unless its peer may say them.
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -94,7 +95,8 @@ class Decoder:
         if len(self._plans) >= self._max:
             del self._plans[next(iter(self._plans))]
         layout = struct.Struct(b">" + tags)
-        self._plans[prefix] = (message.address, layout.size, layout.unpack_from, len(prefix))
+        # The very object by which routes are found: whether it is the same is seen without looking into it.
+        self._plans[prefix] = (sys.intern(message.address), layout.size, layout.unpack_from, len(prefix))
 
 
 _Plan: TypeAlias = tuple[str, int, Callable[[bytes, int], tuple[Any, ...]], int]

@@ -147,8 +147,6 @@ class Receiver:
 
     def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
         entry = route.entry
-        if entry.control.access == "write":
-            return
         values = values_of(route, message.args)
         if source.peer.questions.is_busy and self.news.is_old_answer(source, route, values, now):
             return

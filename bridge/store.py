@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 
-from .coercion import Value, plain_args
+from .coercion import Coerce, Value, plain_args
 from .control import RESERVED, Control
 from .errors import BadValue, ControlExists, UnknownControl
 from .suggestion import nearest_path
@@ -32,6 +32,8 @@ TRIGGER_RING = 256
 """Triggers remembered for sessions that are a moment behind."""
 TRIGGER_LIFE_S = 1.0
 """An older trigger is an old gesture: a live session is told that it missed it."""
+MAX_JOURNAL = 16_384
+"""Revisions whose changes are at hand, or half as many."""
 REMOVED_REMEMBERED = 1024
 """Removed ids that a resuming session can still be told; beyond, it gets a snapshot."""
 
@@ -76,6 +78,17 @@ class Entry:
     revision: int
     holders: dict[Origin, float] = field(default_factory=dict)
     marks: dict[str, Any] = field(default_factory=dict)
+    is_there: bool = False
+    """False before it is added, and when it is removed."""
+    is_logged: bool = False
+    """True for a value that is told by the log; a meter's is shown live, and no part of it."""
+    is_momentary: bool = field(init=False)
+    """The control's, and its ``coerce``: what every message needs is in one place. With 4,096 controls that all move,
+    each place more comes from memory, 0.1 µs."""
+    coerce: Coerce = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_momentary, self.coerce = self.control.momentary, self.control.coerce
 
     @property
     def path(self) -> str:
@@ -188,7 +201,10 @@ class Store:
         self._by_path: dict[str, Entry] = {}
         self._by_id: dict[int, Entry] = {}
         self._next_id = 1
-        self._values: OrderedDict[int, Entry] = OrderedDict()  # ordered by Entry.revision
+        self._journal: list[
+            Entry | None
+        ] = []  # what got a value with each revision after _journal_start; None: nothing
+        self._journal_start = 0
         self._held: dict[int, Entry] = {}
         self._implied: set[tuple[int, Origin]] = set()  # holds that nobody asked for: of who moved a momentary
         self._described: RevisionLog[int, Entry] = RevisionLog()
@@ -247,12 +263,11 @@ class Store:
         if len(self._by_id) >= MAX_CONTROLS:
             raise BadValue(f"there are {MAX_CONTROLS} controls already")
         initial = _settled(control, value)
-        entry = Entry(self._next_id, control, initial, self._advance())
+        entry = Entry(self._next_id, control, initial, self.revision + 1, is_there=True, is_logged=control.is_valued)
+        self._advance(entry)
         self._next_id += 1
         self._by_path[control.path] = entry
         self._by_id[entry.id] = entry
-        if control.is_valued:
-            self._values[entry.id] = entry
         self._described.note(entry.id, entry.revision, entry)
         self._tell([Change("added", entry, entry.revision, now, origin or _SELF, value=initial)])
         return entry
@@ -266,15 +281,12 @@ class Store:
         if control == entry.control or self._is_cut(entry, origin or _SELF):
             return
         previous = entry.value if entry.control.is_valued else None  # a meter's last level is no setting
-        entry.control = control
+        entry.control, entry.coerce, entry.is_momentary = control, control.coerce, control.momentary
+        entry.is_logged = control.is_valued
         entry.value = _settled(control, previous, is_held=bool(entry.holders))
-        revision = self._advance()
-        if control.is_valued:
+        revision = self._advance(entry)
+        if entry.is_logged:
             entry.revision = revision
-            self._values[entry.id] = entry
-            self._values.move_to_end(entry.id)
-        else:
-            self._values.pop(entry.id, None)
         self._described.note(entry.id, revision, entry)
         changes = [Change("described", entry, revision, now, origin or _SELF)]
         if entry.value != previous and control.is_valued:
@@ -286,7 +298,7 @@ class Store:
         if self._by_id.pop(entry.id, None) is None:
             raise UnknownControl(f"{entry.path} is gone already")
         del self._by_path[entry.path]
-        self._values.pop(entry.id, None)
+        entry.is_there = entry.is_logged = False
         for kept in (self._described, self._holds, self._marks):
             kept.drop(entry.id)
         self._implied.difference_update((entry.id, holder) for holder in entry.holders)
@@ -331,12 +343,12 @@ class Store:
         self, entry: Entry, raw: Any, origin: Origin, now: float, answers: int = 0, is_settling: bool = False
     ) -> Change | None:
         """``apply`` for one control. Returns None when nothing changed. ``answers``, ``is_settling``: see Change."""
-        value = entry.control.coerce(raw, entry.value)
+        value = entry.coerce(raw, entry.value)
         change = self._commit(entry, value, origin, now)
         if change is not None:
             change.answers, change.is_settling = answers, is_settling
             self._tell([change])
-        if entry.control.momentary:
+        if entry.is_momentary:
             self._imply_hold(entry, value, origin, now)
         return change
 
@@ -483,12 +495,7 @@ class Store:
 
         Triggers younger than TRIGGER_LIFE_S are delivered; older or forgotten ones are counted as missed.
         """
-        values: list[Entry] = []
-        for entry in reversed(self._values.values()):
-            if entry.revision <= revision:
-                break
-            values.append(entry)
-        values.reverse()
+        values = self._values_since(revision)
         if self._other_revision <= revision and trigger_sequence == self.trigger_sequence:
             return Delta(self.revision, [], [], values, [], [], [], 0, None)  # nearly always: 1.1 µs against 4.3 µs
         triggers: list[Change] = []
@@ -513,6 +520,19 @@ class Store:
             self._surface if self._surface_revision > revision else None,
         )
 
+    def _values_since(self, revision: int) -> list[Entry]:
+        """What has another value since then, oldest change first."""
+        if revision < self._journal_start:
+            values = [entry for entry in self._by_id.values() if entry.is_logged and entry.revision > revision]
+            values.sort(key=lambda entry: entry.revision)
+            return values
+        changed = self._journal[revision - self._journal_start :] if revision < self.revision else ()
+        return [
+            entry
+            for number, entry in enumerate(changed, revision + 1)
+            if entry is not None and entry.revision == number and entry.is_logged
+        ]
+
     # Telling
 
     def subscribe(self, subscriber: Subscriber, *, is_urgent: bool = False) -> Callable[[], None]:
@@ -531,17 +551,27 @@ class Store:
 
         return unsubscribe
 
-    def _advance(self) -> int:
-        """The revision of anything but a value's change, which ``_write`` counts itself."""
+    def _advance(self, entry: Entry | None = None) -> int:
+        """The revision of anything but a value's change alone, which ``_write`` counts itself. ``entry``: what has a
+        value with it."""
         self.revision = self._other_revision = self.revision + 1
+        self._journal.append(entry)
+        if len(self._journal) > MAX_JOURNAL:
+            self._shorten()
         return self.revision
+
+    def _shorten(self) -> None:
+        """Who asks for what was longer ago has all controls looked through."""
+        half = len(self._journal) // 2
+        del self._journal[:half]
+        self._journal_start += half
 
     def _commit(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change | None:
         if value == entry.value and entry.control.kind != "meter":  # a steady level is news: it still comes
             if origin in entry.holders:
                 entry.holders[origin] = now  # a sign of life
             return None
-        if entry.id not in self._by_id:
+        if not entry.is_there:
             return None
         if self._links >= MAX_LINKS and self._is_cut(entry, origin):
             return None
@@ -551,10 +581,12 @@ class Store:
 
     def _write(self, entry: Entry, value: Value, origin: Origin, now: float) -> Change:
         previous, entry.value = entry.value, value
-        if entry.id not in self._values:  # a meter: shown live, no part of the log
+        if not entry.is_logged:
             return Change("value", entry, self.revision, now, origin, value, previous)
         self.revision = entry.revision = revision = self.revision + 1
-        self._values.move_to_end(entry.id)
+        self._journal.append(entry)  # 0.1 µs; to move it to the end of an OrderedDict is 0.3, with 4,096 that all move
+        if len(self._journal) > MAX_JOURNAL:
+            self._shorten()
         return Change("value", entry, revision, now, origin, value, previous)
 
     def _holders_allow(self, entry: Entry, value: Value, origin: Origin, now: float) -> bool:

@@ -313,7 +313,7 @@ class Hub:
         for change in changes:
             if change.what == "removed":
                 self.shared.frames.forget(change.entry)
-            if change.entry.control.kind == "meter" and change.what == "value":
+            if change.what == "value" and not change.entry.is_logged:  # a meter
                 self._meters.add(change.entry)
                 self._wake_meters()
             else:
