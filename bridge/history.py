@@ -54,6 +54,8 @@ class History:
         self._records: deque[Record] = deque(maxlen=size)
         self._latest: dict[Entry, list[Record]] = {}
         """Of each control the last record of each origin that did something. Some have left the ring already."""
+        self._last: dict[Entry, Record] = {}
+        """The last of those: one place less in memory for each change."""
         self._made = 0
 
     def note(self, changes: Sequence[Change]) -> None:
@@ -62,8 +64,8 @@ class History:
         for change in changes:
             if change.what == "value":
                 entry, value = change.entry, change.value
-                latest = self._latest.get(entry)
-                if latest is not None and (record := latest[0]).origin is change.origin and record.what == "value":
+                record = self._last.get(entry)
+                if record is not None and record.origin is change.origin and record.what == "value":
                     if record.number <= self._made - self._size:
                         self._use_again(record, change)
                     elif change.time - record.ended > MERGE_S:
@@ -104,14 +106,16 @@ class History:
         latest = self._latest.get(entry)
         if latest is None:
             if len(self._latest) >= MAX_KNOWN:
+                self._last.clear()
                 self._latest.clear()  # the next change of each begins a new record
             latest = self._latest[entry] = []
         self._made += 1
-        made = Record(what, entry, origin, now, now, before, after, 1, self._made)
+        made = self._last[entry] = Record(what, entry, origin, now, now, before, after, 1, self._made)
         for place, record in enumerate(latest):
             if record.what == what and (record.origin is origin or record.origin == origin):
                 if now - record.ended <= MERGE_S and record.number >= self._made - self._size:
                     self._made -= 1
+                    self._last[entry] = record
                     record.after, record.ended = after, now
                     record.count += 1
                     return

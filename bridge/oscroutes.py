@@ -29,6 +29,7 @@ class RouteTable:
         self._path_tree = AddressTree()
         self._routes: dict[int, tuple[Route, ...]] = {}
         self._listeners: dict[str, _Listeners] = {}
+        self._plain: dict[str, tuple[Route, ...]] = {}  # those without fixed arguments, nearly all: one look-up
         self._touches: dict[str, dict[int, Entry]] = {}
         self._looks: dict[str, list[Look]] = {}
         self._looks_of: dict[int, tuple[Look, ...]] = {}
@@ -61,6 +62,7 @@ class RouteTable:
                     self._listeners[route.heard_at] = _Listeners()
                     self.tree.add(route.heard_at)
                 self._listeners[route.heard_at].add(route)
+                self._note_plain(route.heard_at)
         for address in {look.heard_at for look in looks} | {route.heard_at for route in routes}:
             if address in self._looks and address in self._listeners:
                 self._listeners[address].slow_down()
@@ -81,17 +83,27 @@ class RouteTable:
             if not touched:
                 self._touches.pop(route.touched_at or "", None)
             listeners = self._listeners.get(route.heard_at) if route.hears else None
-            if listeners is not None and not listeners.remove(route):
-                del self._listeners[route.heard_at]
-                self.tree.discard(route.heard_at)
+            if listeners is not None:
+                if not listeners.remove(route):
+                    del self._listeners[route.heard_at]
+                    self.tree.discard(route.heard_at)
+                self._note_plain(route.heard_at)
         return routes
+
+    def _note_plain(self, address: str) -> None:
+        listeners = self._listeners.get(address)
+        if listeners is not None and listeners.is_plain:
+            self._plain[address] = listeners.plain
+        else:
+            self._plain.pop(address, None)
 
     def find(self, address: str, args: Values) -> Sequence[Route] | None:
         """Routes that a message means; empty where its fixed arguments fit none, None for an unknown address."""
+        plain = self._plain.get(address)
+        if plain is not None:
+            return plain
         listeners = self._listeners.get(address)
-        if listeners is None:
-            return None
-        return listeners.plain if listeners.is_plain else listeners.find(args)
+        return None if listeners is None else listeners.find(args)
 
     def looks(self, address: str, args: Values) -> Sequence[Look]:
         """What a message to this address says about the looks of controls, if anything."""

@@ -575,7 +575,7 @@ class Store:
             return None
         if self._links >= MAX_LINKS and self._is_cut(entry, origin):
             return None
-        if entry.holders and not self._holders_allow(entry, value, origin, now):
+        if self._held and entry.holders and not self._holders_allow(entry, value, origin, now):
             return None
         return self._write(entry, value, origin, now)
 
