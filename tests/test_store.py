@@ -14,6 +14,7 @@ from bridge.control import Control
 from bridge.errors import BadValue, ControlExists, UnknownControl
 from bridge.osccodec import Int64, Symbol
 from bridge.store import (
+    JOURNAL,
     MAX_BATCHES,
     MAX_HOLDERS,
     MAX_LINKS,
@@ -187,6 +188,26 @@ def test_a_change_moves_its_control_to_the_end_and_is_told_once(store: Store) ->
     assert delta.is_values_only
     assert delta.revision == store.revision == start + 7
     assert not store.since(store.revision, 0, 0.0)
+
+
+def test_what_changed_longer_ago_than_the_journal_reaches_is_told_all_the_same(store: Store) -> None:
+    early, late, moving = (add(store, f"/{name}") for name in ("early", "late", "moving"))
+    start = store.revision
+    store.set(early, 0.5, MAX, 0.0)
+    for step in range(JOURNAL * 5 // 2):
+        store.set(moving, step % 97 / 97 + 0.001, MAX, 0.0)
+    between = store.revision
+    store.set(late, 0.5, MAX, 0.0)
+    store.set(moving, 0.9999, MAX, 0.0)
+    gone = add(store, "/gone")
+    store.set(gone, 0.5, MAX, 0.0)
+    store.remove(gone, now=0.0)
+    assert store.since(start, 0, 0.0).values == [early, late, moving]
+    assert store.since(start + 1, 0, 0.0).values == [late, moving]
+    assert store.since(between, 0, 0.0).values == [late, moving]
+    assert store.since(between + 1, 0, 0.0).values == [moving]
+    assert store.since(between + 2, 0, 0.0).values == []
+    assert len(store._journal) <= 2 * JOURNAL
 
 
 # The log by itself
