@@ -1,7 +1,8 @@
 """Take the pictures of docs/screenshots/ from real daemons: `.venv/bin/python scripts/screenshots.py [NAME …]`.
 
 Most show config.toml; values and meters come over OSC, as in a show; fingers are real touch points. Those of the desk
-show the X32 example of docs/profiles.md, with the desk of tests/fakes/ at the other end.
+show the X32 example of docs/profiles.md, those of Live what the table alone gives, with the fakes of tests/fakes/ at
+the other end.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: 
 from pythonosc.osc_message_builder import OscMessageBuilder  # noqa: E402
 
 from tests.daemon import Daemon  # noqa: E402
+from tests.fakes.abletonosc import Live, opened_live  # noqa: E402
+from tests.fakes.liveset import Clip, Scene, Song, Track  # noqa: E402
 from tests.fakes.x32 import Desk, switched_on  # noqa: E402
 from tests.peers import free_udp_port  # noqa: E402
 
@@ -31,9 +35,14 @@ LEVELS = (-4.5, -8.2, -14.0, -6.1, -12.0, -11.4, -90.0, 1.2)
 PANS = (0.0, -0.2, 0.0, 0.0, -0.75, 0.75, 0.3, 0.0)
 SETTLE_MS = 700
 DESK = {"desk", "desk-offline"}
+LIVE = {"live", "live-clips"}
 GONE_MS = 30_000  # a desk is missed after its time-out
 CHANNELS = ("Kick", "Snare", "Hi-Hat", "Tom", "Bass DI", "Gtr Anna", "Keys Ben", "Vox Anna")
 COLORS = (1, 1, 3, 1, 4, 2, 6, 5)
+TRACKS = ("Drums", "Perc", "Bass", "Keys", "Pads", "Guitar", "Vox", "Choir")
+HUES = (0xE04F4F, 0xE0844F, 0xE0C34F, 0x7FC657, 0x4FBFA8, 0x4F8FE0, 0x8A6BE0, 0xD066B8)
+CLIPS = ("Verse A", "Break", "Hook", "Fill", "Long", "End")
+SCENES = ("Intro", "Verse", "Chorus", "Verse 2", "Bridge", "Outro")
 
 # name, width, height, page, theme, fingers: (selector, px upwards) each
 SHOTS: tuple[tuple[str, int, int, str, str, tuple[tuple[str, int], ...]], ...] = (
@@ -137,24 +146,24 @@ def touch(page: Page, fingers: tuple[tuple[str, int], ...], step: Callable[[], N
 
 
 @contextmanager
-def desk_at_work() -> Iterator[tuple[Desk, Callable[..., None]]]:
-    """A desk with a show on it, on a loop of its own; and how to do something there."""
+def at_work(opening: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[tuple[Any, Callable[..., None]]]:
+    """A fake on a loop of its own; and how to do something there."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="desk")
+    thread = threading.Thread(target=loop.run_forever, name="fake")
     thread.start()
 
     def run(doing: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(doing, loop).result(10)
 
-    is_on = switched_on()
-    desk = run(is_on.__aenter__())
-    for n, (name, color, level) in enumerate(zip(CHANNELS, COLORS, LEVELS, strict=True), 1):
-        desk.values |= {f"/ch/{n:02}/config/name": name, f"/ch/{n:02}/config/color": color}
-        desk.values |= {f"/ch/{n:02}/mix/fader": max(0.0, 0.75 + level / 40), f"/ch/{n:02}/mix/on": int(n != 5)}
+    async def enter() -> tuple[AbstractAsyncContextManager[Any], Any]:
+        is_open = opening()
+        return is_open, await is_open.__aenter__()
+
+    is_open, fake = run(enter())
     try:
-        yield desk, loop.call_soon_threadsafe
+        yield fake, loop.call_soon_threadsafe
     finally:
-        run(is_on.__aexit__(None, None, None))
+        run(is_open.__aexit__(None, None, None))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -166,7 +175,8 @@ def take_desk(browser: Browser) -> None:
         r"^## x32$.*?```toml\n(.*?)```", (ROOT / "docs" / "profiles.md").read_text(), re.DOTALL | re.MULTILINE
     )
     assert found is not None
-    with desk_at_work() as (desk, at_desk), tempfile.TemporaryDirectory() as folder:
+    with at_work(switched_on) as (desk, at_desk), tempfile.TemporaryDirectory() as folder:
+        at_desk(set_up, desk)
         config = found[1].replace('host = "192.168.1.32"', f'host = "127.0.0.1"\nport = {desk.udp_port}')
         with Daemon.start(config, Path(folder)) as daemon:
             page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
@@ -182,6 +192,53 @@ def take_desk(browser: Browser) -> None:
             page.close()
 
 
+def set_up(desk: Desk) -> None:
+    """A show."""
+    for n, (name, color, level) in enumerate(zip(CHANNELS, COLORS, LEVELS, strict=True), 1):
+        desk.values |= {f"/ch/{n:02}/config/name": name, f"/ch/{n:02}/config/color": color}
+        desk.values |= {f"/ch/{n:02}/mix/fader": max(0.0, 0.75 + level / 40), f"/ch/{n:02}/mix/on": int(n != 5)}
+
+
+def song() -> Song:
+    """A set with eight tracks and six scenes."""
+    found = []
+    for track, (name, hue, level) in enumerate(zip(TRACKS, HUES, LEVELS, strict=True)):
+        clips = [None if (track + row) % 4 == 3 else Clip(CLIPS[(2 * track + row) % 6], hue) for row in range(6)]
+        found.append(Track(name, hue, clips))
+        found[-1].volume.value = max(0.0, min(1.0, (level + 34) / 40))
+        found[-1].mute = track == 4
+    return Song(found, [Scene(name) for name in SCENES])
+
+
+def play(live: Live) -> None:
+    """Some clips play, one waits, and the meters move."""
+    for number, track in enumerate(live.song.tracks):
+        track.put("output_meter_level", 0.0 if track.mute else 0.6 + 0.2 * math.sin(time.monotonic() + number))
+        playing = next(row for row in (1, 0) if track.clips[row] is not None)
+        track.put("playing_slot_index", playing if number != 6 else -1)
+
+
+def take_live(browser: Browser) -> None:
+    """The pages that Live's table alone gives."""
+    port = free_udp_port()
+    opening = at_work(lambda: opened_live(song(), port))
+    with opening as (live, at_live), tempfile.TemporaryDirectory() as folder:
+        config = (
+            f'[[osc]]\nname = "live"\nprofile = "abletonosc"\nhost = "127.0.0.1"\nport = {live.udp_port}\n'
+            f'listen = "127.0.0.1:{port}"\n'
+        )
+        with Daemon.start(config, Path(folder)) as daemon:
+            page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+            page.goto(daemon.url)
+            expect(page.get_by_role("group", name=TRACKS[-1])).to_be_visible()
+            for name, tab in (("live", "Live"), ("live-clips", "Live clips")):
+                page.get_by_role("tab", name=tab, exact=True).click()
+                wait(page, lambda: at_live(play, live), 4 * SETTLE_MS)
+                expect(page.locator(".state")).to_have_text(re.compile(r"^\d(\.\d)? ms$"), timeout=GONE_MS)
+                page.screenshot(path=OUT / f"{name}.png")
+            page.close()
+
+
 def main(names: set[str]) -> None:
     """Take these pictures, or all."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -189,10 +246,12 @@ def main(names: set[str]) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
-        if not names or names - DESK:
+        if not names or names - DESK - LIVE:
             take_demo(browser, names)
         if not names or names & DESK:
             take_desk(browser)
+        if not names or names & LIVE:
+            take_live(browser)
         browser.close()
 
 
