@@ -165,6 +165,18 @@ def test_there_are_pads_when_it_is_known_how_many_scenes_there_are(talk: Talk) -
     assert {effect.path for effect in talk.answer if isinstance(effect, Remove)} >= {"/live/pad/1/1", "/live/scene/2"}
 
 
+def test_a_new_set_is_asked_for_nothing_before_it_is_known_how_many_scenes_it_has(talk: Talk) -> None:
+    talk.say("/live/song/get/num_scenes", 2)
+    talk.connect()
+    asked = talk.tell_set("A", "B", "C")
+    for _ in range(10):
+        talk.now += 0.1
+        asked += talk.driver.tick(talk.now)
+    assert not sent(asked, "clips/name") + sent(asked, "scene/get/name")
+    talk.say("/live/song/get/num_scenes", 2)
+    assert sent(talk.answer, "clips/name") == [(0,), (1,), (2,)]
+
+
 def test_a_clip_that_waits_is_queued_then_plays_and_only_what_differs_is_told(talk: Talk) -> None:
     talk.say("/live/song/get/num_scenes", 2)
     talk.say("/live/track/get/clips/name", 0, "One", None)

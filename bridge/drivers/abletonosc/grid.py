@@ -66,6 +66,9 @@ class Grid(Part):
         self._controls: dict[str, Control] = {}
         self._looks: dict[str, Look] = {}
         self._questions: Iterator[Send] = iter(())
+        self._laid_out = (0, 0)  # columns and rows that have controls
+        self._is_fresh = True
+        """What is known is of another set."""
         self._ticks = 0
         self._blamed_at = -BLAME_S
         if not is_shown:
@@ -104,6 +107,8 @@ class Grid(Part):
     def connected(self, now: float) -> Effects:
         self._clips.forget()
         self._scenes.clear()
+        self._questions = iter(())
+        self._is_fresh = True
         return []
 
     def scanned(self, now: float) -> Effects:
@@ -111,7 +116,9 @@ class Grid(Part):
             return []
         self._clips.rescanned(set(self._tracks.all))
         self._across.count = len(list(self._tracks.shown))
-        return [ask("num_scenes", kind="song"), *self._moved()]
+        if self._is_fresh:  # what there was need not be there: how many scenes there are comes first
+            return [ask("num_scenes", kind="song")]
+        return self._moved()
 
     def tick(self, now: float) -> Effects:
         if not self._is_shown:
@@ -120,7 +127,7 @@ class Grid(Part):
         found: list[Effect] = []
         if self._ticks % COUNT_TICKS == 0:
             found.append(ask("num_scenes", kind="song"))
-            if self._controls:
+            if self._controls and not self._is_fresh:
                 found += self._describe(self._all_controls())  # a track's colour may be another
                 found += chain(self._ask_recording(track) for track in self._columns())
         return [*found, *(question for _, question in zip(range(QUESTIONS), self._questions, strict=False))]
@@ -135,14 +142,11 @@ class Grid(Part):
 
     def _on_count(self, args: Args, now: float) -> Effects:
         found = numbers(args, 1)
-        if (
-            not self._tracks.are_known
-            or found is None
-            or not 0 <= found[0] <= MAX_SLOTS
-            or found[0] == self._down.count
-        ):
+        if not self._tracks.are_known or found is None or not 0 <= found[0] <= MAX_SLOTS:
             return []
-        self._down.count = found[0]
+        if found[0] == self._down.count and not self._is_fresh:
+            return []
+        self._down.count, self._is_fresh = found[0], False
         return self._moved()
 
     def _on_clips(
@@ -232,6 +236,7 @@ class Grid(Part):
             self._looks.pop(path, None)
         if len(paths) != len(self._controls) or gone:
             self._tracks.version += 1  # pages are laid out anew
+        self._laid_out = (self._across.size, self._down.size)
         effects: list[Effect] = [*map(Remove, gone), *self._describe(wanted)]
         if wanted:
             effects += [Set(f"{self._root}/grid/track", self._across.start + 1)]
@@ -271,11 +276,12 @@ class Grid(Part):
         """The page of it, where there is something to launch."""
         if not self._controls:
             return
+        columns, rows = self._laid_out
         pads = [
-            Group(f"{column + 1}", self._items(f"pad/{column + 1}/{row + 1}" for row in range(self._down.size)))
-            for column in range(self._across.size)
+            Group(f"{column + 1}", self._items(f"pad/{column + 1}/{row + 1}" for row in range(rows)))
+            for column in range(columns)
         ]
-        scenes = Group("Scenes", self._items(f"scene/{row + 1}" for row in range(self._down.size)))
+        scenes = Group("Scenes", self._items(f"scene/{row + 1}" for row in range(rows)))
         ways = ("left", "right", "up", "down", "track", "scene", "stop")
         window = Group("Window", self._items(f"grid/{way}" for way in ways))
         yield Page(title, "pads", (*pads, scenes, window))
