@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.driver import Add, Bind, Effect, Effects, Forget, Later, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Bind, Effect, Effects, Forget, Later, Note, Read, Remove, Send, Set, Show, Wanted, Warn
 from bridge.drivers.abletonosc import AbletonOsc
 from bridge.drivers.abletonosc.identity import chooser, match, slug
 from bridge.drivers.abletonosc.laws import VOLUME, color
@@ -297,6 +297,24 @@ def test_an_answer_from_before_a_hands_move_does_not_pull_it_back(talk: Talk) ->
         pass
     move(talk, "/live/track/a/volume", -12.0)
     assert talk.driver.heard("/live/track/get/volume", (0, 0.85), talk.now) == [], "nothing is to be done"
+
+
+def test_a_level_that_stays_is_told_again_before_it_counts_as_dead() -> None:
+    talk = Talk(show=["meters"])
+    talk.connect()
+    ((_, stamp), _) = sent(talk.tell_set("A", "B"), "start_listen/output_meter_level")
+    talk.say("/live/track/get/output_meter_level", 1, stamp, 0.85)
+    assert talk.read == Read((1, 0.85))
+    talk.now += 0.4
+    assert not [effect for effect in talk.driver.tick(talk.now) if isinstance(effect, Set)]
+    talk.now += 0.3
+    assert Set("/live/track/b/meter", 0.0) in list(talk.driver.tick(talk.now))
+
+
+def test_the_set_is_read_anew_when_somebody_says_so(talk: Talk) -> None:
+    talk.tell_set("A")
+    assert Send("/live/song/get/num_tracks") in move(talk, "/live/rescan", True)
+    assert sent(talk.tell_set("A"), "start_listen/volume")
 
 
 # ---------------------------------------------------------------------------------------------- whatever Live says

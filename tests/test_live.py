@@ -217,7 +217,7 @@ def with_devices() -> Song:
 
 
 async def device_is(stage: Stage, title: str) -> None:
-    await stage.shows(lambda pages: len(pages) == 3 and pages[2].groups[0].name == title)
+    await stage.shows(lambda pages: len(pages) == 2 and pages[1].groups[0].name == title)
 
 
 async def test_the_selected_device_is_there_with_lives_own_texts() -> None:

@@ -102,6 +102,8 @@ class AbletonOsc:
 
     def changed(self, change: Change, now: float) -> Effects:
         path = change.entry.path
+        if path == self._song.rescan:
+            return self.connected(now)
         self._moved.append((now, path))
         self._tracks.moved(path, now)
         self._named.moved(path, now)
@@ -171,8 +173,8 @@ class AbletonOsc:
             Group(track.name, tuple(map(Item, self._tracks.items(track))), track.color) for track in self._tracks.shown
         ]
         yield Page(self._title, "strips", tuple(strips))
-        song = Group("Song", tuple(map(Item, self._song.items())))
-        yield Page(f"{self._title} song", "grid", (song,))
+        if groups := self._song.groups():
+            yield Page(f"{self._title} song", "grid", groups)
         if self._devices.is_shown:
             device = Group(self._devices.title, tuple(map(Item, self._devices.items())))
             yield Page(f"{self._title} device", "grid", (device,))

@@ -14,10 +14,11 @@ from functools import partial
 from math import inf
 from typing import Any, Literal
 
-from bridge.driver import Add, Bind, Effect, Effects, Later, Read, Remove, Send, Wanted
+from bridge.driver import Add, Bind, Effect, Effects, Later, Read, Remove, Send, Set, Wanted
+from bridge.law import value_at
 
 from .identity import chooser, match, slug
-from .laws import color
+from .laws import DECIBELS, VOLUME, color
 from .mixer import METER, PROPS, SENDS, described, reached, shown
 from .part import NOTHING_SELECTED, Args, Part, ask, listen, name_of
 
@@ -31,12 +32,14 @@ AUDITS = 2
 """What was told may have been lost, and what was sent: so many values are asked for in each tick."""
 OVERTAKEN_S = 0.35
 """So long a move may take to Live: to its turn, and to Live's tick."""
+STEADY_S = 0.5
+"""A level that stays is not told again, and pages take a meter that is silent for a second for one that is dead."""
 MANY = 16
 """Tracks from which on all are listened to with one message."""
 FACTS = ("color", "can_be_armed")
 TOGETHER = ("volume", "panning", "mute", "solo", "color", "playing_slot_index", "fired_slot_index")
 """What every track has, and can be listened to with "*"; ``arm`` and meters are listened to one by one."""
-AUDITED = {prop: what for what, (prop, _) in PROPS.items() if prop != METER}
+AUDITED = {prop: what for what, (prop, _) in PROPS.items()}
 """Live's property → what it is called in paths."""
 
 
@@ -52,6 +55,9 @@ class Track:
     is_shown: bool = True
     stamp: int = 0
     """What its listeners say back."""
+    level: float | None = None
+    level_at: float = 0.0
+    """Its meter's last level, and when it was told."""
     awaited: set[str] = field(default_factory=set)
     """What they have not said yet."""
 
@@ -89,7 +95,7 @@ class Tracks(Part):
             "/live/song/get/num_tracks": self._on_count,
             "/live/song/get/track_names": self._on_names,
             "/live/song/get/track_data": self._on_facts,
-            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in ("color", METER, *AUDITED)},
+            **{f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in ("color", *AUDITED)},
         }
 
     @property
@@ -124,7 +130,7 @@ class Tracks(Part):
 
     def tick(self, now: float) -> Effects:
         if now - self._listened_at < AWAIT_S:
-            return self._audit(now)
+            return [*self._audit(now), *self._steady(now)]
         self._listened_at = now
         missing = [(track, prop) for track in self.all for prop in track.awaited]
         return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
@@ -146,6 +152,13 @@ class Tracks(Part):
                 self._asked[track.index, prop] = now
                 found.append(ask(prop, track.index))
         return found
+
+    def _steady(self, now: float) -> Iterator[Set]:
+        """The levels that stay as they are."""
+        for track in self.all:
+            if track.level is not None and now - track.level_at >= STEADY_S:
+                track.level_at = now
+                yield Set(self.path(track, "meter"), value_at(track.level, "db", *DECIBELS, VOLUME))
 
     # Hands
 
@@ -282,6 +295,10 @@ class Tracks(Part):
         return track
 
     def _on_told(self, prop: str, args: Args, now: float) -> Effects | Read | None:
+        if prop == METER and len(args) > 1 and isinstance(args[-1], float) and 0 <= args[-1] <= 1:
+            track = self.at(args[0]) if len(args) == 2 else self.told(prop, args)
+            if track is not None and track.is_shown:
+                track.level, track.level_at = args[-1], now
         if len(args) == 2 and prop != "color":
             track = self.at(args[0])
             asked_at = self._asked.pop((args[0], prop), None)
