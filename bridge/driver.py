@@ -82,6 +82,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """The peer has a name and a colour for a control of the configuration. None: as it is there.
+
+    A group that it stands in is called so too: it is a channel strip.
+    """
+
+    path: str
+    name: str | None
+    color: str | None
+    is_name_of_group: bool = False
+    """True if the name is its group's alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """These pages, in place of those before, after the configuration's own."""
 
@@ -129,7 +143,7 @@ class Read:
     args: tuple[Any, ...]
 
 
-Effect: TypeAlias = Send | Forget | Add | Bind | Remove | Set | Mark | Show | Warn | Note | Carry | Later
+Effect: TypeAlias = Send | Forget | Add | Bind | Remove | Set | Mark | Look | Show | Warn | Note | Carry | Later
 Effects: TypeAlias = Iterable[Effect]
 
 

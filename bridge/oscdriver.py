@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .control import Control
@@ -21,6 +22,7 @@ from .driver import (
     Effects,
     Forget,
     Later,
+    Look,
     Mark,
     Note,
     Read,
@@ -73,6 +75,7 @@ class DriverHost:
         self._call_later = call_later
         self._tags = policy_of(peer.settings.types).tags
         self._origin = Origin("osc", peer.name)
+        self._own: dict[str, Control] = {}  # controls of the configuration without what the peer calls them, by path
         self._effects: deque[Effect] = deque()
         self._calls: deque[bytes] = deque()
         self._tick_timer: Timer | None = None
@@ -189,6 +192,8 @@ class DriverHost:
             case Mark():
                 if (entry := self._store.find(effect.path)) is not None:
                     self._store.mark(entry, effect.name, effect.value, now=now, origin=self._origin)
+            case Look():
+                self._look(effect, now)
             case Show():
                 self._show_pages(self._peer.name, effect.pages)
             case Warn():
@@ -237,6 +242,17 @@ class DriverHost:
             self._store.remove(entry, now=now, origin=self._origin)
         else:
             self._peer.rebind(entry)
+
+    def _look(self, look: Look, now: float) -> None:
+        entry = self._store.find(look.path)
+        if entry is None or entry.control.owner == DRIVER:
+            return
+        own = self._own.setdefault(look.path, entry.control)
+        group = (own.group and look.name) or own.group
+        label = own.label if look.is_name_of_group else look.name or own.label
+        self._store.describe(
+            entry, replace(own, label=label, group=group, color=look.color or own.color), now=now, origin=self._origin
+        )
 
     def _said_by(self) -> Origin:
         """Who is not told what the peer has said: the target that it is."""

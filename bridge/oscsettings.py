@@ -433,7 +433,8 @@ class Binding(Table):
     live: Annotated[str, AfterValidator(read_thing)] | None = Field(
         None,
         description='With `profile = "abletonosc"`, in place of `address`, `reply` and `args`: what it is in Live, by '
-        'name: `"Drums/volume"`, `"Drums/send/a"`, `"Bass/Auto Filter/Frequency"`.',
+        'name: `"Drums/volume"`, `"Drums/send/a"`, `"Bass/Auto Filter/Frequency"`; or `"#3/volume"`: '
+        "of the third track, with its name and colour.",
     )
     label: Annotated[str, AfterValidator(read_look)] | None = Field(
         None, description="Where the peer says the control's name: it is shown on the page."

@@ -71,6 +71,8 @@ class Settler:
         for peer in self._peers:
             for target in peer.targets:
                 for route, settlement in target.echoes.settle(now):
+                    if route.entry.id in target.owed:
+                        continue  # it has answered to an older value: the one that holds is still to be sent
                     if settlement.adopt is not None:
                         self._adopt(target, route, settlement.adopt, now)
                     settled.append((peer, target, route))

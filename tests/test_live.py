@@ -306,3 +306,23 @@ async def test_controls_of_the_configuration_name_what_they_move() -> None:
         song.delete_track("Bass")
         await until(stage.store, lambda: stage.store.get("/cutoff").marks.get("text") == "not in Live")
         assert [entry.path for entry in stage.store if entry.path.startswith("/live/track")] == []
+
+
+async def test_a_place_is_called_as_the_track_that_stands_there() -> None:
+    mine = [Control(path=f"/strip/{n}/{what}", group=f"Strip {n}") for n in (1, 2, 4) for what in ("volume", "pan")]
+    names = {control.path: {"live": f"#{control.path[7]}/{control.path[9:]}"} for control in mine}
+    async with staged(three(), *mine, bindings=names, show=[]) as stage:
+        fader, pan = stage.store.get("/strip/1/volume"), stage.store.get("/strip/1/pan")
+        await until(stage.store, lambda: fader.control.label == "Drums")
+        assert (fader.control.color, fader.control.group, pan.control.group) == ("#ff0000", "Drums", "Drums")
+        assert pan.control.label == "pan"
+        nobody = stage.store.get("/strip/4/volume")
+        assert (nobody.control.group, nobody.marks) == ("Strip 4", {"text": "not in Live"})
+        stage.live.song.track("Bass").volume.value = 0.4
+        stage.live.song.move_track("Bass", 0)
+        await until(stage.store, lambda: fader.control.label == "Bass")
+        await stage.reaches("/strip/1/volume", 0.4)
+        stage.bridge.set("/strip/1/volume", 0.5)
+        await stage.live.reaches(lambda: stage.live.song.track("Bass").volume.value == pytest.approx(0.5))
+        stage.live.song.add_track(Track("Voice"))
+        await until(stage.store, lambda: nobody.control.group == "Voice")

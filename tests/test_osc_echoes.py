@@ -181,6 +181,16 @@ async def test_a_program_that_never_echoes_is_believed_at_once() -> None:
         await bridge.reaches("/level", pytest.approx(0.501))
 
 
+async def test_an_echo_of_what_was_sent_before_does_not_drop_what_waits_for_its_turn(bridge: Bridge) -> None:
+    async with bridge.with_max(control_rate=3, echo_window_ms=50) as (_, max_):
+        bridge.set("/level", 0.25)
+        await hear_value(max_, 0.25)
+        bridge.set("/level", 0.875)
+        max_.send("/level", 0.25)
+        await hear_value(max_, 0.875)
+        assert bridge.value("/level") == 0.875
+
+
 async def test_tolerance_and_window_are_settings() -> None:
     bridge = Bridge(level(), level("/mark"))
     async with bridge.with_max(echo_tolerance=0.1, **SHORT) as (_, max_):

@@ -215,7 +215,7 @@ class Devices(Part):
     def _parameter(self, device: Device, number: int, path: str, now: float) -> Iterator[Effect]:
         low, high, is_quantized = (device.facts[fact][number] for fact in ("min", "max", "is_quantized"))
         place = Place(device.track, device.number, number)
-        control = _control(path, name_of(device.facts["name"][number]), low, high, bool(is_quantized))
+        control = _control(path, name_of(device.facts["name"][number]) or None, low, high, bool(is_quantized))
         if control is not None:
             self._shown.append(path)
             yield Add(control, (place.binding,))
@@ -237,7 +237,7 @@ def _is_of(effect: Effect, path: str) -> bool:
     return isinstance(effect, Add) and effect.control.path == path
 
 
-def _control(path: str, label: str, low: Any, high: Any, is_quantized: bool) -> Control | None:
+def _control(path: str, label: str | None, low: Any, high: Any, is_quantized: bool) -> Control | None:
     """A parameter as a control; None for what has no range."""
     if not all(isinstance(end, (int, float)) and -1e9 < end < 1e9 for end in (low, high)) or not low < high:
         return None

@@ -1,15 +1,18 @@
-"""Controls of the configuration that name something in Live: ``live = "Drums/volume"``.
+"""Controls of the configuration that name something in Live: ``live = "Drums/volume"``, ``live = "#3/volume"``.
 
 They follow what they name. A track that gets another name stays the one that was meant, as long as no other has the
 name; what is not there says so, and is looked for again whenever the tracks change, a device every two seconds.
+``#3`` is whatever track is the third; it takes its name and colour.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.driver import Bind, Effect, Effects, Mark, Wanted
+from bridge.driver import Bind, Effect, Effects, Look, Mark, Wanted
 from bridge.oscsettings import Binding
 
 from .mixer import PROPS, SENDS, reached
@@ -22,6 +25,7 @@ POLL_S = 2.0
 PATIENCE_S = 0.6
 FACTS = ("name", "min", "max", "is_quantized")
 NOT_THERE = "not in Live"
+_PLACE = re.compile(r"#([1-9][0-9]{0,3})/")
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +40,9 @@ class Name:
     """What of the track: ``volume``, or a device and its parameter."""
     bindings: tuple[Binding, ...] | None = None
     """How it is reached now; nothing where it is not there; None while nobody has looked."""
+    bound_to: Track | None = None
+    look: Look | None = None
+    """What a control of a place was called last."""
 
 
 @dataclass(slots=True)
@@ -101,7 +108,9 @@ class Named(Part):
     # Which is meant
 
     def _find(self, name: Name) -> tuple[Track | None, str]:
-        """The track that has the name; else the one that it was, by another name."""
+        """The track that has the name; else the one that it was, by another name. Or the one in its place."""
+        if (place := _PLACE.match(name.text)) is not None:
+            return self._tracks.at(int(place[1]) - 1), name.text[place.end() :]
         text = name.text.casefold()
         found = [track for track in self._tracks.all if track.name and text.startswith(f"{track.name.casefold()}/")]
         if found:
@@ -109,6 +118,19 @@ class Named(Part):
             assert track is not None
             return track, name.text[len(track.name) + 1 :]
         return (name.track, name.what) if name.track in self._tracks.all else (None, "")
+
+    def _looks(self) -> Iterator[Look]:
+        """What is in a place is called and coloured as what is there."""
+        for name in self._names:
+            if _PLACE.match(name.text) is None:
+                continue
+            look, is_main, track = Look(name.path, None, None), name.what.casefold() == "volume", name.track
+            if track is not None:
+                hue = track.color if is_main else None
+                look = Look(name.path, track.name or None, hue, is_name_of_group=not is_main)
+            if look != name.look:
+                name.look = look
+                yield look
 
     def _resolve(self, name: Name, now: float) -> list[Effect]:
         """Bind it to what it names."""
@@ -149,9 +171,9 @@ class Named(Part):
 
     def _bind(self, name: Name, bindings: tuple[Binding, ...]) -> list[Effect]:
         """Nothing where it is bound so already."""
-        if name.bindings == bindings:
+        if name.bindings == bindings and name.bound_to is name.track:
             return []
-        name.bindings = bindings
+        name.bindings, name.bound_to = bindings, name.track
         of_path = tuple(each for one in self._names if one.path == name.path for each in one.bindings or ())
         return [Bind(name.path, of_path), Mark(name.path, TEXT, None if of_path else NOT_THERE)]
 
@@ -159,7 +181,7 @@ class Named(Part):
 
     def _poll(self, now: float) -> list[Effect]:
         self._poll_at, self._asked_at = now + POLL_S, now
-        return [ask("devices/name", track.index) for track in self._chains]
+        return [*self._looks(), *(ask("devices/name", track.index) for track in self._chains)]
 
     def _on_devices(self, args: Args, now: float) -> Effects | None:
         ids = numbers(args, 1)
