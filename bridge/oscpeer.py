@@ -385,7 +385,7 @@ class OscPeer:
     @property
     def advice(self) -> str:
         """What to look at while it is not there; "" where that is all that we know."""
-        if self.host is None or not (self.is_gone or self.closed):
+        if self.host is None or not (self.closed or (self.is_open and self.is_gone)):
             return ""
         target = self.targets[0] if self.targets else None
         trouble = "taken" if self.closed else "" if target is None else self.life.trouble(target)

@@ -217,7 +217,7 @@ class Watch:
                 log.info("osc %s: silent: %s", peer.name, peer.overdue)
             if life.is_gone != was_gone:
                 if life.is_gone:
-                    if advice := peer.advice:
+                    if self._is_open and (advice := peer.advice):
                         self._once.warning((peer.name, "advice", advice), "osc %s: %s", peer.name, advice)
                     peer.questions.clear()
                     if peer.host is not None:

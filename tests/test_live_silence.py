@@ -69,6 +69,13 @@ async def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
         assert bridge.states["live"].endswith(TAKEN)
 
 
+async def test_when_we_stop_nothing_is_said_of_live(caplog: pytest.LogCaptureFixture) -> None:
+    async with staged(pair(), **TIMES) as stage:
+        await says(stage, "2 tracks")
+    assert stage.bridge.states["live"].endswith("our UDP port is not open")
+    assert BUSY not in caplog.text
+
+
 async def test_live_shows_how_many_controls_there_are_whenever_it_is_there_anew() -> None:
     async with staged(pair(), show=["volume", "mute"]) as stage:
         await stage.live.reaches(lambda: stage.live.messages == ["stagebridge: 4 controls"])
