@@ -138,9 +138,10 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """No effect, but an answer to a message: the bindings are to read it with these arguments."""
+    """An answer to a message: the bindings are to read it with these arguments; and what else it means."""
 
     args: tuple[Any, ...]
+    effects: Effects = ()
 
 
 Effect: TypeAlias = Send | Forget | Add | Bind | Remove | Set | Mark | Look | Show | Warn | Note | Carry | Later

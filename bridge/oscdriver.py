@@ -126,6 +126,7 @@ class DriverHost:
         if answer is None:
             return message
         if isinstance(answer, Read):
+            self._do(answer.effects)
             return message._replace(args=answer.args)
         self._do(answer)
         return None

@@ -287,6 +287,7 @@ async def test_controls_of_the_configuration_name_what_they_move() -> None:
     async with staged(with_devices(), *mine, bindings=names, show=[], tracks=["Nothing"]) as stage:
         song = stage.live.song
         await stage.reaches("/drums", 0.85)
+        await until(stage.store, lambda: stage.store.get("/drums").marks == {"text": "0.0 dB"})
         await stage.reaches("/cutoff", 100 * 40 / 115)
         await stage.reaches("/mode", "b")
         assert stage.store.get("/gone").marks == {"text": "not in Live"}

@@ -228,6 +228,24 @@ def test_a_tcp_port_is_no_udp_port_and_is_one_tables() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("peer", "binding", "said"),
+    [
+        ('profile = "abletonosc"', 'live = "Drums"', 'must be a track and what of it, such as "Drums/volume"'),
+        ('profile = "abletonosc"', 'live = "A/pan"\nargs = ["1"]', "leave out address, reply and args"),
+        ('profile = "max"\nhost = "h"\nport = 1', 'live = "A/pan"', 'it is not Live: that has profile = "abletonosc"'),
+        ('profile = "max"\nhost = "h"\nport = 1\ntracks = ["A"]', "", "tracks does nothing without driver"),
+        ('profile = "abletonosc"\nshow = ["volum"]', "", "must be a list of volume, pan,"),
+        ('profile = "abletonosc"\ntracks = "Drums"', "", 'must be a list of names, such as ["Drums", "Bass*"]'),
+    ],
+)
+def test_what_does_not_suit_live_is_told(peer: str, binding: str, said: str) -> None:
+    text = f'[[osc]]\nname = "it"\n{peer}\n[[control]]\npath = "/a"\n[control.osc.it]\n{binding}\n'
+    with pytest.raises(ConfigError) as caught:
+        parse(text, {"osc": KIND})
+    assert said in str(caught.value)
+
+
 def test_both_tables_have_a_schema() -> None:
     assert "from" in Settings.model_json_schema()["properties"]
     assert "as" in Binding.model_json_schema()["properties"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bridge.law import text_of, value_at
+
 TOP_DB = 6.0
 KNEE, KNEE_DB, SLOPE = 0.4, -18.0, 40.0
 """From here on up the scale is straight: 0.85 is 0 dB, 1 is +6 dB."""
@@ -25,6 +27,11 @@ VOLUME: tuple[tuple[float, float], ...] = (
 )
 """(position of the fader, dB), for ``Control.table``; the lowest is read as −∞."""
 DECIBELS = (SILENT_DB, TOP_DB)
+
+
+def text_of_volume(volume: float) -> str:
+    """What Live shows beside a fader."""
+    return f"{text_of(value_at(volume, 'db', *DECIBELS, VOLUME), 1, 'db', VOLUME)} dB"
 
 
 def color(number: object) -> str | None:

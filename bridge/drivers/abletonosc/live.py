@@ -92,12 +92,15 @@ class AbletonOsc:
         if address == "/live/error":
             return self._error(args, now)
         effects: list[Effect] | None = None
+        read: Read | None = None
         for handler in self._handlers.get(address, ()):
             answer = handler(args, now)
             if isinstance(answer, Read):
-                return answer
-            if answer is not None:
+                read = answer
+            elif answer is not None:
                 effects = [*(effects or ()), *answer]
+        if read is not None:
+            return Read(read.args, self._after(effects, now)) if effects else read
         return None if effects is None else self._after(effects, now)
 
     def changed(self, change: Change, now: float) -> Effects:

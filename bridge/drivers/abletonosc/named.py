@@ -15,6 +15,7 @@ from typing import Any
 from bridge.driver import Bind, Effect, Effects, Look, Mark, Wanted
 from bridge.oscsettings import Binding
 
+from .laws import text_of_volume
 from .mixer import PROPS, SENDS, reached
 from .parameters import TEXT, Parameters, Place
 from .part import NOTHING_SELECTED, Args, Part, ask, numbers
@@ -44,6 +45,10 @@ class Name:
     look: Look | None = None
     """What a control of a place was called last."""
 
+    @property
+    def is_volume(self) -> bool:
+        return self.what.casefold() == "volume"
+
 
 @dataclass(slots=True)
 class Chain:
@@ -72,6 +77,7 @@ class Named(Part):
         for name in self._names:
             tracks.listened.update(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
         self.handlers = {
+            "/live/track/get/volume": self._on_volume,
             "/live/track/get/devices/name": self._on_devices,
             **{f"/live/device/get/parameters/{fact}": self._reader(fact) for fact in FACTS},
         }
@@ -124,7 +130,7 @@ class Named(Part):
         for name in self._names:
             if _PLACE.match(name.text) is None:
                 continue
-            look, is_main, track = Look(name.path, None, None), name.what.casefold() == "volume", name.track
+            look, is_main, track = Look(name.path, None, None), name.is_volume, name.track
             if track is not None:
                 hue = track.color if is_main else None
                 look = Look(name.path, track.name or None, hue, is_name_of_group=not is_main)
@@ -176,6 +182,15 @@ class Named(Part):
         name.bindings, name.bound_to = bindings, name.track
         of_path = tuple(each for one in self._names if one.path == name.path for each in one.bindings or ())
         return [Bind(name.path, of_path), Mark(name.path, TEXT, None if of_path else NOT_THERE)]
+
+    def _on_volume(self, args: Args, now: float) -> Effects | None:
+        """A volume is shown in dB, whatever the control's own range is."""
+        track = self._tracks.at(args[0]) if len(args) in (2, 3) else None
+        if track is None or not isinstance(args[-1], float) or (len(args) == 3 and args[1] != track.stamp):
+            return None
+        text = text_of_volume(args[-1])
+        marks = [Mark(name.path, TEXT, text) for name in self._names if name.track is track and name.is_volume]
+        return marks or None
 
     # Devices
 

@@ -303,7 +303,7 @@ class Tracks(Part):
             track = self.at(args[0])
             asked_at = self._asked.pop((args[0], prop), None)
             is_old = asked_at is not None and track is not None and self.is_overtaken((track, AUDITED[prop]), asked_at)
-            return () if is_old else None
+            return () if is_old else Read(args)
         track = self.told(prop, args)
         if track is None:
             return ()
