@@ -32,6 +32,8 @@ FIRST_BURST = 3
 FIRST_GAP_S = 0.075
 """… the others so far apart: half a second's worth is no more than the ten packets with which TCP starts."""
 SPREAD = 1.25
+NEAR_GAP_S = 0.004
+"""Where the spread is no more than this it is not looked at while little is under way."""
 LOST_ACK_S = 1.0
 """With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
 ACK_S = 0.05
@@ -135,7 +137,7 @@ class Session:
         "_store", "_keys", "_acks", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_window", "_under_way", "_highest_sent", "_lowest_trip_s",
         "_last_sent", "_acked_at", "_halved_at", "_is_back", "_is_back_used", "_clock", "_fingers", "_ack_s",
-        "_light_bytes", "_flying", "_loaded_at", "_free_until",
+        "_light_bytes", "_flying", "_loaded_at", "_free_until", "_is_near",
     )  # fmt: skip
     # Not for the memory alone: a pass over 1,000 browsers runs as fast as they come into the cache.
 
@@ -187,6 +189,9 @@ class Session:
         self._light_bytes = 0 if unacknowledged is None else LIGHT_BYTES
         self._loaded_at: float | None = None  # when what is under way became more than these
         self._free_until = -math.inf  # until then more may be sent without a question
+        # True if the window is never noticed. Over a long round trip even little must be spread: TCP itself starts with
+        # ten packets, and keeps the others back.
+        self._is_near = False
         self._highest_sent = 0
         self._lowest_trip_s: float | None = None
         self._last_sent = -LOST_ACK_S
@@ -435,6 +440,7 @@ class Session:
         self._is_back_used = False
         self._is_back = now - self._acked_at > oldest_s
         self._acked_at = now
+        self._is_near = SPREAD * lowest_s < NEAR_GAP_S * self._window
         self._weigh()
 
     # Checks
@@ -608,11 +614,9 @@ class Session:
         beyond = count - count * self._light_bytes // max(1, self._flying)
         if beyond >= self._window or count >= MAX_WINDOW or self.is_held_back(now):
             return max(0.0, self._last_sent + LOST_ACK_S - now)
-        if beyond <= 0 and self._lowest_trip_s is not None:
-            return 0.0
         # Spread the window over the round trip, and a little more: sent sooner, it would freeze until an ack comes.
         if self._lowest_trip_s is not None:
-            gap_s = SPREAD * (self._lowest_trip_s + self._ack_s) / self._window
+            gap_s = SPREAD * (self._lowest_trip_s + (self._ack_s if beyond > 0 else 0.0)) / self._window
         else:
             gap_s = 0.0 if len(self._under_way) < FIRST_BURST else FIRST_GAP_S
         return max(0.0, self._last_sent + gap_s - now)
@@ -629,6 +633,8 @@ class Session:
     def _is_cut(self, now: float, oldest_s: float) -> bool:
         """``is_held_back`` while acks are rare: TCP says what has arrived, but not for longer than RARE_ACK_S."""
         assert self.unacknowledged is not None
+        if now - self._under_way[0][1] <= oldest_s:
+            return False
         if now - self._under_way[0][1] > oldest_s + RARE_ACK_S:
             return True
         left, since = self.unacknowledged(), now
@@ -636,8 +642,10 @@ class Session:
             if left <= 0:
                 break
             left, since = left - size, sent_at
-        self._free_until = min(since, self._under_way[0][1] + RARE_ACK_S) + oldest_s
-        return now > self._free_until
+        until = min(since, self._under_way[0][1] + RARE_ACK_S) + oldest_s
+        if self._is_near:
+            self._free_until = until
+        return now > until
 
     def link_is_back(self) -> None:
         """The shell saw TCP get something across while we were held back: the truth goes behind it at once.
@@ -696,7 +704,7 @@ class Session:
         self._flying += size
         under_way = self._under_way
         if not under_way:
-            if self._lowest_trip_s is not None:
+            if self._is_near and self._lowest_trip_s is not None:
                 self._free_until = now + self._lowest_trip_s + OLDEST_FRAME_S
         elif self._light_bytes:
             _, sent_at, before = under_way[-1]
@@ -714,7 +722,7 @@ class Session:
         """What is under way has changed: is it a load, and until when may more be sent without a question?"""
         self._loaded_at, self._free_until = None, -math.inf
         if self._flying < self._light_bytes:
-            if self._under_way and self._lowest_trip_s is not None:
+            if self._under_way and self._is_near and self._lowest_trip_s is not None:
                 self._free_until = self._under_way[0][1] + self._lowest_trip_s + OLDEST_FRAME_S
             return
         flying = 0

@@ -756,12 +756,12 @@ def test_a_ping_is_an_ack_too_and_its_pong_says_how_rare_acks_are(
 class Kernel(Browser):
     """A browser whose TCP says how many bytes its other end has not taken."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, trip_s: float = 0.01) -> None:
         super().__init__(shared)
         self.queued = 0
         self.session = Session(shared, "c1", unacknowledged=lambda: self.queued)
         self.hello()
-        self.now = 0.01
+        self.now = trip_s
         self.ack()
 
     def play(self, store: Store, entry: Entry, seconds: float, is_cut: bool = False) -> list[float]:
@@ -786,6 +786,12 @@ def test_while_little_is_under_way_a_second_may_pass_without_an_ack(
     assert browser.session.status()["frames_under_way"] == 18  # two that are so short and close count as one
     browser.say("ack", rev=store.revision, held=500)
     assert browser.session.status()["round_trip_ms"] == 0.0
+
+
+def test_over_a_long_round_trip_even_little_is_spread(store: Store, shared: Shared, volume: Entry) -> None:
+    """TCP starts with ten packets: what is more at once stands still for a round trip."""
+    left = Kernel(shared, trip_s=0.5).play(store, volume, 0.5)
+    assert 8 <= len(left) <= 14
 
 
 def test_a_cut_link_is_noticed_by_its_tcp_as_soon_as_with_acks(store: Store, shared: Shared, volume: Entry) -> None:
