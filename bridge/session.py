@@ -626,12 +626,12 @@ class Session:
         if not self._under_way or self._lowest_trip_s is None:
             return False
         oldest_s = self._lowest_trip_s + OLDEST_FRAME_S
-        if self._loaded_at is not None:
-            return now - self._loaded_at > oldest_s + self._ack_s - ACK_S
-        return self._is_cut(now, oldest_s)
+        if self._loaded_at is not None and now - self._loaded_at > oldest_s + self._ack_s - ACK_S:
+            return True
+        return self.unacknowledged is not None and self._is_cut(now, oldest_s)
 
     def _is_cut(self, now: float, oldest_s: float) -> bool:
-        """``is_held_back`` while acks are rare: TCP says what has arrived, but not for longer than RARE_ACK_S."""
+        """``is_held_back`` where acks may be rare: TCP says what has arrived, but not for longer than RARE_ACK_S."""
         assert self.unacknowledged is not None
         if now - self._under_way[0][1] <= oldest_s:
             return False
@@ -643,7 +643,7 @@ class Session:
                 break
             left, since = left - size, sent_at
         until = min(since, self._under_way[0][1] + RARE_ACK_S) + oldest_s
-        if self._is_near:
+        if self._is_near and self._loaded_at is None:
             self._free_until = until
         return now > until
 
