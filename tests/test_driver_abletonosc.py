@@ -234,9 +234,12 @@ def test_sends_are_counted_until_one_is_an_error_and_then_asked_again_and_again(
 
 
 def test_an_error_is_told_with_what_was_moved_before(talk: Talk) -> None:
+    talk.tell_set("A")
     move(talk, "/live/tempo", 0.5)
     talk.say("/live/error", "Invalid value")
-    assert talk.answer == [Warn("Invalid value", "Live says: Invalid value, after /live/tempo was moved")]
+    complaint = "Live says: Invalid value, after /live/tempo was moved"
+    assert talk.answer == [Warn("Invalid value", complaint), Note(f"1 track, 10 steps/s; {complaint}")]
+    assert list(talk.driver.tick(talk.now + 11))[-1] == Note("1 track, 10 steps/s"), "for a while"
 
 
 def test_play_is_two_messages() -> None:

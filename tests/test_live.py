@@ -217,7 +217,7 @@ def with_devices() -> Song:
 
 
 async def device_is(stage: Stage, title: str) -> None:
-    await stage.shows(lambda pages: len(pages) == 2 and pages[1].groups[0].name == title)
+    await stage.shows(lambda pages: bool(pages) and pages[-1].groups[0].name == title)
 
 
 async def test_the_selected_device_is_there_with_lives_own_texts() -> None:
@@ -327,3 +327,17 @@ async def test_a_place_is_called_as_the_track_that_stands_there() -> None:
         await stage.live.reaches(lambda: stage.live.song.track("Bass").volume.value == pytest.approx(0.5))
         stage.live.song.add_track(Track("Voice"))
         await until(stage.store, lambda: nobody.control.group == "Voice")
+
+
+async def test_a_control_of_the_configuration_at_a_path_of_ours_stays_as_it_is_and_moves_live() -> None:
+    mine = [Control(path="/live/tempo", range=(60, 180)), Control(path="/live/track/keys/volume", label="My keys")]
+    async with staged(three(), *mine) as stage:
+        await stage.reaches("/live/tempo", 120.0)
+        await stage.reaches("/live/track/keys/volume", 0.85)
+        assert stage.store.get("/live/track/keys/volume").control is mine[1]
+        stage.bridge.set("/live/tempo", 90.0)
+        await stage.live.reaches(lambda: stage.live.song.tempo == 90.0)
+        stage.live.song.delete_track("Keys")
+        await stage.strips("Drums", "Bass")
+        assert stage.store.get("/live/track/keys/volume").control is mine[1]
+        assert stage.store.find("/live/track/keys/mute") is None

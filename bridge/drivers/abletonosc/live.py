@@ -15,7 +15,7 @@ from .grid import Grid
 from .lane import Lanes
 from .named import Named
 from .parameters import Parameters
-from .part import Args, Handler, Part, chain
+from .part import Args, Handler, Part, chain, name_of
 from .rival import Rival
 from .sends import Sends
 from .silence import advice
@@ -28,6 +28,8 @@ BLAMED_S = 0.5
 """What was moved so long before an error may have caused it."""
 MAX_BLAMED = 3
 MAX_ERROR = 200
+COMPLAINED_S = 10.0
+"""So long the operator reads beside Live's state what it has complained of."""
 QUIET_S = 1.0
 """Once no control has come for so long, all are there."""
 NOT_THERE = ("index", "list", "NoneType")
@@ -66,7 +68,8 @@ class AbletonOsc:
                 self._handlers.setdefault(address, []).append(handler)
         self._scans = self._version = 0
         self._laid_out: tuple[Page, ...] = ()
-        self._note = ""
+        self._note = self._complaint = ""
+        self._complained_at = -COMPLAINED_S
         self._paths: set[str] = set()
         self._is_greeted = False
         self._added_at = 0.0
@@ -128,14 +131,15 @@ class AbletonOsc:
         return advice(trouble, was_heard=was_heard, is_here=is_here)
 
     def _error(self, args: Args, now: float) -> Effects:
-        text = " ".join(str(arg) for arg in args)[:MAX_ERROR]
+        text = name_of(" ".join(str(arg) for arg in args), MAX_ERROR)
         if any(word in text for word in NOT_THERE):
             for part in self._parts:
                 if (effects := part.failed(text, now)) is not None:
                     return self._after(list(effects), now)
         blamed = dict.fromkeys(path for at, path in self._moved if now - at <= BLAMED_S)
         after = f", after {', '.join(blamed)} was moved" if blamed else ""
-        return [Warn(text, f"Live says: {text}{after}")]
+        self._complaint, self._complained_at = f"Live says: {text}{after}", now
+        return self._after([Warn(text, self._complaint)], now)
 
     def _after(self, effects: list[Effect], now: float) -> list[Effect]:
         """What follows where the tracks are others now, or elsewhere."""
@@ -149,7 +153,9 @@ class AbletonOsc:
                 self._laid_out = pages
                 effects.append(Show(pages))
         count = len(self._tracks.all)
-        note = "; ".join(filter(None, (f"{count} track{'' if count == 1 else 's'}{self._pace}", self._rival.note)))
+        complaint = self._complaint if now - self._complained_at < COMPLAINED_S else ""
+        tracks = f"{count} track{'' if count == 1 else 's'}{self._pace}"
+        note = "; ".join(filter(None, (tracks, self._rival.note, complaint)))
         if note != self._note and self._scans:
             self._note = note
             effects.append(Note(note))
@@ -173,9 +179,12 @@ class AbletonOsc:
 
     def _pages(self) -> Iterator[Page]:
         strips = [
-            Group(track.name, tuple(map(Item, self._tracks.items(track))), track.color) for track in self._tracks.shown
+            Group(track.name or f"Track {track.index + 1}", tuple(map(Item, items)), track.color)
+            for track in self._tracks.shown
+            if (items := self._tracks.items(track))
         ]
-        yield Page(self._title, "strips", tuple(strips))
+        if strips or self._tracks.has_strips:
+            yield Page(self._title, "strips", tuple(strips))
         if groups := self._song.groups():
             yield Page(f"{self._title} song", "grid", groups)
         if self._devices.is_shown:

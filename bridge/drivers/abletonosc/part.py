@@ -65,10 +65,10 @@ def ask(what: str, *ids: Any, kind: str = "track") -> Send:
     return Send(f"/live/{kind}/get/{what}", ids)
 
 
-def name_of(raw: Any) -> str:
-    """A name as Live says it, fit to be shown."""
+def name_of(raw: Any, longest: int = MAX_NAME) -> str:
+    """A name, or another text, as Live says it, fit to be shown."""
     text = raw if isinstance(raw, str) else ""
-    return "".join(each if each.isprintable() else " " for each in text).strip()[:MAX_NAME]
+    return "".join(each if each.isprintable() else " " for each in text).strip()[:longest]
 
 
 def numbers(args: Args, count: int) -> tuple[int, ...] | None:

@@ -99,6 +99,11 @@ class Tracks(Part):
         }
 
     @property
+    def has_strips(self) -> bool:
+        """True if tracks are shown with anything of them."""
+        return "sends" in self._show or any(True for _ in shown(self._show, 0))
+
+    @property
     def shown(self) -> Iterator[Track]:
         """Those that have controls, in Live's order."""
         return (track for track in self.all if track.is_shown)
