@@ -17,7 +17,7 @@ from .errors import PortError
 from .learning import Learnt
 from .log import OncePer
 from .midibind import check_binding
-from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, shown
+from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, places, shown
 from .midihandle import MidiHandle
 from .midiin import Receiver
 from .midimetronome import Beat
@@ -98,7 +98,7 @@ class MidiPort:
                 if system.is_jack and not any(ports):
                     # No port at all: nobody is there, or JACK was started anew and this client is none any more.
                     system = await self._look_at(looker, self._api, system)
-                await asyncio.gather(*(device.match(system, ports) for device in self._devices))
+                await asyncio.gather(*(device.match(system, ports, self._devices) for device in self._devices))
                 if not is_ready:
                     ready()
                     is_ready = True
@@ -180,40 +180,60 @@ class _Device:
         """A control's bindings are others now: a finger by one that is gone would never lift."""
         now = self._clock()
         self._store.release(entry, self.peer.origin, now)
+        for route in self.peer.routes.of(entry.id):
+            self.out.let_go(route, now)
         self.out.take(entry, now)
         self._presence.added(entry, now)
 
-    async def match(self, system: System, ports: Ports) -> None:
-        """Connect, disconnect or leave it, by the ports that are there now."""
+    async def match(self, system: System, ports: Ports, devices: Sequence[_Device]) -> None:
+        """Connect, disconnect or leave it, by the ports that are there now; ``devices`` are all that look for some."""
         settings = self.peer.settings
         if self._connection is not None and not self._is_there(system, ports):
             await self._disconnect()
             log.info("midi %s: gone", self.peer.name)
-        found = self._find(ports)
+        found = self._find(ports, devices)
         if self._connection is not None and found != self._places:
-            await self._disconnect()  # a second port of it has come, or the twins have changed places
+            await self._disconnect()  # a second port of it has come
         if self._connection is None and (settings.virtual or any(found)):
             await self._connect(system, found)
         elif self._connection is None:
             self.say(_absent(settings, ports))
         self._publish_state()
 
-    def _find(self, ports: Ports) -> Found:
+    def _find(self, ports: Ports, devices: Sequence[_Device]) -> Found:
         settings = self.peer.settings
         if settings.virtual:
             return None, None
-        wanted = zip((settings.in_port, settings.out_port), ports, strict=True)
-        in_, out = (
-            None if name is None else pick(names, name, settings.exact, settings.index) for name, names in wanted
-        )
-        return in_, out
+        return self._find_way(0, ports, devices), self._find_way(1, ports, devices)
+
+    def _find_way(self, way: int, ports: Ports, devices: Sequence[_Device]) -> Place | None:
+        """Its port in (0) or out (1). It keeps the one that it has; and where a twin of it is away, it is not taken for
+        that."""
+        settings, wanted = self.peer.settings, self._wanted[way]
+        if wanted is None:
+            return None
+        taken = {
+            one.peer.settings.index: place
+            for one in devices
+            if one._connection is not None
+            and (place := one._places[way]) is not None
+            and (one._wanted[way], one.peer.settings.exact) == (wanted, settings.exact)
+            and one.peer.settings.index != settings.index
+        }
+        index = settings.index - sum(other < settings.index for other in taken)
+        kept = None if self._connection is None else self._places[way]
+        return pick(ports[way], wanted, settings.exact, index, kept, taken.values())
+
+    @property
+    def _wanted(self) -> tuple[str | None, str | None]:
+        return self.peer.settings.in_port, self.peer.settings.out_port
 
     def _is_there(self, system: System, ports: Ports) -> bool:
         if self.peer.settings.virtual:
             # JACK may have been started anew: then ours are gone with it.
             ours = (f"{self._client}:", f"{self._client}-")
             return not system.is_jack or any(name.startswith(ours) for names in ports for name in names)
-        return all(place is None or place.name in names for place, names in zip(self._places, ports, strict=True))
+        return all(place is None or place in places(names) for place, names in zip(self._places, ports, strict=True))
 
     @property
     def _client(self) -> str:
@@ -290,7 +310,7 @@ class _Device:
             if future.cancelled() or future.exception() is None:
                 done()
             else:
-                self._places = (Place(-1, ""), None)  # no such port: the next look connects it anew
+                self._places = (Place(""), None)  # no such port: the next look connects it anew
                 text = "midi %s: could not be sent to: %s"
                 self._once.warning((self.peer.name, "send"), text, self.peer.name, future.exception())
 

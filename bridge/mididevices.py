@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -42,25 +42,46 @@ class Ports(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One port: which of ``Ports`` it is, and its name there."""
+    """One port, wherever it stands among those that come and go: its name, and which of so many it is that have just
+    this name, from 0."""
 
-    number: int
     name: str
+    twin: int = 0
+    twins: int = 1
 
 
-def pick(names: Sequence[str], wanted: str, exact: bool = False, index: int = 1) -> Place | None:
+def places(names: Sequence[str]) -> list[Place]:
+    """Each of these ports."""
+    return [Place(name, names[:at].count(name), names.count(name)) for at, name in enumerate(names)]
+
+
+def pick(
+    names: Sequence[str],
+    wanted: str,
+    exact: bool = False,
+    index: int = 1,
+    kept: Place | None = None,
+    taken: Collection[Place] = (),
+) -> Place | None:
     """The ``index``th (from 1) port that is called so, or else whose name has ``wanted`` in it; None: there is none.
 
-    Upper and lower case are the same, and the numbers that ALSA puts behind a name are no part of it.
+    Upper and lower case are the same, and the numbers that ALSA puts behind a name are no part of it. One that fits and
+    is ``kept`` stays; those that are ``taken`` do not count.
     """
     low = wanted.lower()
-    known = [
-        Place(number, name) for number, name in enumerate(names) if not name.startswith(OURS) or wanted.startswith(OURS)
-    ]
+    known = [one for one in places(names) if not one.name.startswith(OURS) or wanted.startswith(OURS)]
     fitting = [one for one in known if low in (one.name.lower(), _NUMBERS.sub("", one.name).lower())]
     if not fitting and not exact:
         fitting = [one for one in known if low in one.name.lower()]
-    return fitting[index - 1] if index <= len(fitting) else None
+    if kept in fitting:
+        return kept
+    free = [one for one in fitting if one not in taken]
+    return free[index - 1] if index <= len(free) else None
+
+
+def bare(name: str, number: int) -> str:
+    """The name without the number that the library puts behind it on Windows: where it stands now among all ports."""
+    return name.removesuffix(f" {number}")
 
 
 def shown(name: str) -> str:
@@ -97,7 +118,7 @@ class System:
             # Its library would list the ports of the dead server for ever.
             raise PortError("JACK has gone")
         try:
-            return Ports(tuple(self._in.get_ports()), tuple(self._out.get_ports()))
+            return Ports(tuple(self._names(self._in)), tuple(self._names(self._out)))
         except (self._rtmidi.RtMidiError, OSError) as exc:
             raise PortError(f"{self.name}: {exc}") from exc
 
@@ -105,7 +126,9 @@ class System:
         self, client: str, in_: Place | None, out: Place | None, heard: Callable[[Sequence[int]], None]
     ) -> Connection:
         """Connect to these ports. ``heard`` is called on a thread of the driver's. Raises PortError."""
-        return self._open(client, heard, lambda port, way: _connect(port, in_ if way == "in" else out, way), in_, out)
+        return self._open(
+            client, heard, lambda port, way: self._connect(port, in_ if way == "in" else out, way), in_, out
+        )
 
     def open_virtual(
         self, client: str, in_: str | None, out: str | None, heard: Callable[[Sequence[int]], None]
@@ -119,6 +142,16 @@ class System:
         """Give back what looking needs."""
         self._in.delete()
         self._out.delete()
+
+    def _names(self, port: Any) -> list[str]:
+        numbered = bool(self._api == self._rtmidi.API_WINDOWS_MM)
+        return [bare(name, number) if numbered else name for number, name in enumerate(port.get_ports())]
+
+    def _connect(self, port: Any, place: Place | None, way: str) -> None:
+        there = places(self._names(port))
+        if place not in there:
+            raise PortError(f"{'' if place is None else place.name} has gone again")
+        port.open_port(there.index(place), way)
 
     def _open(
         self,
@@ -175,14 +208,6 @@ class Connection:
                     port.close_port()
                     port.delete()
         self.in_ = self.out = None
-
-
-def _connect(port: Any, place: Place | None, way: str) -> None:
-    assert place is not None
-    names = port.get_ports()
-    if place.number >= len(names) or names[place.number] != place.name:
-        raise PortError(f"{place.name} has gone again")
-    port.open_port(place.number, way)
 
 
 def _api(rtmidi: Any, wanted: str) -> Any:

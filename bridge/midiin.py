@@ -176,6 +176,8 @@ class Receiver:
             self._recognise([heard.key for heard in keys])
         if is_known:
             self._is_known = True
+            if not self._peer.settings.mode:
+                self._peer.looks_like = ""
         elif not is_learning and message.channel and self._assembler.next_due is None:
             self._peer.unknown += 1
             if not self._is_known and not self._peer.settings.mode:

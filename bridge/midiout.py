@@ -91,9 +91,12 @@ class Outbox:
             if timer is not None:
                 timer.cancel()
         self._timer = self._settle_timer = self._link = None
+        now = self._clock()
         for route, takeover in self._peer.takeovers.items():
             takeover.lost()
-            self.show_hardware(route, self._clock())
+            self.show_hardware(route, now)
+        for route in list(self._peer.routes):
+            self.let_go(route, now)
         return self._metronome.stop()
 
     # What another peer's program is to hear
@@ -161,8 +164,7 @@ class Outbox:
         peer, store = self._peer, self._store
         for old, was_dark, new, is_dark in peer.turn(bank):
             if old is not None and not was_dark:
-                if old.act == "follow" and old.key in peer.down and not old.entry.control.momentary:
-                    store.set(old.entry, False, peer.origin, now)
+                self.let_go(old, now)
                 if {old.key, old.touched_by} & peer.down or not peer.routes.of(old.entry.id):
                     store.release(old.entry, peer.origin, now)
                 if "hardware" in old.entry.marks:
@@ -171,6 +173,11 @@ class Outbox:
                 self._rearm(new, now)
             if new is not None:
                 self.owe(new)
+
+    def let_go(self, route: Route, now: float) -> None:
+        """Nobody will hear that the button is let go. (A momentary control has a holder, and goes to rest with it.)"""
+        if route.act == "follow" and route.key in self._peer.down and not route.entry.control.momentary:
+            self._store.set(route.entry, False, self._peer.origin, now)
 
     def _rearm(self, route: Route, now: float) -> None:
         """Its control stands elsewhere than its fader, perhaps."""

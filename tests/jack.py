@@ -124,7 +124,8 @@ def jack_env(name: str) -> dict[str, str]:
 class Controller:
     """`fakes/controller.py` in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, client: str) -> None:
+        self.client = client
         self._process = process
         self.told: list[str] = []
         """What it was sent, that nobody has asked for yet."""
@@ -143,7 +144,7 @@ class Controller:
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, **jack_env(server)},
         )
-        made = cls(process)
+        made = cls(process, client)
         try:
             assert await made._line() == "ready"
             yield made

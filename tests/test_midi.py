@@ -64,10 +64,10 @@ class Bridge:
         self.states[peer] = text
         self.stated.set()
 
-    async def states_until(self, peer: str, words: str) -> str:
-        """Its state, once these words are in it."""
+    async def states_until(self, peer: str, words: str, but: str = "\n") -> str:
+        """Its state, once these words are in it, and others are not."""
         async with asyncio.timeout(WAIT_S):
-            while words not in self.states.get(peer, ""):
+            while words not in self.states.get(peer, "") or but in self.states[peer]:
                 self.stated.clear()
                 await self.stated.wait()
         return self.states[peer]
@@ -399,8 +399,9 @@ async def test_pickup_waits_for_the_fader_and_shows_where_it_stands_and_scale_ru
 
 
 async def test_a_device_that_comes_back_is_opened_and_refreshed_within_2_s(jack: str) -> None:
-    bridge = Bridge(jack, level(), level("/press", kind="bool", momentary=True))
-    async with bridge.running(bridge.peer({"/level": {"cc": 7}, "/press": {"note": 1}})) as port:
+    bridge = Bridge(jack, level(), level("/press", kind="bool", momentary=True), level("/talk", kind="bool"))
+    talk = {"note": 2, "mode": "momentary", "direction": "in"}
+    async with bridge.running(bridge.peer({"/level": {"cc": 7}, "/press": {"note": 1}, "/talk": talk})) as port:
         assert 'no port with "nano" in its name' in await bridge.states_until("nano", "offline: no port with")
         assert port.health()[0]["state"] == "offline"
         assert bridge.store.get("/level").marks == {"silent": "nano"}  # it reaches nobody
@@ -413,9 +414,11 @@ async def test_a_device_that_comes_back_is_opened_and_refreshed_within_2_s(jack:
                 assert bridge.store.get("/level").marks == {}
                 nano.send("b0 07 00")
                 await bridge.reaches("/level", 0.0)
-                nano.send("90 01 7f")
-                await bridge.reaches("/press", True)
+                nano.send("90 01 7f", "90 02 7f")
+                await bridge.reaches("/talk", True)
+                assert bridge.value("/press") is True
             await bridge.reaches("/press", False)  # it was pulled while it was pressed
+            await bridge.reaches("/talk", False)
             await bridge.states_until("nano", "offline: no port with")
 
 
@@ -455,6 +458,36 @@ async def test_twins_and_ports_with_names_of_their_own(jack: str) -> None:
         await bridge.reaches("/a", 1.0)
         await bridge.reaches("/b", 64 / 127)
         await bridge.reaches("/c", 1.0)
+
+
+async def test_who_is_unplugged_stops_nobody_else_and_its_twin_stays_who_it_is(jack: str) -> None:
+    bridge = Bridge(jack, level("/a"), level("/b"), level("/c"))
+    async with (
+        Controller.start(jack, "nano") as nano,
+        Controller.start(jack, "twin") as first,
+        Controller.start(jack, "twin") as second,
+        bridge.running(
+            bridge.peer({"/c": {"cc": 1}}),
+            bridge.peer({"/a": {"cc": 1}}, "one", device="twin"),
+            bridge.peer({"/b": {"bend": True, "touch": 104}}, "two", device="twin", index=2),
+        ),
+    ):
+        for name in ("nano", "one", "two"):
+            await bridge.states_until(name, "online")
+        held = bridge.store.get("/b").holders
+        second.send("90 68 7f")
+        await bridge.until(lambda: bool(held))
+        lifted = []
+        bridge.store.subscribe(lambda changes: lifted.extend(one for one in changes if one.what == "hold"))
+        for device, name, path in ((nano, "nano", "/c"), (first, "one", "/a")):
+            await device.pull()
+            await bridge.states_until(name, "offline: no")
+            async with Controller.start(jack, device.client) as again:
+                await bridge.states_until(name, "online")
+                again.send("b0 01 7f")
+                await bridge.reaches(path, 1.0)
+        assert not lifted
+        assert list(held)
 
 
 async def test_others_connect_to_our_virtual_ports(jack: str) -> None:
@@ -623,6 +656,8 @@ async def test_a_controller_in_another_mode_is_named(jack: str) -> None:
     async with bridge.with_nano({"/level": {"cc": 7}}) as (_, nano):
         nano.send(*["90 10 7f", "90 10 00"] * 4)
         assert "it sends notes, and none is bound" in await bridge.states_until("nano", "looks like its DAW mode")
+        nano.send("b0 07 01")
+        assert (await bridge.states_until("nano", "nano in:in", but="DAW")).endswith("out nano in:in")
 
 
 async def test_without_a_sound_system_it_says_so_and_goes_on_trying(monkeypatch: pytest.MonkeyPatch) -> None:

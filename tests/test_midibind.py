@@ -14,7 +14,7 @@ from bridge.errors import ConfigError
 from bridge.midi import KIND
 from bridge.midibind import Route, compile_route
 from bridge.midicodec import Key
-from bridge.mididevices import pick
+from bridge.mididevices import Place, bare, pick
 from bridge.midiroutes import RouteTable
 from bridge.midisettings import Binding, Settings
 from bridge.store import Entry
@@ -231,4 +231,18 @@ NAMES = ["Midi Through:Midi Through Port-0 14:0", "nano:nano CTRL 20:0", "nano2:
 )
 def test_a_port_is_found_by_its_name(wanted: str, exact: bool, index: int, number: int | None) -> None:
     place = pick(NAMES, wanted, exact, index)
-    assert (None if place is None else place.number) == number
+    assert (None if place is None else NAMES.index(place.name)) == number
+
+
+def test_a_port_is_kept_wherever_it_stands_and_that_of_a_twin_is_not_taken() -> None:
+    two = pick(["pad 20:0", "pad 24:0"], "pad", index=2)
+    assert two is not None
+    assert pick(["new 16:0", "pad 24:0"], "pad", index=2, kept=two) == two
+    assert pick(["pad 24:0"], "pad", taken=[two]) is None
+    assert pick(["pad 24:0", "pad 28:0"], "pad", taken=[two]) == Place("pad 28:0")
+    assert pick(["pad", "pad"], "pad", index=2) == Place("pad", 1, 2)  # macOS gives twins the same name
+    assert pick(["pad"], "pad", kept=Place("pad", 0, 2)) == Place("pad")  # nobody knows which of them has gone
+
+
+def test_a_name_on_windows_does_not_say_how_many_are_before_it() -> None:
+    assert [bare(name, at) for at, name in enumerate(["pad 0", "nano 2 1", "pad 2"])] == ["pad", "nano 2", "pad"]
