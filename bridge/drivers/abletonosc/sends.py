@@ -2,7 +2,7 @@
 
 So it is asked for one after the other until one is an error; then for all of them again and again, about once a
 second where they are few enough not to be in the way of what moves. Its answer says which track it is for, but not
-which send: so one question is out for each track.
+which send: so one question is out for each track, and how many there are is asked of one track after the other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from .mixer import MAX_SENDS, SENDS
 from .part import NOTHING_SELECTED, Args, Part, ask, numbers
 from .tracks import Track, Tracks
 
-PROBE_S = 0.6
-"""An error ends Live's tick, and what was asked waits for the next."""
+BLAMED_S = 0.6
+"""An error so long after a question may be the answer to it."""
+AGAIN_S = 5.0
 PATIENCE_S = 2.0
+"""How long an answer may take: behind all that is asked of a new set."""
 ROUND_TICKS = 10
 BUDGET = 20
 """Questions in one tick, a third of what Live is sent at most."""
@@ -29,6 +31,9 @@ class Sends(Part):
         self._tracks = tracks
         self._is_shown = is_shown
         self._probing: int | None = None
+        self._probed = 0
+        """The index of the track that is asked how many there are."""
+        self._began_at = -AGAIN_S
         self._is_second = False
         """True if it is asked once more: the error may have been another question's."""
         self._asked: dict[int, tuple[int, float]] = {}  # index of a track → send, when
@@ -40,7 +45,7 @@ class Sends(Part):
         self._probing = None
         self._asked.clear()
         self._turn.clear()
-        return self._probe(0, now) if self._is_shown and self._tracks.all else []
+        return self._begin(now)
 
     def gone(self, now: float) -> Effects:
         self._probing = None
@@ -48,7 +53,7 @@ class Sends(Part):
 
     def tick(self, now: float) -> Effects:
         if self._probing is not None:
-            return self._doubt(now) if now - self._asked[0][1] > PROBE_S else []
+            return self._doubt(now) if now - self._asked[self._probed][1] > PATIENCE_S else []
         wanted: dict[Track, list[int]] = {}
         if self._is_shown and self._tracks.sends:
             wanted = {track: list(range(self._tracks.sends)) for track in self._tracks.shown}
@@ -72,7 +77,9 @@ class Sends(Part):
             return None
         if self._probing is not None:
             return self._doubt(now)
-        return [] if any(now - at < PROBE_S for _, at in self._asked.values()) else None  # a track has gone
+        if not any(now - at < BLAMED_S for _, at in self._asked.values()):
+            return None
+        return self._begin(now) if now - self._began_at > AGAIN_S else []  # a track has gone, or a return track
 
     def _ask_next(self, track: Track, sends: list[int], now: float) -> list[Send]:
         if now - self._asked.get(track.index, (0, now - PATIENCE_S))[1] < PATIENCE_S:
@@ -85,9 +92,15 @@ class Sends(Part):
         self._asked[index] = (number, now)
         return [ask("send", index, number)]
 
+    def _begin(self, now: float) -> list[Send]:
+        """Find out how many there are."""
+        self._began_at = now
+        return self._probe(0, now) if self._is_shown and self._tracks.all else []
+
     def _probe(self, number: int, now: float, is_second: bool = False) -> list[Send]:
         self._probing, self._is_second = number, is_second
-        return self._ask(0, number, now)
+        self._probed = (self._probed + 1) % len(self._tracks.all)
+        return self._ask(self._probed, number, now)
 
     def _doubt(self, now: float) -> Effects:
         """There are not so many, it seems."""
@@ -96,7 +109,7 @@ class Sends(Part):
 
     def _end(self, now: float) -> Effects:
         count, self._probing = self._probing or 0, None
-        del self._asked[0]
+        self._asked.pop(self._probed, None)
         return self._tracks.set_sends(count)
 
     def _on_send(self, args: Args, now: float) -> Effects | Read | None:
@@ -106,10 +119,12 @@ class Sends(Part):
         number, asked_at = self._asked.pop(ids[0], (None, 0.0))
         if number is None:
             return None if len(args) == 3 else ()
-        if ids[0] == 0 and number == self._probing:
+        if self._probing is not None:
+            if ids[0] != self._probed:
+                return ()  # to a question that was asked again
             if number + 1 < MAX_SENDS:
                 return self._probe(number + 1, now)
-            self._probing, self._asked[0] = MAX_SENDS, (number, now)
+            self._probing = MAX_SENDS
             return self._end(now)
         track = self._tracks.at(ids[0])
         if track is None or self._tracks.is_overtaken((track, list(SENDS)[number]), asked_at):
