@@ -73,6 +73,11 @@ export class Surface {
 
   /** Show a page, or the first where there is none of that name. The address keeps it; the history does not grow. */
   showPage(name) {
+    this.#show(name);
+    this.sheet.close();
+  }
+
+  #show(name) {
     const { pages } = this;
     if (!pages.length) return;
     const page = pages.find((one) => one.name === name) ?? pages[0];
@@ -89,7 +94,6 @@ export class Surface {
     }
     const view = this.#view;
     this.bar.setPages(pages.map((one) => one.name), page.name);
-    this.sheet.close();
     if (this.stage.firstChild !== view.element) this.stage.replaceChildren(view.element);
     this.#draw();
   }
@@ -141,7 +145,7 @@ export class Surface {
     const { title } = this.#client.model.surface ?? {};
     if (title) document.title = title;
     this.bar.setPanic(this.#client.model.get(PANIC) !== undefined);
-    this.showPage(this.#page ?? pageInAddress());
+    this.#show(this.#page ?? pageInAddress()); // the menu stays open: nobody has asked for another page
     this.#drawPeers();
   }
 
