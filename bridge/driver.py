@@ -55,6 +55,8 @@ class Bind:
 
     path: str
     bindings: tuple[Any, ...] = ()
+    whole: tuple[float, float] | None = None
+    """The range of what it reaches, where that is a number of a device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ def volume(index: int) -> tuple[Binding, ...]:
     return bound("/live/track/set/volume", index)
 
 
-def parameter(number: int) -> tuple[Binding, ...]:
-    return bound("/live/device/set/parameter/value", 1, 0, number, span=(20.0, 200.0))
+def parameter(path: str, number: int) -> Bind:
+    """Its range there is larger than that of its binding."""
+    return Bind(path, bound("/live/device/set/parameter/value", 1, 0, number, span=(30.0, 40.0)), (20.0, 200.0))
 
 
 def test_what_was_mapped_by_hand_goes_as_its_cc_wherever_its_track_stands() -> None:
@@ -39,6 +40,7 @@ def test_what_was_mapped_by_hand_goes_as_its_cc_wherever_its_track_stands() -> N
         one,
         Add(Control(path="/d"), volume(0)),
         Bind("/b", volume(1)),
+        Bind("/n", bound("/live/track/set/volume", 0, span=(0.0, 0.8))),
         Bind("/p", bound("/live/track/set/panning", 1, span=(-1.0, 1.0))),
         Bind("/s", bound("/live/track/set/send", 1, 1)),
         Bind("/a", bound("/live/track/set/send", 1, 0)),
@@ -46,6 +48,7 @@ def test_what_was_mapped_by_hand_goes_as_its_cc_wherever_its_track_stands() -> N
     assert said == [
         Carry("/d", 16, 20, 0.0, 1.0),
         Carry("/b"),
+        Carry("/n", 16, 20, 0.0, 1.0),
         Carry("/p", 16, 21, -1.0, 1.0),
         Carry("/s", 16, 22, 0.0, 1.0),
         Carry("/a"),
@@ -54,7 +57,7 @@ def test_what_was_mapped_by_hand_goes_as_its_cc_wherever_its_track_stands() -> N
 
 def test_a_parameter_of_a_device_is_mapped_to_a_cc_that_is_free() -> None:
     one = lanes(drums_volume=0)
-    assert along(one, Bind("/1", parameter(5)), Bind("/2", parameter(6))) == [
+    assert along(one, parameter("/1", 5), parameter("/2", 6)) == [
         Send("/live/midimap/map_cc", (1, 0, 5, 15, 1)),
         Carry("/1", 16, 1, 20.0, 200.0),
         Send("/live/midimap/map_cc", (1, 0, 6, 15, 2)),
@@ -62,21 +65,27 @@ def test_a_parameter_of_a_device_is_mapped_to_a_cc_that_is_free() -> None:
     ]
 
 
+def test_the_selected_device_s_numbers_are_mapped_and_its_switches_are_not() -> None:
+    one, where = lanes(), (Binding(address="/live/device/set/parameter/value", args=[0, 0, 1]),)
+    said = along(one, Add(Control(path="/f", range=(-3.0, 5.0)), where), Add(Control(path="/b", kind="bool"), where))
+    assert said == [Send("/live/midimap/map_cc", (0, 0, 1, 15, 0)), Carry("/f", 16, 0, -3.0, 5.0), Carry("/b")]
+
+
 def test_another_parameter_gets_the_cc_of_its_control_and_live_is_told_once() -> None:
     one = lanes()
-    along(one, Bind("/1", parameter(5)))
-    assert along(one, Bind("/1", parameter(5))) == [Carry("/1", 16, 0, 20.0, 200.0)]
-    assert along(one, Bind("/1", parameter(7)))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
+    along(one, parameter("/1", 5))
+    assert along(one, parameter("/1", 5)) == [Carry("/1", 16, 0, 20.0, 200.0)]
+    assert along(one, parameter("/1", 7))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
     one.connected()
-    assert along(one, Bind("/1", parameter(7)))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
+    assert along(one, parameter("/1", 7))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
 
 
 def test_a_cc_of_a_control_that_has_gone_is_free_again_and_when_all_are_taken_osc_remains() -> None:
     one = lanes()
-    said = along(one, *(Bind(f"/{n}", parameter(n)) for n in range(121)))
+    said = along(one, *(parameter(f"/{n}", n) for n in range(121)))
     assert said[-1] == Carry("/120")
     assert along(one, Remove("/7")) == [Carry("/7")]
-    assert along(one, Bind("/120", parameter(120)))[-1] == Carry("/120", 16, 7, 20.0, 200.0)
+    assert along(one, parameter("/120", 120))[-1] == Carry("/120", 16, 7, 20.0, 200.0)
 
 
 def test_what_is_no_number_of_the_mixer_goes_by_osc() -> None:

@@ -18,7 +18,8 @@ FREE = range(120)
 NAMES = {"volume": "volume", "panning": "pan"}
 PARAMETER = "/live/device/set/parameter/value"
 TRACK = "/live/track/set/"
-SEND = f"{TRACK}send"
+SEND, PAN = f"{TRACK}send", f"{TRACK}panning"
+Range = tuple[float, float]
 
 
 class Lanes:
@@ -43,34 +44,36 @@ class Lanes:
                 continue
             yield effect
             if isinstance(effect, Add):
-                yield from self._bound(effect.control.path, effect.bindings)
+                control = effect.control
+                whole = (control.low, control.high) if control.kind == "float" else None
+                yield from self._bound(control.path, effect.bindings, whole)
             elif isinstance(effect, Bind):
-                yield from self._bound(effect.path, effect.bindings)
+                yield from self._bound(effect.path, effect.bindings, effect.whole)
             elif isinstance(effect, Remove):
-                yield from self._bound(effect.path, ())
+                yield from self._bound(effect.path, (), None)
 
     def _later(self, effect: Later) -> Iterator[Effect]:
         return self.along(effect.make())
 
-    def _bound(self, path: str, bindings: tuple[Binding, ...]) -> Iterator[Effect]:
-        binding = bindings[0] if len(bindings) == 1 else None
-        way = None if binding is None or binding.range is None else self._way(path, binding)
+    def _bound(self, path: str, bindings: tuple[Binding, ...], whole: Range | None) -> Iterator[Effect]:
+        """``whole`` is the range of a device's parameter, which its CC goes through."""
+        way = self._way(path, bindings[0], whole) if len(bindings) == 1 else None
         if way is None:
             self._mapped.pop(path, None)
             yield Carry(path)
             return
-        cc, parameter = way
-        assert binding is not None
-        assert binding.range is not None
+        cc, parameter, ends = way
         if parameter and self._told.get(cc) != parameter:
             self._told[cc] = parameter
             yield Send("/live/midimap/map_cc", (*parameter, self._channel - 1, cc))
-        yield Carry(path, self._channel, cc, *binding.range)
+        yield Carry(path, self._channel, cc, *ends)
 
-    def _way(self, path: str, binding: Binding) -> tuple[int, tuple[Any, ...]] | None:
-        """The CC, and the parameter that Live is to be told; none of what was mapped by hand."""
+    def _way(self, path: str, binding: Binding, whole: Range | None) -> tuple[int, tuple[Any, ...], Range] | None:
+        """The CC; the parameter that Live is to be told, none of what was mapped by hand; what it goes through."""
         ids = () if binding.args is None else binding.args.before
         if binding.address == PARAMETER:
+            if whole is None:
+                return None
             cc = self._mapped.get(path)
             if cc is None:
                 taken = {*self._by_hand.values(), *self._mapped.values()}
@@ -78,10 +81,10 @@ class Lanes:
             if cc is None:
                 return None
             self._mapped[path] = cc
-            return cc, ids
+            return cc, ids, whole
         name = self._name(binding.address or "", ids)
         cc = None if name is None else self._by_hand.get(name.casefold())
-        return None if cc is None else (cc, ())
+        return None if cc is None else (cc, (), (-1.0, 1.0) if binding.address == PAN else (0.0, 1.0))
 
     def _name(self, address: str, ids: tuple[Any, ...]) -> str | None:
         """What it is called: ``Drums/volume``, ``Drums/send/a``."""

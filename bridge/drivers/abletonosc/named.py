@@ -163,7 +163,7 @@ class Named(Part):
         low, high, is_quantized = (chain.facts[device, fact][place.number] for fact in FACTS[1:])
         ends = None if is_quantized or not low < high else (float(low), float(high))
         where = place.binding.model_copy(update={"range": ends})
-        effects = self._bind(name, (self._made(name, where),))
+        effects = self._bind(name, (self._made(name, where),), ends)
         return [*effects, *self._parameters.listen(name, name.path, place, now)] if effects else []
 
     def _made(self, name: Name, where: Binding) -> Binding:
@@ -175,13 +175,15 @@ class Named(Part):
             more |= {"range": where.range, "curve": where.curve}
         return own.model_copy(update={**more, "live": None})
 
-    def _bind(self, name: Name, bindings: tuple[Binding, ...]) -> list[Effect]:
+    def _bind(
+        self, name: Name, bindings: tuple[Binding, ...], whole: tuple[float, float] | None = None
+    ) -> list[Effect]:
         """Nothing where it is bound so already."""
         if name.bindings == bindings and name.bound_to is name.track:
             return []
         name.bindings, name.bound_to = bindings, name.track
         of_path = tuple(each for one in self._names if one.path == name.path for each in one.bindings or ())
-        return [Bind(name.path, of_path), Mark(name.path, TEXT, None if of_path else NOT_THERE)]
+        return [Bind(name.path, of_path, whole), Mark(name.path, TEXT, None if of_path else NOT_THERE)]
 
     def _on_volume(self, args: Args, now: float) -> Effects | None:
         """A volume is shown in dB, whatever the control's own range is."""
