@@ -34,6 +34,8 @@ LONGEST = 8
 """What one value counts for at most: a sysex as what goes over a cable in its time."""
 METER_S = 1 / 30
 """Between two levels that a meter is told."""
+TEXT_S = 0.1
+"""Between two texts that a row of a display is told: nobody reads faster, and each costs a motor five moves."""
 AGAIN_S = 0.3
 """A meter above its bottom is told its level again: those of a Mackie Control fall by themselves."""
 MAX_URGENT = 64
@@ -294,8 +296,8 @@ class Outbox:
             key = next(iter(peer.carried))
             batch += peer.writer.write(key, peer.carried.pop(key))
         due_at: float | None = None
-        for route, at in list(peer.levels.items()):
-            if peer.shows.get(route) == route.dark:
+        for route, at in list(peer.told_at.items()):
+            if not route.is_meter or peer.shows.get(route) == route.dark:
                 continue
             if (again_at := at + AGAIN_S) > now:
                 due_at = again_at if due_at is None else min(due_at, again_at)
@@ -311,8 +313,8 @@ class Outbox:
             ):
                 del peer.pending[route]  # it comes back when the finger has gone
                 continue
-            if route.is_meter:
-                until = peer.levels.get(route, -1e9) + METER_S
+            if route.is_meter or route.text is not None:
+                until = peer.told_at.get(route, -1e9) + (METER_S if route.is_meter else TEXT_S)
             else:
                 until = peer.moved_at.get(route, -1e9) + route.settle_s if route.is_fader else now
             if until > now:
@@ -330,8 +332,8 @@ class Outbox:
             del peer.pending[route]
             batch += route.messages(peer.writer, wire)
             peer.shows[route] = wire
-            if route.is_meter:
-                peer.levels[route] = now
+            if route.is_meter or route.text is not None:
+                peer.told_at[route] = now
             if route.act == "number":
                 if route.hears:
                     peer.echoes.sent(route, route.rules, wire, now, why.is_settling, why.answers)

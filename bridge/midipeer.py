@@ -55,8 +55,8 @@ class MidiPeer:
         """When the device has last moved it by itself."""
         self.shows: dict[Route, Wire] = {}
         """What it was sent, where it has said nothing since."""
-        self.levels: dict[Route, float] = {}
-        """When a meter was last told its level."""
+        self.told_at: dict[Route, float] = {}
+        """When a meter or a display was last told."""
         self.pending: dict[Route, Owed] = {}
         """What it is owed: the latest value, at its pace."""
         self.events: deque[Route] = deque(maxlen=MAX_EVENTS)
@@ -196,7 +196,7 @@ class MidiPeer:
         self.routes.remove(route)
         self.echoes.forget(route)
         self.grips.discard(route)
-        for table in (self.fired, self.takeovers, self.spins, self.moved_at, self.shows, self.levels, self.pending):
+        for table in (self.fired, self.takeovers, self.spins, self.moved_at, self.shows, self.told_at, self.pending):
             table.pop(route, None)
         self._drop_events(route)
 
@@ -207,7 +207,7 @@ class MidiPeer:
     def clear(self) -> None:
         """The device has gone: it is owed nothing, and may come back otherwise."""
         self.echoes.clear()
-        for table in (self.fired, self.moved_at, self.shows, self.levels, self.pending, self.carried):
+        for table in (self.fired, self.moved_at, self.shows, self.told_at, self.pending, self.carried):
             table.clear()
         self.events.clear()
         self.urgent.clear()

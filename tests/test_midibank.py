@@ -163,6 +163,19 @@ def test_where_a_window_has_nothing_the_fader_is_at_the_bottom(strip: Mapping[st
     assert device.news() == ["e0 00 40" if "bend" in strip else "b0 07 40"]
 
 
+def test_a_display_takes_no_more_of_the_cable_than_somebody_can_read() -> None:
+    device = Device({"sysex": "12", "text": "value"})
+    device.news()
+    for step in range(100):
+        device.set("/1", step / 100)
+        device.wait(0.01)
+    assert 9 <= len(device.sent) <= 11
+    device.wait(0.1)
+    assert device.news()[-1] == f"f0 12 {b'0.99   '.hex(' ')} f7"
+    device.turn(2)
+    assert device.news() == [f"f0 12 {b'0.50   '.hex(' ')} f7"]  # another control's is shown at once
+
+
 def test_where_a_window_has_nothing_the_light_is_out_and_the_ring_too() -> None:
     device = Device({"note": 1}, controls=2)
     device.set("/1", True)
