@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -191,12 +190,11 @@ async def test_what_live_complains_of_is_told_with_what_was_moved(caplog: pytest
 async def test_a_large_set_is_there_in_three_seconds_and_live_is_not_flooded() -> None:
     song = Song([Track(f"Track {n}") for n in range(128)], sends=2)
     async with staged(song, tick_s=0.1) as stage:
-        started = time.monotonic()
         last = [f"/live/track/track-127/{what}" for what in ("volume", "pan", "mute", "solo")]
         await until(stage.store, lambda: all(stage.store.find(path) for path in last))
         await stage.reaches("/live/track/track-127/volume", 0.0)
         await stage.reaches("/live/track/track-0/volume", 0.0)
-        assert time.monotonic() - started < 3
+        assert len(stage.live.ticks) < 30, "ten a second: a machine that has no time has fewer"
         for round_ in range(3):
             for n in range(128):
                 stage.bridge.set(f"/live/track/track-{n}/volume", -20.0 + round_)
