@@ -18,6 +18,8 @@ import pytest_asyncio
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
+from .jack import jack_env, jack_server
+
 GRACE_S = 0.25  # a connection that is being closed may need a few turns of the loop
 FD_DIR = Path("/proc/self/fd")
 
@@ -107,6 +109,15 @@ def nothing_blocks_the_loop() -> Iterator[None]:
     """Any blocking call (file, socket, sleep, sqlite) made from `bridge` while a loop runs raises BlockingError."""
     with blockbuster_ctx("bridge"):
         yield
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[str]:
+    """A JACK server of the module's own, which its bridges and daemons are clients of; its name."""
+    with jack_server() as name, pytest.MonkeyPatch.context() as patch:
+        for key, value in jack_env(name).items():
+            patch.setenv(key, value)
+        yield name
 
 
 def open_sockets() -> set[tuple[str, str]]:

@@ -1,9 +1,8 @@
 """The fast lane: moves that reach Live by MIDI while OSC stays the way back. Over JACK, with a fake Live."""
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from bridge.store import Origin
 
 from .fakes.abletonosc import Live, opened_live
 from .fakes.liveset import Device, Parameter, Song, Track
-from .jack import Controller, jack_env, jack_server
+from .jack import Controller
 from .peers import free_udp_port
 from .port_contract import until
 
@@ -22,21 +21,6 @@ pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 FINGER = Origin("browser", "c1")
 VOLUME, FREQUENCY = "/live/track/drums/volume", "/frequency"
 DRAG_S = 1.0
-
-
-@pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
-    with jack_server() as name:
-        before = {key: os.environ.get(key) for key in jack_env(name)}
-        os.environ.update(jack_env(name))
-        try:
-            yield name
-        finally:
-            for key, value in before.items():
-                if value is None:
-                    del os.environ[key]
-                else:
-                    os.environ[key] = value
 
 
 class Stage:

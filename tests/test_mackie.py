@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,20 +16,12 @@ from bridge.midiprofile import PROFILES
 from bridge.midisettings import Binding
 from bridge.port import Peer
 
-from .jack import Controller, jack_env, jack_server
+from .jack import Controller
 from .port_contract import WAIT_S
 from .test_midi import NANO, Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.alone
-
-
-@pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
-    with jack_server() as name, pytest.MonkeyPatch.context() as patch:
-        for key, value in jack_env(name).items():
-            patch.setenv(key, value)
-        yield name
 
 
 def peer(profile: str, parts: dict[str, Any], name: str = "nano") -> Peer:

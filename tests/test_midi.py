@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import math
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,27 +23,12 @@ from bridge.port import Peer, PortContext, supervise
 from bridge.store import Origin, Store
 
 from .daemon import ROOT, Daemon
-from .jack import Controller, jack_env, jack_server, kill_jack
+from .jack import Controller, jack_server, kill_jack
 from .port_contract import BROWSER, WAIT_S, PortContract, Rig, served, until
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.alone
 NANO = Origin("midi", "nano")
-
-
-@pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
-    with jack_server() as name:
-        before = {key: os.environ.get(key) for key in jack_env(name)}
-        os.environ.update(jack_env(name))
-        try:
-            yield name
-        finally:
-            for key, value in before.items():
-                if value is None:
-                    del os.environ[key]
-                else:
-                    os.environ[key] = value
 
 
 class Bridge:

@@ -5,10 +5,9 @@ import pytest
 from bridge.control import Control
 
 from .jack import Controller
-from .test_midi import Bridge, jack
+from .test_midi import Bridge
 
 pytestmark = pytest.mark.alone
-__all__ = ["jack"]
 
 
 def moves(number: int, *values: int) -> list[str]:

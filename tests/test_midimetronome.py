@@ -5,19 +5,16 @@ from typing import Any
 
 import pytest
 
-from bridge.store import Origin
-
 from .jack import Controller
 from .port_contract import BROWSER
-from .test_midi import LOOPS, Bridge, jack, level  # noqa: F401
+from .test_midi import LOOPS, Bridge, level  # noqa: F401
 
 pytestmark = pytest.mark.alone
 TICK, START, CONTINUE, STOP = "f8", "fa", "fb", "fc"
 WORDS = ("running", "start", "continue", "stop")
-NANO = Origin("midi", "nano")
 
 
-def song(jack: str, **fields: Any) -> Bridge:  # noqa: F811
+def song(jack: str, **fields: Any) -> Bridge:
     """A bridge with all that a clock has."""
     made = Bridge(
         jack,
@@ -37,7 +34,7 @@ HEARD = {f"/{word}": {"clock": word, "direction": "in"} for word in ("tempo", "b
 SAID = {"/tempo": {"clock": "tempo", "direction": "out"}} | {f"/{word}": {"clock": word} for word in WORDS}
 
 
-async def test_a_clock_is_followed_and_its_end_is_seen(jack: str) -> None:  # noqa: F811
+async def test_a_clock_is_followed_and_its_end_is_seen(jack: str) -> None:
     bridge = song(jack, access="read")
     async with bridge.with_nano(HEARD) as (_, nano):
         await bridge.states_until("nano", "no clock comes")
@@ -55,7 +52,7 @@ async def test_a_clock_is_followed_and_its_end_is_seen(jack: str) -> None:  # no
     assert bridge.value("/tempo") == pytest.approx(150, rel=0.1)
 
 
-async def test_a_device_that_is_pulled_runs_no_more(jack: str) -> None:  # noqa: F811
+async def test_a_device_that_is_pulled_runs_no_more(jack: str) -> None:
     bridge = song(jack)
     async with bridge.with_nano(HEARD) as (_, nano):
         nano.send(START)
@@ -64,7 +61,7 @@ async def test_a_device_that_is_pulled_runs_no_more(jack: str) -> None:  # noqa:
         await bridge.reaches("/running", False)
 
 
-async def test_ours_has_24_ticks_a_beat_and_does_not_drift(jack: str) -> None:  # noqa: F811
+async def test_ours_has_24_ticks_a_beat_and_does_not_drift(jack: str) -> None:
     bridge = song(jack)
     async with bridge.with_nano(SAID) as (_, nano):
         bridge.set("/tempo", 240)
@@ -79,7 +76,7 @@ async def test_ours_has_24_ticks_a_beat_and_does_not_drift(jack: str) -> None:  
     assert bridge.fired == []
 
 
-async def test_triggers_start_continue_and_stop_it(jack: str) -> None:  # noqa: F811
+async def test_triggers_start_continue_and_stop_it(jack: str) -> None:
     bridge = song(jack)
 
     def fire(word: str) -> None:
@@ -96,7 +93,7 @@ async def test_triggers_start_continue_and_stop_it(jack: str) -> None:  # noqa: 
         assert [one for one in await nano.hear_until(START) if one != TICK] == [START]
 
 
-async def test_nothing_runs_on_when_we_end(jack: str) -> None:  # noqa: F811
+async def test_nothing_runs_on_when_we_end(jack: str) -> None:
     bridge = song(jack)
     async with Controller.start(jack, "nano") as nano:
         async with bridge.running(bridge.peer(SAID)):
@@ -106,7 +103,7 @@ async def test_nothing_runs_on_when_we_end(jack: str) -> None:  # noqa: F811
         await nano.hear_until(STOP)
 
 
-async def test_who_comes_back_in_the_middle_of_the_song_joins_in(jack: str) -> None:  # noqa: F811
+async def test_who_comes_back_in_the_middle_of_the_song_joins_in(jack: str) -> None:
     bridge = song(jack)
     async with bridge.running(bridge.peer(SAID)):
         bridge.set("/tempo", 240)
@@ -119,7 +116,7 @@ async def test_who_comes_back_in_the_middle_of_the_song_joins_in(jack: str) -> N
             assert low | high << 7 == pytest.approx(sixteenths, abs=1.5)
 
 
-async def test_a_busy_loop_delays_no_tick(jack: str) -> None:  # noqa: F811
+async def test_a_busy_loop_delays_no_tick(jack: str) -> None:
     bridge = song(jack)
     async with bridge.with_nano(SAID) as (_, nano):
         bridge.set("/tempo", 240)

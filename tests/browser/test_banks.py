@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.daemon import Daemon
-from tests.jack import Controller, jack_env, jack_server
+from tests.jack import Controller
 
 from .conftest import OpenPage
 from .test_surface import ready, travels
@@ -59,14 +59,8 @@ WIDE, TABLET, PHONE = (1700, 800), (1024, 670), (320, 454)
 
 
 @pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
-    with jack_server() as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
 def daemon(jack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with Daemon.start(CONFIG, Path(tmp_path_factory.mktemp("banks")), env=jack_env(jack)) as running:
+    with Daemon.start(CONFIG, Path(tmp_path_factory.mktemp("banks"))) as running:
         yield running
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from playwright.async_api import Locator, Page, expect
 from bridge.app import KINDS
 from bridge.config import load
 from tests.daemon import Daemon
-from tests.jack import Controller, jack_env, jack_server
+from tests.jack import Controller
 
 OpenPage = Callable[..., Awaitable[Page]]
 pytestmark = [pytest.mark.timeout(90), pytest.mark.alone]
@@ -49,12 +49,6 @@ label = "Name"
 """
 
 
-@pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
-    with jack_server() as name:
-        yield name
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def nano(jack: str) -> AsyncIterator[Controller]:
     async with Controller.start(jack, "nano") as nano:
@@ -68,7 +62,7 @@ def cc(number: int, *values: int) -> list[str]:
 async def test_tap_a_control_move_the_hardware_done(
     tmp_path: Path, open_page: OpenPage, jack: str, nano: Controller
 ) -> None:
-    with Daemon.start(CONFIG, tmp_path, env=jack_env(jack), stop=False) as daemon:
+    with Daemon.start(CONFIG, tmp_path, stop=False) as daemon:
         page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, permissions=["clipboard-read"])
         level, on = page.locator("sb-fader[path='/level']"), page.locator("sb-toggle[path='/on']")
         fader = level.get_by_role("slider")
@@ -143,7 +137,7 @@ async def test_tap_a_control_move_the_hardware_done(
         await nano.hear_until("b0 27 00")
         os.kill(daemon.pid, signal.SIGKILL)
         daemon.process.wait()
-    with Daemon.start(CONFIG, tmp_path, env=jack_env(jack)) as daemon:  # in the next run too
+    with Daemon.start(CONFIG, tmp_path) as daemon:  # in the next run too
         page = await open_page(daemon.url)
         fader = page.locator("sb-fader[path='/level']").get_by_role("slider")
         await nano.hear_until("b0 27 00")  # where it stands; found again
