@@ -276,9 +276,7 @@ class Settings(Table):
     lane_cc: Annotated[
         dict[str, int],
         PlainValidator(read_lane_ccs),
-        WithJsonSchema(
-            {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": TOP_CC}}
-        ),
+        WithJsonSchema({"type": "object", "additionalProperties": _CC}),
     ] = Field(
         {},
         description='The CCs that were mapped there by hand: `{ "Drums/volume" = 20 }`. '

@@ -17,7 +17,7 @@ from bridge.midisettings import Binding
 from bridge.port import Peer
 
 from .jack import Controller
-from .port_contract import WAIT_S
+from .port_contract import BROWSER
 from .test_midi import NANO, Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
@@ -41,8 +41,9 @@ async def plugged(bridge: Bridge, profile: str, parts: dict[str, Any]) -> AsyncI
         yield nano
 
 
-def words(text: str) -> str:
-    return text.ljust(7).encode().hex(" ")
+def words_at(at: int, text: str) -> str:
+    """Seven characters of the display."""
+    return f"f0 00 00 66 14 12 {at:02x} {text.ljust(7).encode().hex(' ')} f7"
 
 
 async def test_a_mackie_strip_works_both_ways(jack: str) -> None:
@@ -64,19 +65,19 @@ async def test_a_mackie_strip_works_both_ways(jack: str) -> None:
     async with plugged(bridge, "mcu", parts) as nano:
         assert set(await nano.hear_all(6)) == {
             "e1 00 00",
-            f"f0 00 00 66 14 12 07 {words('LeadVcl')} f7",
-            f"f0 00 00 66 14 12 3f {words('-oo dB')} f7",
+            words_at(7, "LeadVcl"),
+            words_at(63, "-oo dB"),
             "b0 31 16",
             "90 11 00",
             "90 01 00",
         }
         nano.send("e1 7f 7f")
-        assert await nano.hear() == f"f0 00 00 66 14 12 3f {words('10.0 dB')} f7"  # and nothing for the fader
+        assert await nano.hear() == words_at(63, "10.0 dB")  # and nothing for the fader
 
         nano.send("90 69 7f")
         await bridge.until(lambda: NANO in bridge.store.get("/volume").holders)
         bridge.set("/volume", -90)
-        assert await nano.hear() == f"f0 00 00 66 14 12 3f {words('-oo dB')} f7"
+        assert await nano.hear() == words_at(63, "-oo dB")
         nano.send("90 69 00")
         assert await nano.hear() == "e1 00 00"  # the motor, once the finger has gone
 
@@ -143,38 +144,47 @@ for led in ("rec", "solo", "mute", "select"):
 
 
 def rows(*texts: str) -> set[str]:
-    return {f"f0 00 00 66 14 12 {at:02x} {words(text)} f7" for at, text in zip(range(0, 112, 7), texts, strict=True)}
+    return {words_at(at, text) for at, text in zip(range(0, 112, 7), texts, strict=True)}
 
 
-async def test_eight_strips_and_their_display_settle_within_300_ms_of_a_turn(jack: str) -> None:
+async def test_eight_strips_and_their_display_settle_within_300_ms_of_a_turn_and_of_a_scene(jack: str) -> None:
     config = await asyncio.to_thread(parse, MIXER, {"midi": KIND})
     bridge = Bridge(jack, *config.controls)
     bridge.store.subscribe(BankButtons(bridge.store, config.banks).note)
     for number in range(9, 17):
         for word in ("volume", "pan", "rec", "solo", "mute", "select"):
             bridge.set(f"/{number}/{word}", 1)
-    leds = range(32)
     async with Controller.start(jack, "nano") as nano, bridge.running(*config.peers):
         first = await nano.hear_all(64)
         assert rows(*(f"Ch {number}" for number in range(1, 9)), *["0.00"] * 8) <= set(first)
+        nano.send("90 68 7f", "e0 00 20")  # a hand on the first fader
+        await bridge.until(lambda: NANO in bridge.store.get("/1/volume").holders)
+        assert await nano.hear_until(words_at(56, "0.25"))
         start = time.monotonic()
         nano.send("90 2f 7f", "90 2f 00")
-        heard = set(await nano.hear_all(64))
+        heard = set(await nano.hear_all(63))
         assert time.monotonic() - start < 0.3
         assert heard == (
-            {f"e{channel:x} 7f 7f" for channel in range(8)}
+            {f"e{channel:x} 7f 7f" for channel in range(1, 8)}
             | {f"b0 {number:02x} 2b" for number in range(48, 56)}
-            | {f"90 {number:02x} 7f" for number in leds}
+            | {f"90 {number:02x} 7f" for number in range(32)}
             | rows(*(f"Ch {number}" for number in range(9, 17)), *["1.00"] * 8)
         )
+        nano.send("e0 00 30", "90 68 00")
+        assert await nano.hear() == "e0 7f 7f"
+        assert bridge.value("/9/volume") == 1.0
+        # A scene, and at once a turn to the last four: all of it, and nothing twice. The other strips are dark.
         start = time.monotonic()
-        nano.send("90 2f 7f", "90 2f 00")  # to the last four: the other strips are dark
+        scene = [(bridge.store.get(f"/{number}/{word}"), 0) for number in range(9, 17) for word in ("volume", "mute")]
+        bridge.store.apply(scene, BROWSER, start)
+        bridge.set("/bank/mixer", 1)
+        bridge.set("/bank/mixer", 3)
         heard = set(await nano.hear_all(64))
         assert time.monotonic() - start < 0.3
         assert heard == (
             {f"e{channel:x} 00 00" for channel in range(8)}
             | {f"b0 {number:02x} {'21' if number < 52 else '00'}" for number in range(48, 56)}
-            | {f"90 {number:02x} 00" for number in leds}
+            | {f"90 {number:02x} 00" for number in range(32)}
             | rows("Ch 17", "Ch 18", "Ch 19", "Ch 20", *[""] * 4, *["0.00"] * 4, *[""] * 4)
         )
 
@@ -186,10 +196,7 @@ async def test_a_controller_in_the_wrong_mode_is_named_until_it_has_left_it(jack
         state = await bridge.states_until("nano", "this looks like its DAW mode: hold SET MARKER and CYCLE")
         assert state.startswith("online")
         nano.send("b0 00 10")
-        async with asyncio.timeout(WAIT_S):
-            while "looks like" in bridge.states["nano"]:
-                bridge.stated.clear()
-                await bridge.stated.wait()
+        await bridge.states_until("nano", "online", but="looks like")
 
 
 async def test_a_device_is_greeted_before_it_is_shown_anything(jack: str) -> None:

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from bridge.bank import BankButtons
-from bridge.config import parse
 from bridge.control import PANIC, Control
 from bridge.errors import BadValue, PortError
-from bridge.midi import KIND, MidiPort, open_ports
+from bridge.midi import MidiPort, open_ports
 from bridge.midisettings import Binding, Settings
 from bridge.port import Peer, PortContext, supervise
 from bridge.store import Origin, Store
@@ -537,91 +535,6 @@ async def test_a_lane_carries_the_latest_of_each_cc_and_nothing_that_was_before_
     assert not lane.is_there
 
 
-async def test_eight_motors_and_rings_settle_within_300_ms(jack: str) -> None:
-    paths = [f"/{kind}/{index}" for kind in ("fader", "ring", "led") for index in range(8)]
-    bridge = Bridge(jack, *map(level, paths))
-    kinds = {"fader": lambda n: {"bend": True, "channel": n + 1}, "ring": lambda n: {"cc": 48 + n, "direction": "out"}}
-    kinds["led"] = lambda n: {"cc": 80 + n}
-    bindings = {path: kinds[path.split("/")[1]](int(path[-1])) for path in paths}
-    async with bridge.with_nano(bindings) as (_, nano):
-        await nano.hear_all(24)
-        start = time.monotonic()
-        entries = [(bridge.store.get(path), 1.0) for path in paths]
-        bridge.store.apply(entries, BROWSER, start)
-        await nano.hear_all(24)
-        assert time.monotonic() - start < 0.3
-
-
-BANK = """
-    [[midi]]
-    name = "nano"
-    device = "nano"
-    api = "jack"
-    [[bank]]
-    name = "mixer"
-    strips = 28
-    [[bank.midi.nano]]
-    path = "/{n}/volume"
-    bend = true
-    channel = "{s}"
-    touch = "{s0+104}"
-    [[bank.midi.nano]]
-    path = "/{n}/pan"
-    cc = "{s0+48}"
-    direction = "out"
-    [bank.next.midi.nano]
-    note = 47
-    """ + "".join(
-    f"""
-    [[control]]
-    repeat = 28
-    path = "/{{n}}/{led}"
-    kind = "bool"
-    [[bank.midi.nano]]
-    path = "/{{n}}/{led}"
-    note = "{{s0+{number * 8}}}"
-    """
-    for number, led in enumerate(("rec", "solo", "mute", "select"))
-)
-for word in ("volume", "pan"):
-    BANK += f'\n[[control]]\nrepeat = 28\npath = "/{{n}}/{word}"\n'
-
-
-async def test_eight_strips_settle_within_300_ms_when_their_window_is_turned(jack: str) -> None:
-    config = await asyncio.to_thread(parse, BANK, {"midi": KIND})
-    bridge = Bridge(jack, *config.controls)
-    bridge.store.subscribe(BankButtons(bridge.store, config.banks).note)
-    for number in range(9, 17):
-        for word in ("volume", "pan", "rec", "solo", "mute", "select"):
-            bridge.set(f"/{number}/{word}", 1)
-    async with Controller.start(jack, "nano") as nano, bridge.running(*config.peers):
-        await nano.hear_all(8 * 6)
-        nano.send("90 68 7f", "e0 00 20")  # a hand on the first fader
-        await bridge.until(lambda: NANO in bridge.store.get("/1/volume").holders)
-        start = time.monotonic()
-        nano.send("90 2f 7f", "90 2f 00")
-        heard = set(await nano.hear_all(8 * 6 - 1))
-        assert time.monotonic() - start < 0.3
-        assert heard == (
-            {f"e{channel:x} 7f 7f" for channel in range(1, 8)}
-            | {f"b0 {number:02x} 7f" for number in range(48, 56)}
-            | {f"90 {number:02x} 7f" for number in range(32)}
-        )
-        nano.send("e0 00 30", "90 68 00")
-        assert await nano.hear() == "e0 7f 7f"
-        assert bridge.value("/9/volume") == 1.0
-        # A scene, while another is in view: all of it, and nothing twice.
-        start = time.monotonic()
-        scene = {f"/{number}/{word}": 0 for number in range(9, 17) for word in ("volume", "mute")}
-        bridge.store.apply([(bridge.store.get(path), value) for path, value in scene.items()], BROWSER, start)
-        bridge.set("/bank/mixer", 3)
-        bridge.set("/bank/mixer", 4)
-        last = await nano.hear_all(8 * 6)  # four strips that are there and stand at zero, and four that are not
-        assert time.monotonic() - start < 0.3
-        assert {message[-2:] for message in last} == {"00"}
-        assert len(set(last)) == 8 * 6
-
-
 async def test_panic_silences_the_device(jack: str) -> None:
     bridge = Bridge(jack, level())
     async with bridge.with_nano({"/level": {"cc": 7}}) as (_, nano):
@@ -633,15 +546,6 @@ async def test_panic_silences_the_device(jack: str) -> None:
 
 
 # ---------------------------------------------------------------------------------- what is wrong
-
-
-async def test_a_controller_in_another_mode_is_named(jack: str) -> None:
-    bridge = Bridge(jack, level())
-    async with bridge.with_nano({"/level": {"cc": 7}}) as (_, nano):
-        nano.send(*["90 10 7f", "90 10 00"] * 4)
-        assert "it sends notes, and none is bound" in await bridge.states_until("nano", "looks like its DAW mode")
-        nano.send("b0 07 01")
-        assert (await bridge.states_until("nano", "nano in:in", but="DAW")).endswith("out nano in:in")
 
 
 async def test_without_a_sound_system_it_says_so_and_goes_on_trying(monkeypatch: pytest.MonkeyPatch) -> None:

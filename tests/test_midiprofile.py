@@ -375,3 +375,11 @@ def test_whatever_stands_in_a_table_its_profile_and_its_bindings_is_understood_o
         for binding in one.bindings.get("/a", ()):
             for route in compile_routes(Entry(1, control, control.default, 1), binding, one.settings):
                 route.shown  # noqa: B018 - raises
+
+
+def test_without_a_profile_too_it_is_named_until_something_comes_that_is_bound() -> None:
+    device = Device({"cc": 7})
+    device.hear(*["90 10 7f", "90 10 00"] * 4)
+    assert device.peer.looks_like.startswith("it sends notes, and none is bound: this looks like its DAW mode")
+    device.hear("b0 07 01")
+    assert device.peer.looks_like == ""
