@@ -152,7 +152,7 @@ class MidiPeer:
 
     def _moved(self, moves: Sequence[Move]) -> list[Route]:
         """Let parts of the hardware go from route to route, with what is known of them; what is to be shown there."""
-        for old, _, new, is_dark in moves:
+        for old, was_dark, new, is_dark in moves:
             if new is not None and new is not old:
                 self._add(new, is_dark=is_dark)
                 if old is not None:
@@ -162,6 +162,8 @@ class MidiPeer:
                 self._add(new, is_dark=is_dark)
                 self._drop_events(new)
                 self.echoes.pass_on(new, new, new.rules)
+                if was_dark and not is_dark and self._is_in_hand(new, new):
+                    self.grips.add(new)
             if old is not None and old is not new:
                 self._forget(old)
         return [move.new for move in moves if move.new is not None]
@@ -185,12 +187,16 @@ class MidiPeer:
             self.moved_at[new] = self.moved_at[old]
         if (before := self.takeovers.get(old)) is not None and (takeover := self.takeovers.get(new)) is not None:
             takeover.hardware = before.hardware
-        if new.is_fader and new.touched_by is None:
-            is_held = old in self.moved_at
-        else:
-            is_held = (new.touched_by or new.key) in self.down
-        if is_held and new.act != "turn" and new.entry is not old.entry:
+        if new.entry is not old.entry and self._is_in_hand(old, new):
             self.grips.add(new)
+
+    def _is_in_hand(self, old: Route, new: Route) -> bool:
+        """True if a hand is on what was one route's and is another's now, or the same one's again."""
+        if new.act == "turn":
+            return False
+        if new.is_fader and new.touched_by is None:
+            return old in self.moved_at
+        return (new.touched_by or new.key) in self.down
 
     def _forget(self, route: Route) -> None:
         self.routes.remove(route)

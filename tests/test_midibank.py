@@ -220,6 +220,23 @@ def test_a_touched_motor_is_not_moved_and_its_hand_moves_nothing_before_it_lifts
     assert device.values()[1] == pytest.approx(0.75, abs=0.001)
 
 
+def test_a_hand_that_stays_on_a_motor_while_its_control_goes_and_returns_is_not_pulled_at() -> None:
+    device = Device(FADER, controls=2)
+    device.turn(2)
+    device.hear("90 68 7f", "e0 00 10")
+    device.turn(3)
+    device.hear("e0 00 60")
+    device.news()
+    device.turn(2)
+    assert device.news() == []
+    device.hear("e0 00 70")
+    assert device.values() == [0.25, 0x800 / 16383]
+    device.hear("90 68 00")
+    assert device.news() == ["e0 00 10"]
+    device.hear("90 68 7f", "e0 7f 7f")
+    assert device.values() == [0.25, 1.0]
+
+
 def test_a_hand_on_a_fader_that_cannot_feel_it_comes_anew_when_it_has_rested() -> None:
     device = Device(PLAIN, settle_ms=100)
     device.news()
