@@ -177,11 +177,9 @@ class Learning:
             wire |= {"path": self._path, "client": self._by, "text": self._text}
         if self.trouble:
             wire["trouble"] = self.trouble
-        bindings = [
-            {"binding": one.number, "path": one.path, "peer": one.peer, "toml": "\n".join(lines(one.table))}
-            for one in self
-        ]
-        return wire | {"bindings": bindings}
+        wire["bindings"] = [{"binding": one.number, "path": one.path, "text": str(one)} for one in self]
+        wire["toml"] = bindings_toml((one.path, one.peer, one.table) for one in self)
+        return wire
 
 
 def binding_lines(bound: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:

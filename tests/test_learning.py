@@ -129,7 +129,7 @@ def admin(shared: Shared) -> Browser:
     browser = Browser(shared, role="admin")
     browser.hello()
     browser.say("subscribe", what=["learn"])
-    assert told(browser) == {"type": "learning", "state": "idle", "bindings": []}
+    assert told(browser) == {"type": "learning", "state": "idle", "bindings": [], "toml": ""}
     return browser
 
 
@@ -151,7 +151,8 @@ def test_a_browser_arms_and_is_told_what_becomes_of_it(learning: Learning, admin
     learning.learn("nano", {"cc": 7}, Binding(cc=7))
     assert told(admin) == {
         "type": "learning", "state": "learnt", "path": "/level", "client": "c1", "text": "nano: cc = 7",
-        "bindings": [{"binding": 1, "path": "/level", "peer": "nano", "toml": "cc = 7"}],
+        "bindings": [{"binding": 1, "path": "/level", "text": "nano: cc = 7"}],
+        "toml": '[[control]]\npath = "/level"\n[[control.midi.nano]]\ncc = 7\n',
     }  # fmt: skip
     admin.say("forget", bindings=[1, 99])
     assert told(admin)["bindings"] == []

@@ -7,6 +7,7 @@ import { button } from './bar.js';
 
 const BLOCKED = ['pointerdown', 'pointerup', 'click', 'dblclick', 'wheel', 'keydown', 'input', 'change'];
 const ASKING = ['waiting', 'hearing', 'refused'];
+const NOTHING = { state: 'idle', bindings: [], toml: '' };
 const FIRST = 'Tap a control, then move the hardware.';
 
 export class LearnMode {
@@ -14,7 +15,7 @@ export class LearnMode {
   #root;
   #stage;
   #sheet;
-  #told = { state: 'idle', bindings: [] };
+  #told = NOTHING;
   #path = null; // the control that was tapped last
   #name = '';
   #component;
@@ -65,7 +66,7 @@ export class LearnMode {
     this.#client.followLearning(false);
     this.element.hidden = true;
     this.#root.classList.remove('is-learning');
-    this.#told = { state: 'idle', bindings: [] };
+    this.#told = NOTHING;
   }
 
   #block(event) {
@@ -133,27 +134,14 @@ export class LearnMode {
   }
 
   #drawAll() {
-    const { bindings, trouble } = this.#told;
+    const { bindings, toml, trouble } = this.#told;
     setText(this.trouble, trouble ? `It is forgotten when the bridge ends: ${trouble}` : '');
     this.trouble.hidden = !trouble;
-    this.list.replaceChildren(...bindings.map(({ binding, path, peer, toml }) => h('div', { class: 'learnt-one' },
-      h('div', {}, h('b', {}, path), ' ', h('span', {}, `${peer}: ${toml.split('\n').join(', ')}`)),
+    this.list.replaceChildren(...bindings.map(({ binding, path, text }) => h('div', { class: 'learnt-one' },
+      h('div', {}, h('b', {}, path), ' ', h('span', {}, text)),
       choice('Forget', () => this.#client.forget([binding])))));
-    this.toml.value = tomlOf(bindings);
+    this.toml.value = toml;
   }
-}
-
-/** The bindings as a configuration has them, each control's together. */
-export function tomlOf(bindings) {
-  const paths = [...new Set(bindings.map(({ path }) => path))];
-  return paths.map((path) => {
-    const tables = bindings.filter((one) => one.path === path).map(({ peer, toml }) => `[[control.midi.${key(peer)}]]\n${toml}\n`);
-    return `[[control]]\npath = ${JSON.stringify(path)}\n${tables.join('')}`;
-  }).join('\n');
-}
-
-function key(name) {
-  return /^[A-Za-z0-9_-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 function choice(text, act) {
