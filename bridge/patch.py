@@ -110,14 +110,16 @@ class Canvas:
 class Dialect(Protocol):
     """How one program says it."""
 
+    number: str
+    """The argument of `pack` and `unpack` for a number."""
+    rest: str
+    """The object that takes the first item off a list, at its second outlet."""
+
     def receive(self, canvas: Canvas, port: int) -> Exit:
         """What comes in at a UDP port, as messages that `route` can tell apart by address."""
 
     def send(self, canvas: Canvas, source: Exit, host: str, port: int) -> int:
         """Send messages to a UDP port. Returns the box whose input sends the question for all values."""
-
-    def opened(self, canvas: Canvas, source: Exit, target: int) -> None:
-        """What happens when the patch opens, and when ``source`` is banged: ask for all values."""
 
     def values(self, canvas: Canvas, source: Exit, address: str, x: int, y: int) -> Exit:
         """What `route` leaves of a message to this address → its arguments."""
@@ -133,12 +135,6 @@ class Dialect(Protocol):
 
     def box(self, canvas: Canvas, part: Part, x: int, y: int) -> tuple[int, Exit]:
         """The box of a control that is one value; and where its value comes out."""
-
-    def numbers(self, size: int) -> str:
-        """The arguments of `pack` and `unpack` for so many numbers."""
-
-    def rest(self) -> str:
-        """The object that takes the first item off a list, at its second outlet."""
 
     def atom(self, atom: Atom) -> str:
         """As it is written in a box."""
@@ -157,7 +153,8 @@ def draw(plan: Plan, dialect: Dialect) -> Canvas:
     target = dialect.send(canvas, Exit(canvas.object(f"r {wire}", 420, 70)), plan.host, plan.our_port)
     again = canvas.add("bang", "", 700, 40)
     canvas.add("comment", "when it opens, or by this button: ask for all values", 730, 40)
-    dialect.opened(canvas, Exit(again), target)
+    for asks in (canvas.object("loadbang", 780, 70), again):
+        canvas.connect(Exit(asks), target)
     _Drawing(canvas, dialect, wire).rows(source, plan.parts)
     return canvas
 
@@ -243,9 +240,10 @@ class _Drawing:
     def list(self, part: Part, came: Exit | None, x: int, y: int) -> None:
         """Several numbers: kept in a `pack`, whose first item is only there to make it speak."""
         canvas, size = self.canvas, part.size
-        pack = canvas.object(f"pack 0 {self.dialect.numbers(size)}", x, y + 4 * _LINE)
-        unpack = canvas.object(f"unpack {self.dialect.numbers(size)}", x, y)
-        values = [Exit(canvas.object(self.dialect.rest(), x, y + 5 * _LINE, Exit(pack)), 1)]
+        numbers = " ".join([self.dialect.number] * size)
+        pack = canvas.object(f"pack 0 {numbers}", x, y + 4 * _LINE)
+        unpack = canvas.object(f"unpack {numbers}", x, y)
+        values = [Exit(canvas.object(self.dialect.rest, x, y + 5 * _LINE, Exit(pack)), 1)]
         for index in range(size):
             left = x + index * _COMPONENT
             item = Exit(unpack, index)

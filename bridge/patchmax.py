@@ -42,6 +42,9 @@ def max_text(plan: Plan) -> str:
 
 
 class _Max:
+    number = "0."
+    rest = "zl slice 1"
+
     def receive(self, canvas: Canvas, port: int) -> Exit:
         return Exit(canvas.object(f"udpreceive {port}", 20, 70))
 
@@ -50,10 +53,6 @@ class _Max:
         ask = canvas.add("message", REFRESH, 700, 130)
         canvas.connect(Exit(ask), net)
         return ask
-
-    def opened(self, canvas: Canvas, source: Exit, target: int) -> None:
-        canvas.connect(Exit(canvas.object("loadbang", 780, 70)), target)
-        canvas.connect(source, target)
 
     def values(self, canvas: Canvas, source: Exit, address: str, x: int, y: int) -> Exit:
         return source
@@ -83,12 +82,6 @@ class _Max:
             return box, Exit(canvas.object("tosymbol", x, y + 28, Exit(box, 1)))
         return box, Exit(box)
 
-    def numbers(self, size: int) -> str:
-        return " ".join(["0."] * size)
-
-    def rest(self) -> str:
-        return "zl slice 1"
-
     def atom(self, atom: Atom) -> str:
         if isinstance(atom, float):
             return f"{atom:.9g}" if atom % 1 else f"{int(atom)}."
@@ -97,7 +90,7 @@ class _Max:
 
 
 def _box(number: int, box: Box) -> dict[str, Any]:
-    inlets, outlets, types, width = _SHAPES.get(box.kind) or _object_shape(box.text)
+    inlets, outlets, types, width = _SHAPES.get(box.kind) or (*_object_shape(box.text), 60)
     made: dict[str, Any] = {
         "id": _id(number),
         "maxclass": _CLASSES.get(box.kind, "newobj" if box.kind == "object" else box.kind),
@@ -123,22 +116,22 @@ def _box(number: int, box: Box) -> dict[str, Any]:
     return made
 
 
-def _object_shape(text: str) -> tuple[int, int, list[str], int]:
+def _object_shape(text: str) -> tuple[int, int, list[str]]:
     word, *arguments = text.split()
     count = len(arguments)
     if word == "route":
-        return count + 1, count + 1, [""] * (count + 1), 60
+        return count + 1, count + 1, [""] * (count + 1)
     if word == "unpack":
-        return 1, count, ["float"] * count, 60
+        return 1, count, ["float"] * count
     if word == "pack":
-        return count, 1, [""], 60
+        return count, 1, [""]
     if word == "t":
-        return 1, count, ["bang" if one == "b" else "float" for one in arguments], 60
+        return 1, count, ["bang" if one == "b" else "float" for one in arguments]
     if word == "zl":
-        return 2, 2, ["", ""], 60
+        return 2, 2, ["", ""]
     if word in ("r", "loadbang"):
-        return int(word == "loadbang"), 1, ["bang" if word == "loadbang" else ""], 60
-    return (1, 0, [], 60) if word in _NO_OUTLET else (1, 1, [""], 60)
+        return int(word == "loadbang"), 1, ["bang" if word == "loadbang" else ""]
+    return (1, 0, []) if word in _NO_OUTLET else (1, 1, [""])
 
 
 def _id(number: int) -> str:

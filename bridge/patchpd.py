@@ -20,6 +20,9 @@ def pd_text(plan: Plan) -> str:
 
 
 class _Pd:
+    number = "f"
+    rest = "list split 1"
+
     def receive(self, canvas: Canvas, port: int) -> Exit:
         # [oscparse] gives the parts of an address one by one, a "1" among them as a text that no [route] can name. But
         # the bytes up to the first 0 are the address: put it before the parts, and [route] knows it whole.
@@ -40,10 +43,6 @@ class _Pd:
         connect = canvas.add("message", f"connect {host} {port}", 760, 130, Exit(ordered, 1))
         canvas.connect(Exit(connect), net)
         return ordered
-
-    def opened(self, canvas: Canvas, source: Exit, target: int) -> None:
-        canvas.connect(Exit(canvas.object("loadbang", 700, 70)), target)
-        canvas.connect(source, target)
 
     def values(self, canvas: Canvas, source: Exit, address: str, x: int, y: int) -> Exit:
         return Exit(canvas.object(f"list split {address.count('/')}", x, y, source), 1)
@@ -66,12 +65,6 @@ class _Pd:
     def box(self, canvas: Canvas, part: Part, x: int, y: int) -> tuple[int, Exit]:
         box = canvas.add("text" if part.as_text else part.shape, "", x, y, part=part)  # type: ignore[arg-type]
         return box, Exit(box)
-
-    def numbers(self, size: int) -> str:
-        return " ".join(["f"] * size)
-
-    def rest(self) -> str:
-        return "list split 1"
 
     def atom(self, atom: Atom) -> str:
         return _number(atom) if not isinstance(atom, str) else _SPECIAL.sub(lambda found: "\\" + found[0], atom)
