@@ -351,7 +351,7 @@ def _patch(arguments: argparse.Namespace) -> int:
     sys.stdout.write(max_text(plan) if arguments.program == "max" else pd_text(plan))
     for path, why in plan.left_out.items():
         print(log.printable(f"stagebridge: {path} is left out: {why}"), file=sys.stderr)
-    boxes = f"{_count(len(plan.parts), 'box').replace('boxs', 'boxes')} for {plan.peer}"
+    boxes = f"{len(plan.parts)} box{'' if len(plan.parts) == 1 else 'es'} for {plan.peer}"
     print(
         f"stagebridge: {boxes}; it hears on UDP {plan.its_port}, and speaks to {plan.host}:{plan.our_port}",
         file=sys.stderr,

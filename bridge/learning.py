@@ -182,18 +182,10 @@ class Learning:
         return wire
 
 
-def binding_lines(bound: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """(peer, table) as they stand below their ``[[control]]``."""
-    text = []
-    for peer, table in bound:
-        text += [f"[[control.{PORT}.{toml_key(peer)}]]", *lines(table)]
-    return text
-
-
 def bindings_toml(bound: Iterable[tuple[str, str, Mapping[str, Any]]]) -> str:
     """(path, peer, table) as a configuration has them: each control with its bindings."""
-    by_path: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    by_path: dict[str, list[str]] = {}
     for path, peer, table in bound:
-        by_path.setdefault(path, []).append((peer, table))
-    tables = (["[[control]]", *lines({"path": path}), *binding_lines(found), ""] for path, found in by_path.items())
-    return "\n".join("\n".join(table) for table in tables)
+        text = by_path.setdefault(path, ["[[control]]", *lines({"path": path})])
+        text += [f"[[control.{PORT}.{toml_key(peer)}]]", *lines(table)]
+    return "\n".join("\n".join([*text, ""]) for text in by_path.values())

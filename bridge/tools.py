@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .errors import BadValue, OscError, RemoteError
-from .learning import binding_lines, bindings_toml
+from .learning import bindings_toml
 from .log import printable
 from .osccodec import ALL, Message, decode, encode_message, messages
 from .oscfields import Endpoint, parse_endpoint
@@ -174,28 +174,12 @@ def learnt_toml(url: str, only: str | None) -> str:
         for one in request(url, "GET", "/api/learnt")["bindings"]
         if only in (None, one["peer"])
     ]
-    taught = {control["path"] for control in controls}
-    tables = [
-        control_toml(
-            control,
-            teachers.get(control["path"], ()),
-            [(peer, table) for path, peer, table in bound if path == control["path"]],
-        )
-        for control in controls
-    ]
-    rest = bindings_toml(
-        one for one in bound if one[0] not in taught
-    )  # bindings of controls that the configuration has
-    return "\n".join([*tables, *([rest] if rest else [])])
+    tables = [control_toml(control, teachers.get(control["path"], ())) for control in controls]
+    return "\n".join(filter(None, [*tables, bindings_toml(bound)]))
 
 
-def control_toml(
-    control: Mapping[str, Any],
-    peers: Sequence[Mapping[str, Any]],
-    bound: Sequence[tuple[str, Mapping[str, Any]]] = (),
-) -> str:
-    """A ``[[control]]`` that makes the same control; with a binding for each peer that mirrors none, and those that
-    were learnt."""
+def control_toml(control: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> str:
+    """A ``[[control]]`` that makes the same control; with a binding for each peer that mirrors none."""
     path, kind = control["path"], control["kind"]
     fields: dict[str, Any] = {"path": path}
     if kind != "float":
@@ -212,4 +196,4 @@ def control_toml(
     for peer in peers:
         if not peer["mirror"]:
             text += [f"[control.osc.{peer['name']}]", *lines({"address": path})]
-    return "\n".join([*text, *binding_lines(bound), ""])
+    return "\n".join([*text, ""])
