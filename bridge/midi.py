@@ -182,7 +182,7 @@ class _Device:
         self._store.release(entry, self.peer.origin, now)
         for route in self.peer.routes.of(entry.id):
             self.out.let_go(route, now)
-        self.out.take(entry, now)
+        self.out.take(entry, now, is_in_hand=True)
         self._presence.added(entry, now)
 
     async def match(self, system: System, ports: Ports, devices: Sequence[_Device]) -> None:

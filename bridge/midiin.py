@@ -165,7 +165,8 @@ class Receiver:
             return
         self._learning.learn(self._peer.name, guess.table, guess.binding)
         log.info("midi %s: %s is learnt, by %s: %s", self._peer.name, entry.path, armed.name, inline(guess.table))
-        if any(route.touched_by in self._ear.down for route in self._peer.routes.of(entry.id)):
+        down = self._ear.down.keys() | self._peer.down
+        if any(route.touched_by in down for route in self._peer.routes.of(entry.id)):
             self._store.touch(entry, self._peer.origin, now)
 
     def _take(self, message: Message, keys: Sequence[Heard], now: float, is_learning: bool) -> None:

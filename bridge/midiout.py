@@ -141,11 +141,14 @@ class Outbox:
                 for route in self._peer.drop(change.entry):
                     self.owe(route)
 
-    def take(self, entry: Entry, now: float) -> None:
-        """A control is there, or its bindings are others: show the device where it stands."""
+    def take(self, entry: Entry, now: float, *, is_in_hand: bool = False) -> None:
+        """A control is there, or its bindings are others: show the device where it stands. ``is_in_hand``: perhaps
+        somebody is just moving its fader, which is then left alone for a while."""
         if entry.path in self._peer.banks:
             self._turn(entry, now)
         for route in self._peer.put(entry):
+            if is_in_hand and route.is_fader:
+                self._peer.moved_at[route] = now
             self.owe(route)
 
     def _value_changed(self, routes: Sequence[Route], change: Change) -> None:
