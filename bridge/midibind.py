@@ -91,10 +91,21 @@ class Route:
     @property
     def shown(self) -> Wire | None:
         """What the device is to be shown now; None: nothing is known yet."""
-        if self.text is not None:
-            return self.text(self.entry)
+        return self.wire if self.text is None else self.text(self.entry)
+
+    @property
+    def wire(self) -> int | None:
+        """The number that says where the control stands; None: nothing is known yet."""
         value = self.entry.value
         return None if value is None else self.to_wire(self.number_of(value))
+
+    def position(self, wire: int) -> float:
+        """Where a number stands between the wire's ends, 0…1."""
+        return (min(max(wire, self.low), self.high) - self.low) / (self.high - self.low)
+
+    def raw_at(self, position: float) -> Any:
+        """What the store is given for a place between the wire's ends."""
+        return self.raw(self.low + position * (self.high - self.low))
 
     def messages(self, writer: Writer, wire: Wire) -> list[bytes]:
         """The messages that show it."""

@@ -252,7 +252,7 @@ class Receiver:
             return False
         peer.moved_at[route] = now
         if (takeover := peer.takeovers.get(route)) is not None:
-            takeover.hardware = (min(max(heard.value, route.low), route.high) - route.low) / (route.high - route.low)
+            takeover.hardware = route.position(heard.value)
         self._sender.owe(route, again=True)
         return True
 
@@ -292,7 +292,7 @@ class Receiver:
 
     def _number(self, route: Route, heard: Heard, now: float) -> None:
         peer, entry, wire = self._peer, route.entry, heard.value
-        current = None if entry.value is None else route.to_wire(route.number_of(entry.value))
+        current = route.wire
         if heard.is_step:
             wire = min(max((current or 0) + heard.value, route.low), route.high)
         if route.key.kind == "note" and wire == 0:
@@ -305,10 +305,9 @@ class Receiver:
         peer.shows.pop(route, None)
         takeover = peer.takeovers.get(route)
         if takeover is not None and current is not None:
-            span = route.high - route.low
-            at = takeover.move(min(max((wire - route.low) / span, 0.0), 1.0), (current - route.low) / span)
+            at = takeover.move(route.position(wire), route.position(current))
             if at is not None and not takeover.is_caught:  # on its way
-                self._store.set(entry, route.with_number(route.raw(route.low + at * span)), peer.origin, now)
+                self._store.set(entry, route.with_number(route.raw_at(at)), peer.origin, now)
             self._sender.show_hardware(route, now)
             if not takeover.is_caught:
                 return
@@ -323,7 +322,7 @@ class Receiver:
         if is_news:
             answers = peer.echoes.answers(route, now)
             self._store.set(entry, route.with_number(route.raw(wire)), peer.origin, now, answers)
-            if entry.value is not None and route.speaks and route.to_wire(route.number_of(entry.value)) != wire:
+            if route.speaks and route.wire not in (None, wire):
                 peer.echoes.refused(route, route.rules, now)
                 self._sender.settle_soon()
         if route.feedback == "always":

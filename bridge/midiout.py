@@ -187,9 +187,8 @@ class Outbox:
     def _rearm(self, route: Route, now: float) -> None:
         """Its control stands elsewhere than its fader, perhaps."""
         takeover = self._peer.takeovers.get(route)
-        if takeover is not None and route.entry.value is not None:
-            wire = route.to_wire(route.number_of(route.entry.value))
-            takeover.moved_elsewhere((wire - route.low) / (route.high - route.low))
+        if takeover is not None and (wire := route.wire) is not None:
+            takeover.moved_elsewhere(route.position(wire))
             self.show_hardware(route, now)
 
     def _fired(self, change: Change) -> None:
@@ -251,7 +250,7 @@ class Outbox:
         if takeover is None or route.component is not None or route.entry.control.kind == "choice":
             return  # no widget has a place for it
         at = None if takeover.is_caught else takeover.hardware
-        value = None if at is None else route.raw(route.low + at * (route.high - route.low))
+        value = None if at is None else route.raw_at(at)
         if value is not None or "hardware" in route.entry.marks:
             self._store.mark(route.entry, "hardware", value, now=now, origin=self._peer.origin)
 
