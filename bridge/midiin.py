@@ -47,6 +47,9 @@ class Sender(Protocol):
     def show_hardware(self, route: Route, now: float) -> None:
         """Where a fader stands beside its control may have changed."""
 
+    def rearm(self, route: Route, now: float) -> None:
+        """A fader and its control have moved without each other."""
+
 
 class Receiver:
     """The incoming side of one peer. ``call_later`` works on ``clock``."""
@@ -253,6 +256,7 @@ class Receiver:
         peer.moved_at[route] = now
         if (takeover := peer.takeovers.get(route)) is not None:
             takeover.hardware = route.position(heard.value)
+            self._sender.rearm(route, now)
         self._sender.owe(route, again=True)
         return True
 

@@ -160,7 +160,7 @@ class Outbox:
                 continue
             if is_own and route is self.moving:
                 continue  # it said so itself; what its rings and LEDs need is told by the receiver
-            self._rearm(route, change.time)
+            self.rearm(route, change.time)
             if route.speaks:
                 self._owe(route, Owed(change.is_settling, change.answers))
 
@@ -175,7 +175,7 @@ class Outbox:
                 if "hardware" in old.entry.marks:
                     store.mark(old.entry, "hardware", None, now=now, origin=peer.origin)
             if new is not None and not is_dark:
-                self._rearm(new, now)
+                self.rearm(new, now)
             if new is not None:
                 self.owe(new)
 
@@ -184,8 +184,8 @@ class Outbox:
         if route.act == "follow" and route.key in self._peer.down and not route.entry.control.momentary:
             self._store.set(route.entry, False, self._peer.origin, now)
 
-    def _rearm(self, route: Route, now: float) -> None:
-        """Its control stands elsewhere than its fader, perhaps."""
+    def rearm(self, route: Route, now: float) -> None:
+        """A fader and its control have moved without each other."""
         takeover = self._peer.takeovers.get(route)
         if takeover is not None and (wire := route.wire) is not None:
             takeover.moved_elsewhere(route.position(wire))

@@ -286,6 +286,20 @@ def test_soft_takeover_begins_anew_and_knows_where_the_fader_stands(takeover: st
     assert device.values()[1] == 0.5
 
 
+def test_a_fader_that_goes_on_while_its_window_is_turned_does_not_catch_what_it_has_left() -> None:
+    device = Device(PLAIN, takeover="pickup")
+    device.hear("b0 07 18", "b0 07 40")
+    assert device.values()[0] == 64 / 127
+    device.turn(2)  # its control stands just there
+    device.hear("b0 07 60")
+    assert device.store.get("/2").marks["hardware"] == 96 / 127
+    device.wait(1.0)
+    device.hear("b0 07 61")
+    assert device.values() == [64 / 127, 0.5, 0.75]
+    device.hear("b0 07 3e")
+    assert device.values()[1] == 62 / 127
+
+
 def test_a_late_echo_of_one_window_is_no_move_in_the_next() -> None:
     device = Device(PLAIN, echoes="yes")
     device.set("/1", 1.0)
