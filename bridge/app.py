@@ -25,7 +25,7 @@ from aiohttp import web
 from . import __version__, midi, net, osc, resources
 from .bank import BankButtons
 from .config import Config
-from .control import PANIC, RESERVED, Control
+from .control import CONFIG, PANIC, RESERVED, Control
 from .errors import ControlError, PortError, UnknownPeer
 from .frames import Frames
 from .history import History
@@ -72,7 +72,8 @@ class Bridge:
     ``async with Bridge(config) as bridge`` returns when HTTP is bound and every port has been tried once.
     Raises PortError when the HTTP port cannot be had; any other port's trouble is a state, with retries.
     Leaving the block releases momentaries, closes browsers and ports, and frees every socket. ``state`` is the folder
-    for what outlives a run (``statefolder.state_folder``); without it that is kept in memory.
+    for what outlives a run (``statefolder.state_folder``); without it that is kept in memory. ``config_trouble`` is why
+    ``config`` is not what its file says now; everybody is told.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Bridge:
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
         state: Path | None = None,
+        config_trouble: str = "",
     ) -> None:
         self.config = config
+        self.config_trouble = config_trouble
         self.clock = clock
         self.store = Store(secrets.token_hex(8))
         self.http_port = 0
@@ -127,6 +130,9 @@ class Bridge:
             self.store.add(control, now=now)
         panic = Control(path=PANIC, kind="trigger", owner="bridge", label="Panic")
         self._panic = self.store.add(panic, now=now)
+        if self.config_trouble:
+            trouble = Control(path=CONFIG, kind="string", owner="bridge", access="read", label="Configuration")
+            self.store.set(self.store.add(trouble, now=now), self.config_trouble, Origin("bridge", "config"), now)
         for peer in self.config.peers:
             path = f"{RESERVED}/peers/{peer.name}"
             state = Control(path=path, kind="string", owner="bridge", access="read", label=peer.name)
@@ -219,6 +225,7 @@ class Bridge:
             "version": __version__,
             "epoch": self.store.epoch,
             "rev": self.store.revision,
+            "config": {"file": str(self.config.file or ""), "trouble": self.config_trouble},
             "uptime_s": round(self.clock() - self._started, 1),
             "controls": len(self.store),
             "clients": self.hub.clients(),
@@ -230,6 +237,16 @@ class Bridge:
             "frames_out": counters.frames,
             "chains_cut": self.store.chains_cut,
         }
+
+    def status_text(self) -> str:
+        """How it is, in one line: what a service manager shows."""
+        states: dict[str, list[str]] = {}
+        for peer in self._peer_health():
+            states.setdefault(str(peer["state"]), []).append(str(peer["name"]))
+        clients = len(self.hub.clients())
+        parts = [f"the configuration has mistakes: {self.config_trouble}"] if self.config_trouble else []
+        parts.append(f"{clients} client" if clients == 1 else f"{clients} clients")
+        return "; ".join([*parts, *(f"{state}: {', '.join(names)}" for state, names in sorted(states.items()))])
 
     def _read_pages(self) -> tuple[Path, Path, list[tuple[str, int, list[Control]]]]:
         """Our pages, people's own, and of each the hash of its text and what it declares. Reads the disk."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -26,6 +27,7 @@ from .errors import BridgeError, ConfigError, OscError, RemoteError
 if TYPE_CHECKING:
     from .app import Bridge
     from .config import Config
+    from .lastgood import Start
     from .remote import Event
 
 STOP_S = 4.5
@@ -75,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--host", metavar="ADDRESS", help="address to listen on, instead of [http] host")
     run.add_argument("--log-level", choices=log.LEVELS, default="info", metavar="LEVEL", help="%(choices)s")
     run.add_argument("--no-qr", action="store_true", help="no QR code")
+    run.add_argument(
+        "--last-good",
+        action="store_true",
+        help="if FILE has mistakes, start its last good copy, and keep one: for services",
+    )
     run.set_defaults(command=_run)
 
     check = commands.add_parser("check", help="name every mistake in a configuration, and do nothing else")
@@ -94,6 +101,22 @@ def _parser() -> argparse.ArgumentParser:
     patch.add_argument("--peer", metavar="PEER", help="the [[osc]] table that it is for")
     patch.add_argument("--host", metavar="ADDRESS", help="where stagebridge runs, as the program reaches it")
     patch.set_defaults(command=_patch)
+
+    service = commands.add_parser("service", help="start it at boot, and again after a crash: a systemd service")
+    actions = service.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, does, about in (
+        ("install", _install, "write the unit, start it now and at every boot"),
+        ("uninstall", _uninstall, "stop it and take the unit away; the configuration and the state stay"),
+    ):
+        action = actions.add_parser(name, help=about, description=about)
+        action.add_argument("--system", action="store_true", help="of the machine, with a user of its own; else yours")
+        action.add_argument("--dry-run", action="store_true", help="only print what would be done")
+        action.set_defaults(command=does)
+        if does is _install:
+            action.add_argument(
+                "file", nargs="?", type=Path, metavar="FILE",
+                help="a configuration; default: config.toml here, with --system in /etc/stagebridge",
+            )  # fmt: skip
 
     watch = _remote_command(commands, "watch", "print what changes, while it does", _watch)
     watch.add_argument(
@@ -180,28 +203,38 @@ def _seconds(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from . import app, config
-
-    log.set_up(arguments.log_level)
-    overrides = {"http.port": arguments.port, "http.host": arguments.host}
-    file = arguments.file or _config_here() or resources.default_config()
-    settings = config.load(file, app.KINDS, {name: value for name, value in overrides.items() if value is not None})
+    from . import app, config, lastgood
     from .statefolder import state_folder
 
+    faulthandler.enable()  # a watchdog ends a loop that hangs with SIGABRT: its log says where that was
+    log.set_up(arguments.log_level)
+    given = {"http.port": arguments.port, "http.host": arguments.host}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    file = arguments.file or _config_here() or resources.default_config()
     state = state_folder(os.environ)
-    _run_loop(_serve(settings, state, show_qr=not arguments.no_qr and sys.stdout.isatty()))
+    if arguments.last_good:
+        start = lastgood.start(file, state, app.KINDS, overrides)
+    else:
+        start = lastgood.Start(config.load(file, app.KINDS, overrides))
+    _run_loop(_serve(start, state, file, show_qr=not arguments.no_qr and sys.stdout.isatty()))
     return 0
 
 
-async def _serve(settings: Config, state: Path | None, show_qr: bool) -> None:
+async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) -> None:
     """Run a bridge until a signal asks it to stop."""
+    from . import lastgood
     from .app import Bridge
+    from .systemd import Notifier
 
     stop = asyncio.Event()
     _on_stop_signal(stop.set)
     sys.setswitchinterval(SWITCH_S)
-    async with Bridge(settings, state=state) as bridge:
-        print(await asyncio.to_thread(_greeting, bridge, settings, show_qr), flush=True)
+    async with (
+        Bridge(start.settings, state=state, config_trouble=start.trouble) as bridge,
+        Notifier(os.environ).running(bridge.status_text),
+    ):
+        print(await asyncio.to_thread(_greeting, bridge, start.settings, show_qr), flush=True)
+        await asyncio.to_thread(lastgood.keep, state, file, start)
         # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
         gc.collect()
         gc.freeze()
@@ -239,6 +272,8 @@ def _greeting(bridge: Bridge, settings: Config, show_qr: bool) -> str:
     urls = _urls(settings.http.host, bridge.http_port)
     lines = [f"stagebridge {__version__} on {_short(settings.file)}", ""]
     lines += [f"  {url}" for url in urls]
+    if bridge.config_trouble:
+        lines += ["", f"THE CONFIGURATION HAS MISTAKES: {bridge.config_trouble}"]
     if show_qr:
         lines += ["", _qr_code(urls[0])]
     lines.append("")
@@ -285,7 +320,8 @@ def _short(file: Path | None) -> str:
     if file.parent == Path(__file__).parent:
         return "the demo (for a configuration of your own: stagebridge init)"
     try:
-        return str(file.relative_to(Path.cwd()))
+        here = Path.cwd()
+        return str(file.relative_to(here)) if here != Path("/") else str(file)
     except ValueError:
         return str(file)
 
@@ -356,6 +392,48 @@ def _patch(arguments: argparse.Namespace) -> int:
         f"stagebridge: {boxes}; it hears on UDP {plan.its_port}, and speaks to {plan.host}:{plan.our_port}",
         file=sys.stderr,
     )
+    return 0
+
+
+# service
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    from . import app, config, service
+
+    is_system: bool = arguments.system
+    file = arguments.file or (service.SYSTEM_CONFIG if is_system else Path("config.toml"))
+    if not arguments.dry_run:
+        service.check_machine(is_system, os.environ)
+    if arguments.file is None and not file.exists():
+        return _fail(f"stagebridge: there is no {file}: name a file, or write one with stagebridge init")
+    settings = config.load(file, app.KINDS)
+    if settings.http.port == 0:
+        return _fail("stagebridge: [http] port = 0 is another one at each start: a service needs one that stays")
+    plan = service.plan(settings, is_system, os.environ)
+    if arguments.dry_run:
+        print(f"stagebridge: this would be {plan.unit}", file=sys.stderr)
+        print(plan.text, end="")
+        for line in (*plan.troubles, *plan.notes):
+            _fail(f"stagebridge: {line}")
+        return 1 if plan.troubles else 0
+    trouble = service.install(plan, os.environ)
+    status, journal = service.commands(is_system)
+    urls = _urls(settings.http.host, settings.http.port)
+    print(f"unit: {plan.unit}", f"configuration: {settings.file}", "restarts after a crash: yes, after 1 s", sep="\n")
+    print(f"restarts after a power cut: {f'no, {trouble}' if trouble else 'yes'}")
+    print(f"how it is: {status}", f"its log: {journal}", *plan.notes, "", *(f"  {url}" for url in urls), "", sep="\n")
+    print(_qr_code(urls[0]))
+    return 1 if trouble else 0
+
+
+def _uninstall(arguments: argparse.Namespace) -> int:
+    from . import service
+
+    if arguments.dry_run:
+        print(f"stagebridge: this would stop the service and remove {service.unit_path(arguments.system, os.environ)}")
+        return 0
+    print(f"{service.uninstall(arguments.system, os.environ)} is gone, and the service is stopped")
     return 0
 
 
@@ -594,5 +672,6 @@ def _run_loop(main_coroutine: Coroutine[Any, Any, Any]) -> int:
 
 
 def _fail(text: str, stream: TextIO | None = None) -> int:
-    print(log.printable(text), file=stream or sys.stderr)
+    stream = stream or sys.stderr
+    print(log.error_text(text, stream), file=stream)
     return 1

@@ -52,6 +52,8 @@ MAX_INT = 10**12  # end of an int's range: doubles, here and on the page, count 
 DEFAULT_HOLD_TIMEOUT_S = 30.0
 RESERVED = "/stagebridge"
 PANIC = f"{RESERVED}/panic"
+CONFIG = f"{RESERVED}/config"
+"""What is wrong with the configuration while another runs; the control is there only then."""
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\s#*,?\[\]{}\x00-\x1f\x7f]")  # OSC 1.0, "OSC Addresses", and control characters

@@ -12,6 +12,7 @@ BridgeError
 ├── ProtocolError      a browser's message breaks the protocol: code and text for the answer
 ├── UnknownPeer        no peer has this name
 ├── PatchError         no patch can be made for a peer of the configuration
+├── ServiceError       this machine, or this user, cannot have the service
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
@@ -120,6 +121,10 @@ class UnknownPeer(BridgeError):
 
 class PatchError(BridgeError):
     """No peer of the configuration is one that a patch can be made for."""
+
+
+class ServiceError(BridgeError):
+    """A service that cannot be installed or taken away: what is in the way, and what to do."""
 
 
 class PortError(BridgeError):

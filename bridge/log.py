@@ -130,8 +130,17 @@ class _JournalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         priority = next((number for level, number in self._PRIORITIES if record.levelno >= level), 7)
-        lines = printable(super().format(record)).splitlines()
-        return "\n".join(f"<{priority}>{line}" for line in lines)
+        return _marked(printable(super().format(record)), priority)
+
+
+def error_text(text: str, stream: TextIO) -> str:
+    """``text`` for ``stream``, fit to be printed there: under the journal, as an error."""
+    text = printable(text)
+    return _marked(text, 3) if _is_journal(stream) else text
+
+
+def _marked(text: str, priority: int) -> str:
+    return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
 
 
 def printable(text: str) -> str:

@@ -29,6 +29,7 @@ ROWS = [
         "midicodec",
         "midiencoder",
         "miditakeover",
+        "serviceunit",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
@@ -63,7 +64,7 @@ ROWS = [
     {"oscwatch", "configbanks"},
     {"config", "session", "history", "learn"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
-    {"app"},
+    {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
     {"__main__"},
@@ -131,6 +132,7 @@ PURE |= {
     "patch",
     "patchmax",
     "patchpd",
+    "serviceunit",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",

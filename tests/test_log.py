@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge import log as bridge_log
-from bridge.log import BURST_LINES, MAX_CAUSES, OncePer, printable
+from bridge.log import BURST_LINES, MAX_CAUSES, OncePer, error_text, printable
 
 
 @pytest.fixture
@@ -117,6 +117,8 @@ def test_under_the_journal_lines_carry_a_priority_and_no_time(
         LOG.info("back")
         stream.seek(0)
         assert stream.read() == "<4>osc max: gone\n<4>for good\n<6>back\n"
+        assert error_text("show.toml:1: no\nstagebridge: no", stream) == "<3>show.toml:1: no\n<3>stagebridge: no"
+    assert error_text("no\x1b", io.StringIO()) == "no\\x1b"
 
 
 def test_what_a_peer_sent_cannot_drive_the_terminal() -> None:

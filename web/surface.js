@@ -15,6 +15,8 @@ import { Banner, HeldValue, OfflineBar, Sheet } from './surface/notices.js';
 import { PageView } from './surface/pageview.js';
 
 const PANIC = '/stagebridge/panic';
+const CONFIG = '/stagebridge/config'; // there while the file has mistakes and another copy runs
+const WRONG = 'The configuration has mistakes:';
 
 export class Surface {
   #client;
@@ -54,7 +56,7 @@ export class Surface {
     client.addEventListener('surface', () => this.#changed());
     client.addEventListener('controls', () => this.#changed());
     client.addEventListener('value', ({ detail }) => {
-      if (isPeer(detail.path)) this.#drawPeers();
+      if (isPeer(detail.path) || detail.path === CONFIG) this.#drawPeers();
       if (isPeer(detail.path) || this.#view?.brackets.watches(detail.path)) this.#drawBrackets();
     });
     window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
@@ -152,10 +154,15 @@ export class Surface {
   #drawPeers() {
     const peers = peersOf(this.#client.model);
     this.bar.setPeers(goneText(peers));
+    const trouble = this.#client.value(CONFIG);
+    if (trouble) this.banner.show(trouble, WRONG, trouble);
     // In the menu, also while it is open.
-    this.peers.hidden = peers.length === 0;
-    this.peers.replaceChildren(...peers.map((peer) => h('p', { class: `sheet-peer${isGone(peer) ? ' has-gone' : ''}`, 'data-state': peer.state },
-      h('i', { class: 'dot' }), h('span', {}, h('b', {}, `${peer.name} ${peer.state}`), peer.text && ` ${peer.text}`))));
+    const line = (state, isWrong, name, text) => h('p', { class: `sheet-peer${isWrong ? ' has-gone' : ''}`, 'data-state': state },
+      h('i', { class: 'dot' }), h('span', {}, h('b', {}, name), text && ` ${text}`));
+    const lines = peers.map((peer) => line(peer.state, isGone(peer), `${peer.name} ${peer.state}`, peer.text));
+    if (trouble) lines.unshift(line('offline', true, WRONG, trouble));
+    this.peers.hidden = lines.length === 0;
+    this.peers.replaceChildren(...lines);
   }
 
   #drawStatus() {
