@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .midisettings import Settings
+from .midisettings import FOR_IN, FOR_OUT, Settings
 from .profile import Profiles
-
-_FOR_OUT = ("feedback", "settle_ms", "rate", "on", "off", "hello")
-"""What is nothing to a peer without a port that we send to."""
 
 
 def merge(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,12 +14,13 @@ def merge(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, An
     left = dict(defaults)
     if table.get("virtual"):
         left.pop("device", None)  # the ports are ours
-    elif not table.get("out", table.get("device", left.get("device"))):
-        for key in _FOR_OUT:
-            left.pop(key, None)
+    for port, keys in (("in", FOR_IN), ("out", FOR_OUT)):
+        made = {**left, **table}
+        if made.get(port) is False or not any(map(made.get, (port, "device", "virtual"))):
+            left = {key: value for key, value in left.items() if key not in keys}
     made = {**left, **table}
     for key in ("part", "mode"):
-        own, known = table.get(key, []), defaults.get(key, [])
+        own, known = table.get(key), left.get(key)
         if isinstance(own, list) and isinstance(known, list):  # else it is told with the other keys
             made[key] = [*own, *known]
     return made

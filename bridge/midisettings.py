@@ -39,6 +39,11 @@ from .tables import Table, read_profile
 SHIPPED = ("mcu", "nanokontrol2", "launchcontrol-xl", "x-touch-mini")
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles/midi``."""
 
+FOR_IN = ("takeover", "mode", "settle_ms", "echoes", "echo_window_ms", "echo_tolerance")
+"""Keys of a device that do nothing where there is no port that we hear."""
+FOR_OUT = ("feedback", "settle_ms", "rate", "on", "off", "hello", "echoes", "echo_window_ms", "echo_tolerance")
+"""The same where there is none to send to."""
+
 Takeover = Literal["jump", "pickup", "scale"]
 Feedback = Literal["changes", "always", "off"]
 Ring = Literal["dot", "pan", "bar", "spread", "auto"]
@@ -219,8 +224,12 @@ class Settings(Table):
     def _check(self) -> Settings:
         if self.in_port is None and self.out_port is None:
             raise ValueError('says no port: write device = "part of its name" (`stagebridge midi` lists them)')
-        if self.out_port is None and {"feedback", "settle_ms", "rate", "on", "off", "hello"} & self.model_fields_set:
-            raise ValueError("has no port to send to, so feedback, settle_ms, rate, on, off and hello do nothing")
+        for port, missing, keys in (
+            (self.in_port, "that we hear", FOR_IN),
+            (self.out_port, "to send to", FOR_OUT),
+        ):
+            if port is None and (idle := [key for key in keys if key in self.model_fields_set]):
+                raise ValueError(f"has no port {missing}: {idle[0]} does nothing")
         if self.virtual and (self.exact or self.index != 1):
             raise ValueError("exact and index choose among others' ports: a virtual port is ours")
         if self.echoes == "no" and "echo_tolerance" in self.model_fields_set:

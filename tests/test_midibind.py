@@ -66,7 +66,8 @@ def test_placeholders_count_messages() -> None:
         ("device = 'x'\nchannel = 17", "channel = 17: must be 1–16"),
         ("device = 'x'\nrate = 0", "rate = 0: must be 1–100000"),
         ("device = 'x'\nvirtual = true\nindex = 2", "exact and index choose among others' ports"),
-        ("in = 'x'\nfeedback = 'off'", "has no port to send to, so feedback, settle_ms, rate, on, off and hello do"),
+        ("in = 'x'\nfeedback = 'off'", "has no port to send to: feedback does nothing"),
+        ("out = 'x'\ntakeover = 'pickup'", "has no port that we hear: takeover does nothing"),
         ("device = 'x'\necho_tolerance = 0.1", 'echo_tolerance is for echoes = "yes"'),
         (
             "device = 'x'\ntakeover = 'jmp'",

@@ -251,7 +251,9 @@ def test_a_profile_leaves_out_what_a_peer_cannot_use() -> None:
     assert made().in_port == made().out_port == "Launch Control XL"
     assert len(made().hello) == 2
     assert (made(out=False).out_port, made(out=False).hello) == (None, ())
+    assert (len(made(**{"in": False}).hello), made(**{"in": False}).mode) == (2, ())
     assert made(virtual=True).in_port == "it"
+    assert made(virtual=True, out=False).hello == ()
     assert made(mode=[{"looks_like": "x", "sends": ["bend"]}]).mode[0].looks_like == "x"
 
 
