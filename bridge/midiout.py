@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 from .allowance import Allowance
@@ -15,7 +16,7 @@ from .control import PANIC
 from .echo import TriggerEchoes
 from .errors import BadValue
 from .log import OncePer
-from .midibind import Route
+from .midibind import Route, Wire
 from .midicodec import Key, silence
 from .midimetronome import Link as ClockLink
 from .midimetronome import Metronome
@@ -281,6 +282,11 @@ class Outbox:
 
     def _fill(self, batch: list[bytes], now: float) -> float | None:
         """Put what may go now into ``batch``; returns seconds until more may, None where nothing waits for time."""
+        wait_s = self._fill_first(batch, now)
+        return self._fill_values(batch, now) if wait_s is None else wait_s
+
+    def _fill_first(self, batch: list[bytes], now: float) -> float | None:
+        """What goes before all values: messages as they stand, triggers, what is carried."""
         peer = self._peer
         while peer.urgent and len(batch) < BATCH:
             if not self._room.take(1, now):
@@ -297,34 +303,21 @@ class Outbox:
                 return self._spent(1)
             key = next(iter(peer.carried))
             batch += peer.writer.write(key, peer.carried.pop(key))
-        due_at: float | None = None
-        for route, at in list(peer.told_at.items()):
-            if not route.is_meter or peer.shows.get(route) == route.dark:
-                continue
-            if (again_at := at + AGAIN_S) > now:
-                due_at = again_at if due_at is None else min(due_at, again_at)
-            else:
-                peer.shows.pop(route, None)
-                peer.pending.setdefault(route, Owed())
+        return None
+
+    def _fill_values(self, batch: list[bytes], now: float) -> float | None:
+        """Where controls stand, of each route that is pending."""
+        peer, due_at = self._peer, self._repeat_levels(now)
         for route, why in list(peer.pending.items()):
             if len(batch) >= BATCH:
                 break
-            is_dark = route in peer.routes.dark
-            if route.touched_by is not None and (
-                route.touched_by in peer.down if is_dark else route in peer.grips or peer.origin in route.entry.holders
-            ):
+            if self._is_in_hand(route):
                 del peer.pending[route]  # it comes back when the finger has gone
                 continue
-            if route.is_meter or route.text is not None:
-                until = peer.told_at.get(route, -1e9) + (METER_S if route.is_meter else TEXT_S)
-            else:
-                until = peer.moved_at.get(route, -1e9) + route.settle_s if route.is_fader else now
-            if until > now:
-                due_at = until if due_at is None else min(due_at, until)
+            if (until := self._rests_until(route)) > now:
+                due_at = min(due_at, until)
                 continue
-            wire = route.dark if is_dark else route.shown
-            if wire is None and route.seat is not None:
-                wire = route.dark  # a level that nobody has told yet: not that of the window before
+            wire = self._wire_of(route)
             if wire is None or peer.shows.get(route) == wire:
                 del peer.pending[route]
                 continue
@@ -334,14 +327,49 @@ class Outbox:
             del peer.pending[route]
             batch += route.messages(peer.writer, wire)
             peer.shows[route] = wire
-            if route.is_meter or route.text is not None:
+            if _pause_s(route):
                 peer.told_at[route] = now
             if route.act == "number":
                 if route.hears:
                     peer.echoes.sent(route, route.rules, wire, now, why.is_settling, why.answers)
             elif route.rules.echoes and isinstance(wire, int):
                 self._fired_by(route).sent((route.is_press(wire),), now)
-        return None if due_at is None else due_at - now
+        return None if due_at == inf else due_at - now
+
+    def _repeat_levels(self, now: float) -> float:
+        """Owe meters their level again that would fall; returns when the next one would, inf where none stands."""
+        peer, due_at = self._peer, inf
+        for route, at in list(peer.told_at.items()):
+            if not route.is_meter or peer.shows.get(route) == route.dark:
+                continue
+            if at + AGAIN_S > now:
+                due_at = min(due_at, at + AGAIN_S)
+            else:
+                peer.shows.pop(route, None)
+                peer.pending.setdefault(route, Owed())
+        return due_at
+
+    def _is_in_hand(self, route: Route) -> bool:
+        """True if a finger is on its fader: a motor must not pull at it."""
+        peer = self._peer
+        if route.touched_by is None:
+            return False
+        if route in peer.routes.dark:
+            return route.touched_by in peer.down
+        return route in peer.grips or peer.origin in route.entry.holders
+
+    def _rests_until(self, route: Route) -> float:
+        """When the device may be told: a hand that it does not feel has settled, eyes have read the last."""
+        if pause_s := _pause_s(route):
+            return self._peer.told_at.get(route, -inf) + pause_s
+        return self._peer.moved_at.get(route, -inf) + route.settle_s if route.is_fader else -inf
+
+    def _wire_of(self, route: Route) -> Wire | None:
+        """What it is to be shown now; None: nothing."""
+        wire = None if route in self._peer.routes.dark else route.shown
+        if wire is None and route.seat is not None:
+            return route.dark  # of a level that nobody has told yet, too: not that of the window before
+        return wire
 
     def _spent(self, count: int) -> float:
         """Seconds until so many more may go."""
@@ -395,6 +423,11 @@ class Outbox:
                 self._owe(route, Owed(is_settling=True))
         if (due_at := peer.echoes.next_due) is not None and self._link is not None:
             self._settle_timer = self._call_later(max(SETTLE_PAUSE_S, due_at - now), self._settle)
+
+
+def _pause_s(route: Route) -> float:
+    """Between two values that it is told, at least."""
+    return METER_S if route.is_meter else TEXT_S if route.text is not None else 0.0
 
 
 def _cost(route: Route) -> int:
