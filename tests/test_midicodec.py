@@ -242,8 +242,9 @@ def test_data_increment_and_decrement_step() -> None:
     ]
 
 
-def test_an_lsb_after_another_selection_forgets_the_old_msb() -> None:
+def test_an_lsb_after_another_selection_knows_the_old_msb_where_somebody_is_bound() -> None:
     text = "b0 63 00 62 01 06 10 26 01  62 02 26 05  62 01 26 07"
+    assert heard(text, Assembler([Key("nrpn", 1, 1)]))[-1] == Heard(Key("nrpn", 1, 1), 0x10 << 7 | 7)
     assert heard(text) == [
         Heard(Key("nrpn", 1, 1), 0x10 << 7 | 1),
         Heard(Key("nrpn", 1, 2), 5),

@@ -311,7 +311,7 @@ class Grid(Part):
             yield Control(path=f"{self._root}/grid/{way}", kind="trigger", label=label, owner=OWNER)
         for column, track in enumerate(self._columns()):
             for row in range(self._down.size):
-                group, hue = (track.name or None, track.color) if row == 0 else (None, None)  # of the column
+                group, hue = (track.title, track.color) if row == 0 else (None, None)  # of the column
                 yield Control(
                     path=f"{self._root}/pad/{column + 1}/{row + 1}", kind="trigger", widget="pads", label=f"{row + 1}",
                     group=group, color=hue, owner=OWNER,

@@ -179,7 +179,7 @@ class AbletonOsc:
 
     def _pages(self) -> Iterator[Page]:
         strips = [
-            Group(track.name or f"Track {track.index + 1}", tuple(map(Item, items)), track.color)
+            Group(track.title, tuple(map(Item, items)), track.color)
             for track in self._tracks.shown
             if (items := self._tracks.items(track))
         ]

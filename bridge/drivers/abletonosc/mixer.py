@@ -41,8 +41,10 @@ _SHAPES: dict[str, dict[str, Any]] = {
 
 def shown(show: Sequence[str], sends: int) -> Iterator[str]:
     """What a strip has, in the order in which it stands there."""
-    yield from (what for what in PROPS if ("meters" if what == "meter" else what) in show)
+    chosen = [what for what in PROPS if ("meters" if what == "meter" else what) in show]
+    yield from (what for what in chosen if what != "arm")
     yield from list(SENDS)[:sends]
+    yield from (what for what in chosen if what == "arm")  # not every track has it: what is above stands in line
 
 
 def described(path: str, what: str, group: str, color: str | None) -> Control:

@@ -2,6 +2,7 @@
 
 What listeners should have told is asked again all the time (``tracks``). An answer that says something else than they
 did means that it was told to somebody else, or lost on the way; where that happens again and again, it is no accident.
+Or two tracks of one name have changed places, which their names do not tell: those are listened to anew.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-from bridge.driver import Effects, Warn
+from bridge.driver import Effects, Send, Warn
 
 from .part import Args, Part
 from .tracks import Tracks
@@ -51,15 +52,19 @@ class Rival(Part):
             self._missed.clear()
         return ()
 
-    def _on_told(self, prop: str, args: Args, now: float) -> None:
+    def _on_told(self, prop: str, args: Args, now: float) -> list[Send] | None:
         """A listener's message has its stamp between the index and the value; an answer has not."""
         track = self._tracks.at(args[0]) if len(args) in (2, 3) else None
         if track is None:
-            return
+            return None
         key = (track.index, prop)
         if len(args) == 3:
             if args[1] == track.stamp:
                 self._told[key] = args[2]
         elif self._told.get(key, args[1]) != args[1]:
             self._told[key] = args[1]
+            twins = [other for other in self._tracks.all if other.name == track.name]
+            if len(twins) > 1:
+                return self._tracks.listen_again(twins, now)
             self._missed.append(now)
+        return None

@@ -34,6 +34,9 @@ OVERTAKEN_S = 0.35
 """So long a move may take to Live: to its turn, and to Live's tick."""
 STEADY_S = 0.5
 """A level that stays is not told again, and pages take a meter that is silent for a second for one that is dead."""
+HURRY_S = 0.3
+"""While a hand moves a track, Live is asked so often which tracks there are: what is sent to the place of one that has
+just gone moves the next."""
 MANY = 16
 """Tracks from which on all are listened to with one message."""
 FACTS = ("color", "can_be_armed")
@@ -60,6 +63,11 @@ class Track:
     """Its meter's last level, and when it was told."""
     awaited: set[str] = field(default_factory=set)
     """What they have not said yet."""
+
+    @property
+    def title(self) -> str:
+        """What it is called on pages."""
+        return self.name or f"Track {self.index + 1}"
 
 
 class Tracks(Part):
@@ -91,6 +99,7 @@ class Tracks(Part):
         self._audited = 0
         self._asked: dict[tuple[int, str], float] = {}
         self._moved: dict[tuple[Track, str], float] = {}
+        self._moved_at = self._counted_at = -inf
         self.handlers = {
             "/live/song/get/num_tracks": self._on_count,
             "/live/song/get/track_names": self._on_names,
@@ -135,7 +144,7 @@ class Tracks(Part):
 
     def tick(self, now: float) -> Effects:
         if now - self._listened_at < AWAIT_S:
-            return [*self._audit(now), *self._steady(now)]
+            return [*self._hurry(now), *self._audit(now), *self._steady(now)]
         self._listened_at = now
         missing = [(track, prop) for track in self.all for prop in track.awaited]
         return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
@@ -145,6 +154,12 @@ class Tracks(Part):
             return None
         self._stage = ""  # there are fewer now; how many comes in a moment
         return []
+
+    def _hurry(self, now: float) -> list[Send]:
+        if self._stage or now - self._moved_at > HURRY_S or now - self._counted_at < HURRY_S:
+            return []
+        self._counted_at = now
+        return [ask("num_tracks", kind="song")]
 
     def _audit(self, now: float) -> list[Send]:
         """Ask for the next few values, though Live should have told them."""
@@ -176,7 +191,7 @@ class Tracks(Part):
 
     def note_move(self, key: tuple[Track, str], now: float) -> None:
         """A hand has moved this of a track."""
-        self._moved[key] = now
+        self._moved[key] = self._moved_at = now
 
     def is_overtaken(self, key: tuple[Track, str], asked_at: float) -> bool:
         """True if an answer may be older than a hand's move: it would pull it back."""
@@ -238,6 +253,7 @@ class Tracks(Part):
             if track.can_be_armed and not can_be_armed:
                 effects.append(Remove(self.path(track, "arm")))
             track.name, track.index, track.color, track.can_be_armed = name, index, hue, can_be_armed
+            track.is_shown |= self._is_chosen(name)  # it stays where it gets another name
             found.append(track)
             if is_moved:
                 moved.append(track)
@@ -267,6 +283,10 @@ class Tracks(Part):
     def listen_also(self, props: Sequence[str]) -> None:
         """Something else is to be told of all tracks, from the next time on that they are listened to."""
         self.listened.update(props)
+
+    def listen_again(self, tracks: list[Track], now: float) -> list[Send]:
+        """Be told anew what moves on these, wherever their listeners are now."""
+        return list(self._listen(tracks, False, now))
 
     def _listen(self, tracks: list[Track], is_fresh: bool, now: float) -> Iterator[Send]:
         """Be told what moves on these."""
