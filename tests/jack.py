@@ -65,11 +65,12 @@ def jack_server(known: str = "", frames: int = 1024) -> Iterator[str]:
 
 
 def _start(name: str, frames: int) -> subprocess.Popen[bytes]:
-    # A client that is late in a period loses what it was sent in it, or says once more what it said in the one before.
-    # Hence long periods, and on a busy machine priority for them, where this user may have it.
+    # A client that is late in a period loses what it was sent in it, or hears the one before once more. Hence long
+    # periods, which wait for their clients, and on a busy machine priority for them, where this user may have it.
     priority = ["--realtime", "-P", "10"] if _may_be_first() else ["--no-realtime"]
+    driver = ["-d", "dummy", "-r", "48000", "-p", str(frames)]
     return subprocess.Popen(
-        ["jackd", "-n", name, *priority, "--no-mlock", "--silent", "-d", "dummy", "-r", "48000", "-p", str(frames)],
+        ["jackd", "-n", name, *priority, "--sync", "--no-mlock", "--silent", *driver],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
