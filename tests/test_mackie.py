@@ -93,23 +93,6 @@ async def test_a_mackie_strip_works_both_ways(jack: str) -> None:
         await nano.hear_until("90 01 7f")
 
 
-async def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_stands(jack: str) -> None:
-    bridge = Bridge(jack, level("/meter", kind="meter", range=(-60, 0)))
-    async with plugged(bridge, "mcu", {"/meter": ["meter1"]}) as nano:
-        start = time.monotonic()
-        for step in range(100):
-            bridge.set("/meter", -60 + step / 2)
-            await asyncio.sleep(0.002)
-        bridge.set("/meter", 0)
-        heard = await nano.hear_until("d0 0c")
-        assert len(heard) <= (time.monotonic() - start) * 30 + 2
-        assert await nano.hear() == "d0 0c"  # those of a Mackie Control fall by themselves
-        bridge.set("/meter", -60)
-        assert (await nano.hear_until("d0 00"))[-1] == "d0 00"
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(nano.hear(), 0.4)
-
-
 MIXER = """
     [[midi]]
     name = "nano"

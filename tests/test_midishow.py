@@ -11,7 +11,7 @@ from bridge.control import Control
 from bridge.errors import BadControl
 from bridge.midibind import Route, compile_route
 from bridge.midicodec import Writer
-from bridge.midiout import TEXT_S
+from bridge.midiout import AGAIN_S, METER_S, TEXT_S
 from bridge.midisettings import Binding, Settings
 from bridge.store import Entry
 
@@ -218,6 +218,26 @@ def test_a_value_that_moves_fast_is_shown_at_the_devices_pace_and_its_last_one_a
     assert 4 < len(shown) < 9, "about a fifth of a second on its cable"
     device.wait(1)
     assert [*shown, *device.news()][-1] == said(b"", b"0.99")[1]
+
+
+def test_a_meter_is_sent_at_most_thirty_times_a_second_and_again_while_it_stands() -> None:
+    device = Device({"pressure": True, "range": [0, 12], "direction": "out"}, kind="meter")
+    device.news()
+    for step in range(100):
+        device.set("/1", -60 + step / 2)
+        device.wait(0.002)
+    device.set("/1", 0)
+    device.wait(METER_S)
+    heard = device.news()
+    assert 6 <= len(heard) <= 8
+    assert heard[-1] == "d0 0c"
+    device.wait(AGAIN_S)
+    assert device.news() == ["d0 0c"]  # those of a Mackie Control fall by themselves
+    device.set("/1", -60)
+    device.wait(METER_S)
+    assert device.news() == ["d0 00"]
+    device.wait(2 * AGAIN_S)
+    assert device.news() == []
 
 
 def test_a_meter_in_a_bank_stands_at_its_strips_bottom_where_the_window_is_empty() -> None:
