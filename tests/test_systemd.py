@@ -63,13 +63,15 @@ def test_a_daemon_is_ready_says_how_it_is_lives_and_stops(tmp_path: Path) -> Non
     address = f"@stagebridge-test-{os.getpid()}"
     config = f'[[osc]]\nname = "desk"\nsend = ["127.0.0.1:{free_udp_port()}"]\n[[control]]\npath = "/a"\n'
     env = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"}
-    with manager(address) as systemd, Daemon.start(config, tmp_path, env=env, program=PROGRAM) as daemon:
+    with manager(address) as systemd, Daemon.start(config, tmp_path, "--last-good", env=env, program=PROGRAM) as daemon:
         first = systemd.hear()
         assert first == {"READY": "1", "STATUS": "0 clients; connecting: desk", "WATCHDOG": "1"}
         began = time.monotonic()
         assert [systemd.hear().get("WATCHDOG") for _ in range(5)] == ["1"] * 5
         assert 0.3 < time.monotonic() - began < 1.5, "half of 200 ms each"
         daemon.request("PUT", "/api/controls/a", {"value": 0.5})  # nobody listens there: ICMP says so
+        assert daemon.request("GET", "/healthz")[1]["config"]["trouble"] == ""
+        assert daemon.request("GET", "/api/controls/stagebridge/config")[0] == 404
         changed = systemd.hear_until("STATUS", "silent: desk")
         assert changed[-1]["STATUS"].startswith("0 clients; silent: desk")
 
@@ -82,6 +84,8 @@ def test_a_daemon_is_ready_says_how_it_is_lives_and_stops(tmp_path: Path) -> Non
         daemon.process.send_signal(signal.SIGTERM)
         assert systemd.hear_until("STOPPING", "1")[-1]["STATUS"] == "stopping"
         assert daemon.process.wait(5) == 0
+    kept = list((tmp_path / "state/stagebridge/last-good").glob("*/*/config.toml"))
+    assert [copy.read_text() for copy in kept] == [config]
 
 
 async def test_a_status_that_changes_is_sent_once_and_stays_one_line(tmp_path: Path) -> None:
