@@ -222,8 +222,8 @@ class _Half(NamedTuple):
 class Assembler:
     """One incoming stream, from messages to values of keys.
 
-    ``wide`` holds the "cc14" keys that somebody is bound to, now: their MSB waits for its LSB until ``next_due``, when
-    ``flush`` takes it as it is (MIDI 1.0: an MSB alone implies LSB 0; at once, a fader would step back each time).
+    ``wide`` holds the keys of 14 bits that somebody is bound to, now: their MSB waits for its LSB until ``next_due``,
+    when ``flush`` takes it as it is (MIDI 1.0: an MSB alone implies LSB 0; at once, a fader would step back each time).
     An LSB alone moves within the last MSB. Every message is told as the plain CC that it is, too.
     """
 
@@ -231,7 +231,7 @@ class Assembler:
         self._wide = wide
         self._wait_s = wait_s
         self._selected: dict[int, _Parameter] = {}
-        self._values: dict[Key, int] = {}  # the last of keys with two halves; at most 16 × 32, and 16 parameters
+        self._values: dict[Key, int] = {}  # the last of keys with two halves: those in ``wide``, and 16 more
         self._halves: dict[Key, _Half] = {}
 
     def feed(self, message: Message, now: float) -> list[Heard]:
@@ -287,7 +287,8 @@ class Assembler:
         is_msb = number in (_NRPN_MSB, _RPN_MSB)
         self._selected[channel] = _Parameter(kind, value if is_msb else msb, lsb if is_msb else value)
         for key in [key for key in self._values if key.kind in ("nrpn", "rpn") and key.channel == channel]:
-            del self._values[key]  # an LSB alone means the MSB that was sent since the selection
+            if key not in self._wide:  # there are 16,384 of them, and nobody asks
+                del self._values[key]
 
     def parameter(self, channel: int) -> Key | None:
         """What data entry means on this channel now."""
