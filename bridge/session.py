@@ -14,6 +14,7 @@ from typing import Any
 
 from . import frames as out
 from . import messages as msg
+from .ackwindow import ACK_S, AckWindow, Recent
 from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Keys
@@ -21,36 +22,6 @@ from .learning import Learning
 from .monitor import MAX_WATCHERS, Monitor, Watcher
 from .store import Entry, Origin, Store
 
-MAX_WINDOW = 64
-FIRST_WINDOW = 16
-CONGESTED_S = 0.1
-"""A round trip this much above the lowest one halves the window."""
-OLDEST_FRAME_S = 0.25
-"""Nothing is sent while an unacknowledged frame is older than the lowest round trip plus this."""
-FIRST_BURST = 3
-"""Frames that go at once before the first ack has told the round trip; a window of them would freeze until then."""
-FIRST_GAP_S = 0.075
-"""… the others so far apart: half a second's worth is no more than the ten packets with which TCP starts."""
-SPREAD = 1.25
-NEAR_GAP_S = 0.004
-"""Where the spread is no more than this it is not looked at while little is under way."""
-LOST_ACK_S = 1.0
-"""With no ack for so long one merged frame goes anyway: a lost trailing ack must not hang anybody."""
-ACK_S = 0.05
-"""How rarely clients acknowledge, told in ``ack_ms`` of the welcome and of each pong; where it is more, limits on acks
-are as much higher."""
-CROWD = 25
-"""From so many browsers on the time grows with them, up to LONGEST_ACK_S: 1,000 acks a second cost 1 % of a core."""
-LONGEST_ACK_S = 0.2
-LIGHT_BYTES = 2048
-"""Less than this on its way to a browser is no load for any link (35 ms at 60 kB/s): until so much has come, told in
-``welcome.ack_bytes``, it acknowledges no oftener than every RARE_ACK_S, and the windows below are for what is beyond.
-Only where the link itself says what its other end has taken (``unacknowledged``), so that a black-out is noticed as
-soon as with acks. An ack costs 15–50 µs: 100 browsers and 60 changes a second, 17 → 12 µs an update."""
-RARE_ACK_S = 1.0
-FRAME_HEAD = 4  # bytes of a WebSocket frame besides its text, at most, but for very long ones
-PACKET_BYTES, PACKET_S = 256, 0.02
-"""Frames so short, and so close to each other, count as one under way."""
 STALE_MS = 1000.0
 """A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
 CLOCK_MEMORY_MS = 5 * 60 * 1000.0
@@ -61,11 +32,6 @@ MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
 MAX_SHOWN = 512
 MAX_NAME = 64
-
-
-def ack_s_for(browsers: int) -> float:
-    """How rarely each of so many is to acknowledge, in seconds."""
-    return min(LONGEST_ACK_S, ACK_S * max(1.0, browsers / CROWD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +61,8 @@ class Shared:
     server_name: str
     version: str
     ack_s: float = ACK_S
-    sent: tuple[int, float, int] = (0, 0.0, 0)
-    """What a session has noted last of a frame under way. In one pass it is the same for all, and the same object: of
-    1,000 it would come from memory 1,000 times."""
+    """How rarely browsers are to acknowledge, from their next ping on."""
+    recent: Recent = field(default_factory=Recent)
     counters: Counters = field(default_factory=Counters)
     on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
     """Told what was refused to whom; the shell logs it."""
@@ -131,13 +96,9 @@ class Session:
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
-        "learns", "_learning_told",
-        "unacknowledged",
-        "_shared",
-        "_store", "_keys", "_acks", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
-        "_executed_at", "_pong", "_owes_answer", "_window", "_under_way", "_highest_sent", "_lowest_trip_s",
-        "_last_sent", "_acked_at", "_halved_at", "_is_back", "_is_back_used", "_clock", "_fingers", "_ack_s",
-        "_light_bytes", "_flying", "_loaded_at", "_free_until", "_is_near",
+        "learns", "_learning_told", "window",
+        "_shared", "_store", "_keys", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
+        "_executed_at", "_pong", "_owes_answer", "_clock", "_fingers",
     )  # fmt: skip
     # Not for the memory alone: a pass over 1,000 browsers runs as fast as they come into the cache.
 
@@ -169,11 +130,11 @@ class Session:
         self.learns = False
         """It is told what is being learnt."""
         self._learning_told = -1
-        self.unacknowledged = unacknowledged
+        self.window = AckWindow(shared.recent, shared.ack_s, unacknowledged)
+        """When the next frame may leave."""
         self._shared = shared
         self._store = shared.store
         self._keys: Keys = "id"
-        self._acks = True
         self._triggers = 0  # sequence of the last trigger told
         self._waiting: deque[bytes] = deque()  # parts of a frame too long for one
         self._errors: list[bytes] = []
@@ -182,23 +143,6 @@ class Session:
         self._executed_at = 0  # revision at which it was
         self._pong: bytes | None = None
         self._owes_answer = False  # an error, applied or pong
-        self._ack_s = shared.ack_s  # as it was told, in the welcome and in each pong
-        self._window = FIRST_WINDOW
-        self._under_way: deque[tuple[int, float, int]] = deque()  # revision, when it left, bytes
-        self._flying = 0  # bytes of these
-        self._light_bytes = 0 if unacknowledged is None else LIGHT_BYTES
-        self._loaded_at: float | None = None  # when what is under way became more than these
-        self._free_until = -math.inf  # until then more may be sent without a question
-        # True if the window is never noticed. Over a long round trip even little must be spread: TCP itself starts with
-        # ten packets, and keeps the others back.
-        self._is_near = False
-        self._highest_sent = 0
-        self._lowest_trip_s: float | None = None
-        self._last_sent = -LOST_ACK_S
-        self._acked_at = -LOST_ACK_S
-        self._halved_at = -LOST_ACK_S
-        self._is_back = False  # after a black-out one frame goes ahead of the acks that are still missing,
-        self._is_back_used = False  # once between two acks
         self._clock = PageClock()
         self._fingers: dict[Entry, bool] = {}  # touched and not released; True once the hold was taken away
 
@@ -247,8 +191,8 @@ class Session:
         elif isinstance(message, msg.Ping):
             self.pings = True
             self._clock.lateness(message.t, now * 1000)  # a sample of the page's clock
-            self._ack_s = self._shared.ack_s  # there may be a crowd by now, or none any more
-            self._pong = out.pong(message.t, round(self._ack_s * 1000))
+            self.window.ack_s = self._shared.ack_s  # there may be a crowd by now, or none any more
+            self._pong = out.pong(message.t, round(self.window.ack_s * 1000))
             self._owes_answer = True
             if message.rev is not None:
                 self._ack(message.rev, message.held / 1000, now)
@@ -283,7 +227,7 @@ class Session:
         self.page, self.token = hello.page[:MAX_NAME], hello.token
         name = "".join(char for char in hello.name if char.isprintable())[:MAX_NAME].strip()
         self.origin = Origin("browser", self.client, name or self.client)
-        self._keys, self._acks = hello.keys, hello.acks
+        self._keys, self.window.has_acks = hello.keys, hello.acks
         if hello.t is not None:
             self._clock.lateness(hello.t, now * 1000)
         store = self._store
@@ -303,8 +247,8 @@ class Session:
             "client": self.client,
             "role": self.role,
             "view": self.view,
-            "ack_ms": round(self._ack_s * 1000),
-            "ack_bytes": self._light_bytes,
+            "ack_ms": round(self.window.ack_s * 1000),
+            "ack_bytes": self.window.light_bytes,
             "server": {"name": self._shared.server_name, "version": self._shared.version},
         }
         self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed_at))
@@ -415,33 +359,10 @@ class Session:
                 self._refuse(ProtocolError("too_many", str(exc)), None, path=descriptor.path)
 
     def _ack(self, revision: int, held_s: float, now: float) -> None:
-        if revision > self._highest_sent:
-            raise ProtocolError("bad_message", f"ack {revision} is above {self._highest_sent}, the last that was sent")
-        sent_at: float | None = None
-        count = 0
-        while self._under_way and self._under_way[0][0] <= revision:
-            _, sent_at, size = self._under_way.popleft()
-            self._flying -= size
-            count += 1
-        if sent_at is None:
-            return
-        trip_s = now - sent_at - held_s
-        if trip_s < 0:
-            trip_s = 0.0  # it says that it had it before we sent it
-        lowest_s = self._lowest_trip_s = trip_s if self._lowest_trip_s is None else min(trip_s, self._lowest_trip_s)
-        oldest_s = lowest_s + OLDEST_FRAME_S + self._ack_s - ACK_S
-        if trip_s <= lowest_s + CONGESTED_S + self._ack_s - ACK_S:
-            # As fast as with an ack for every ACK_S.
-            self._window = min(MAX_WINDOW, self._window + (max(1, count // 3) if self._light_bytes else 1))
-        elif trip_s > oldest_s or sent_at >= self._halved_at:
-            # Once for all frames that met one queue, else the window would fall to 1; a bad queue counts each time.
-            self._window = max(1, self._window // 2)
-            self._halved_at = now
-        self._is_back_used = False
-        self._is_back = now - self._acked_at > oldest_s
-        self._acked_at = now
-        self._is_near = SPREAD * lowest_s < NEAR_GAP_S * self._window
-        self._weigh()
+        sent = self.window.revision
+        if revision > sent:
+            raise ProtocolError("bad_message", f"ack {revision} is above {sent}, the last that was sent")
+        self.window.acked(revision, held_s, now)
 
     # Checks
 
@@ -540,7 +461,8 @@ class Session:
             return None
         if self._fingers:
             return None  # the news may be that they hold nothing any more
-        if self._under_way and now > self._free_until and self.wait(now) > 0:
+        window = self.window
+        if now > window.free_until and window.wait(now) > 0:
             return None
         since, triggers, keys, at_revision, until, frame = shared.frames.latest
         if (
@@ -554,12 +476,12 @@ class Session:
         if frame is not None:
             self.revision = revision
             self._triggers = store.trigger_sequence
-            self._sent(now, len(frame))
+            window.sent(revision, now, len(frame))
             shared.counters.frames += 1
         return frame
 
     def poll(self, now: float, is_writable: bool) -> list[bytes]:
-        """Frames to write now, in one write: [] if there is nothing, or it must wait (see ``wait``).
+        """Frames to write now, in one write: [] if there is nothing, or it must wait (see ``window``).
 
         ``is_writable``: everything written before has left for the kernel.
         """
@@ -576,7 +498,7 @@ class Session:
             self._owes_answer = self._applied is not None
             return frames
         if self._waiting or self.revision != self._store.revision:
-            if self.wait(now) > 0:
+            if self.window.wait(now) > 0:
                 return frames
             if not self._waiting and not self._store.can_resume(self.revision):
                 self._welcome(now)  # so far behind that controls were removed which nobody remembers
@@ -586,7 +508,7 @@ class Session:
                 self._triggers = self._store.trigger_sequence
             if self._waiting:
                 frames.append(self._waiting.popleft())
-                self._sent(now, len(frames[-1]))
+                self.window.sent(self.revision, now, len(frames[-1]))
             if self._waiting:  # more parts of the same truth: what it answers comes with the last
                 return frames
         frames += self._take_errors()
@@ -606,63 +528,12 @@ class Session:
                 self._fingers[entry] = True
                 self._refuse(ProtocolError("held", f"{entry.path} was taken from under this finger"), None, entry)
 
-    def wait(self, now: float) -> float:
-        """Seconds until the window lets the next news frame go, acks apart; 0 if it may go now."""
-        if not self._acks or not self._under_way or self._is_back or now <= self._free_until:
-            return 0.0
-        count = len(self._under_way)
-        beyond = count - count * self._light_bytes // max(1, self._flying)
-        if beyond >= self._window or count >= MAX_WINDOW or self.is_held_back(now):
-            return max(0.0, self._last_sent + LOST_ACK_S - now)
-        # Spread the window over the round trip, and a little more: sent sooner, it would freeze until an ack comes.
-        if self._lowest_trip_s is not None:
-            gap_s = SPREAD * (self._lowest_trip_s + (self._ack_s if beyond > 0 else 0.0)) / self._window
-        else:
-            gap_s = 0.0 if len(self._under_way) < FIRST_BURST else FIRST_GAP_S
-        return max(0.0, self._last_sent + gap_s - now)
-
-    def is_held_back(self, now: float) -> bool:
-        """True while nothing is sent because a frame is under way for too long."""
-        if not self._under_way or self._lowest_trip_s is None:
-            return False
-        oldest_s = self._lowest_trip_s + OLDEST_FRAME_S
-        if self._loaded_at is not None and now - self._loaded_at > oldest_s + self._ack_s - ACK_S:
-            return True
-        return self.unacknowledged is not None and self._is_cut(now, oldest_s)
-
-    def _is_cut(self, now: float, oldest_s: float) -> bool:
-        """``is_held_back`` where acks may be rare: TCP says what has arrived, but not for longer than RARE_ACK_S."""
-        assert self.unacknowledged is not None
-        if now - self._under_way[0][1] <= oldest_s:
-            return False
-        if now - self._under_way[0][1] > oldest_s + RARE_ACK_S:
-            return True
-        left, since = self.unacknowledged(), now
-        for _, sent_at, size in reversed(self._under_way):
-            if left <= 0:
-                break
-            left, since = left - size, sent_at
-        until = min(since, self._under_way[0][1] + RARE_ACK_S) + oldest_s
-        if self._is_near and self._loaded_at is None:
-            self._free_until = until
-        return now > until
-
-    def link_is_back(self) -> None:
-        """The shell saw TCP get something across while we were held back: the truth goes behind it at once.
-
-        Acks may be long in coming: the browser's TCP waits for its own timer, doubled by each loss.
-        """
-        if not self._is_back_used:
-            self._is_back = self._is_back_used = True
-
     def status(self) -> dict[str, Any]:
         """What it costs and how far it is: bounded, whatever the browser does."""
         return {
             "revisions_behind": self._store.revision - self.revision,
             "waiting_bytes": sum(map(len, self._waiting)) + sum(map(len, self._errors)),
-            "frames_under_way": len(self._under_way),
-            "window": self._window,
-            "round_trip_ms": None if self._lowest_trip_s is None else round(self._lowest_trip_s * 1000, 1),
+            **self.window.status(),
         }
 
     def poll_meters(self, changed: set[Entry], now: float) -> bytes | None:
@@ -690,47 +561,6 @@ class Session:
             errors.append(out.error("too_many", f"{self._errors_dropped} more errors are not listed"))
             self._errors_dropped = 0
         return errors
-
-    def _sent(self, now: float, size: int) -> None:
-        self._last_sent = now
-        self._is_back = False
-        self._highest_sent = revision = self.revision
-        if not self._acks:
-            return
-        size += FRAME_HEAD
-        sent = self._shared.sent
-        if sent[1] != now or sent[0] != revision or sent[2] != size:
-            sent = self._shared.sent = (revision, now, size)
-        self._flying += size
-        under_way = self._under_way
-        if not under_way:
-            if self._is_near and self._lowest_trip_s is not None:
-                self._free_until = now + self._lowest_trip_s + OLDEST_FRAME_S
-        elif self._light_bytes:
-            _, sent_at, before = under_way[-1]
-            if before + size <= PACKET_BYTES and now - sent_at < PACKET_S:
-                sent = (revision, sent_at, before + size)
-                under_way.pop()
-        if len(under_way) >= MAX_WINDOW:  # only by frames sent for want of an ack
-            self._flying -= under_way.popleft()[2]
-            self._loaded_at = under_way[0][1]
-        under_way.append(sent)
-        if self._flying >= self._light_bytes and self._loaded_at is None:
-            self._loaded_at, self._free_until = sent[1], -math.inf
-
-    def _weigh(self) -> None:
-        """What is under way has changed: is it a load, and until when may more be sent without a question?"""
-        self._loaded_at, self._free_until = None, -math.inf
-        if self._flying < self._light_bytes:
-            if self._under_way and self._is_near and self._lowest_trip_s is not None:
-                self._free_until = self._under_way[0][1] + self._lowest_trip_s + OLDEST_FRAME_S
-            return
-        flying = 0
-        for _, sent_at, size in self._under_way:
-            flying += size
-            if flying >= self._light_bytes:
-                self._loaded_at = sent_at
-                return
 
 
 def _difference(descriptor: msg.Descriptor, declared: Control, existing: Control) -> str:

@@ -22,10 +22,11 @@ from itertools import count
 
 from aiohttp import web
 
+from .ackwindow import ack_s_for
 from .errors import ProtocolError
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
-from .session import Close, Session, Shared, ack_s_for
+from .session import Close, Session, Shared
 from .store import Change, Entry
 from .websocket import CLOSE_S, WebSocket, accept
 from .wsframes import BINARY, PING, PING_FRAME, TEXT, text_frame
@@ -96,7 +97,6 @@ class Connection:
         """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
         self._stuck_since = now
         self._stuck_bytes = 0
-        self._queued = 0
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
@@ -122,11 +122,6 @@ class Connection:
             self._stuck_since = now
         self._stuck_bytes = waiting
         return now - self._stuck_since > timeout_s
-
-    def has_moved(self) -> bool:
-        """True if the other end's TCP has taken something since this was last asked (Linux; else never)."""
-        before, self._queued = self._queued, self.session.unacknowledged() if self.session.unacknowledged else 0
-        return self._queued < before
 
     def abort(self) -> None:
         """Drop the socket now, whatever is in its buffer or the kernel's: that would be sent for minutes."""
@@ -369,10 +364,9 @@ class Hub:
                 else:
                     self._flush(connection, started)
                 if not session.is_idle:  # not all could be told: when may the rest go?
-                    wait_s = PASS_GAP_S if connection.unsent() else session.wait(started)
-                    if session.is_held_back(started):
-                        if connection.has_moved():
-                            session.link_is_back()
+                    wait_s = PASS_GAP_S if connection.unsent() else session.window.wait(started)
+                    if session.window.is_held_back(started):
+                        session.window.look_at_link()
                         wait_s = min(wait_s, LOOK_S)
                     self._pass_again = min(self._pass_again, started + wait_s)
                 if self._clock() - started > SLICE_S:

@@ -16,6 +16,7 @@ ROWS = [
     {"errors"},
     {
         "law",
+        "ackwindow",
         "tables",
         "tomltext",
         "allowance",
@@ -73,6 +74,7 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 
 PURE = {
     "errors",
+    "ackwindow",
     "tables",
     "tomltext",
     "learning",
