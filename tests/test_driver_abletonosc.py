@@ -217,6 +217,28 @@ def test_only_the_tracks_that_are_chosen_are_shown() -> None:
     assert strips(talk.tell_set("Drums", "Keys", "Bass 1", "Bassoon")) == ["Drums", "Bass 1", "Bassoon"]
 
 
+def test_a_track_that_gets_a_name_that_is_chosen_is_shown_and_one_that_loses_it_stays() -> None:
+    talk = Talk(**SILENT, tracks=["drums", "Bass*"])
+    talk.connect()
+    talk.tell_set("Drums", "Audio 2")
+    assert strips(talk.tell_set("Drums", "Bass 2")) == ["Drums", "Bass 2"]
+    assert strips(talk.tell_set("Beats", "Bass 2")) == ["Beats", "Bass 2"]
+
+
+def test_a_strip_ends_with_what_not_every_track_has(talk: Talk) -> None:
+    talk = Talk(show=["volume", "arm", "sends"])
+    talk.connect()
+    found = [*talk.tell_set("A", "B", unarmable="B"), *whole(talk.driver.heard("/live/track/get/send", (1, 0.0), 102.0))]
+    talk.say("/live/error", "list index out of range")
+    found += talk.answer
+    talk.say("/live/error", "list index out of range")
+    (*_, show) = (effect for effect in [*found, *talk.answer] if isinstance(effect, Show))
+    assert [[item.path.split("/", 4)[4] for item in group.items] for group in show.pages[0].groups] == [
+        ["volume", "send/a", "arm"],
+        ["volume", "send/a"],
+    ]
+
+
 def probed(effects: list[Effect]) -> tuple[int, int]:
     """The track that is asked how many sends there are, and for which."""
     ((track, number),) = sent(effects, "get/send")
@@ -319,6 +341,18 @@ def test_what_may_have_been_lost_is_asked_for_now_and_then(talk: Talk) -> None:
     assert asked == {(0,), (1,)}
     talk.say("/live/track/get/volume", 0, 0.5)
     assert talk.read == Read((0, 0.5))
+
+
+def test_while_a_hand_moves_a_track_live_is_asked_more_often_which_there_are(talk: Talk) -> None:
+    talk.tell_set("A", "B")
+    counts = []
+    for step in range(20):
+        talk.now += 0.1
+        if step < 10:
+            move(talk, "/live/track/a/volume", -float(step))
+        counts.append(Send("/live/song/get/num_tracks") in list(talk.driver.tick(talk.now)))
+    assert 3 <= sum(counts[:11]) <= 4
+    assert sum(counts[14:]) == 0
 
 
 def test_an_answer_from_before_a_hands_move_does_not_pull_it_back(talk: Talk) -> None:

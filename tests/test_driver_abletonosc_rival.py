@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.driver import Effect, Warn
+from bridge.driver import Effect, Send, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
 from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
 from bridge.drivers.abletonosc.tracks import Track
@@ -16,17 +16,24 @@ class Tracks:
     def __init__(self, *names: str) -> None:
         self.all = [Track(name, name.lower(), index, stamp=STAMP) for index, name in enumerate(names)]
 
+        self.again: list[Track] = []
+
+    def listen_again(self, tracks: list[Track], now: float) -> list[Send]:
+        self.again = tracks
+        return []
+
     def at(self, index: int) -> Track | None:
         return self.all[index] if 0 <= index < len(self.all) else None
 
 
 class Rig:
-    def __init__(self) -> None:
-        self.rival = Rival(Tracks("Drums", "Bass"))  # type: ignore[arg-type]
+    def __init__(self, *names: str) -> None:
+        self.tracks = Tracks(*(names or ("Drums", "Bass")))
+        self.rival = Rival(self.tracks)  # type: ignore[arg-type]
         self.now = 0.0
 
     def say(self, prop: str, *args: object) -> None:
-        assert self.rival.handlers[f"/live/track/get/{prop}"](args, self.now) is None  # the bindings read it too
+        assert not self.rival.handlers[f"/live/track/get/{prop}"](args, self.now)  # the bindings read it too
 
     def tick(self) -> list[Effect]:
         self.now += 0.1
@@ -59,6 +66,17 @@ def test_who_moves_things_behind_our_back_again_and_again_is_another_program() -
     rig.now += AGAIN_S + 1
     rig.tick()
     assert rig.rival.note == ""
+
+
+def test_tracks_of_one_name_may_have_changed_places_and_are_listened_to_anew() -> None:
+    rig = Rig("Vox", "Drums", "Vox")
+    for value in (0.6, 0.7, 0.8):
+        rig.say("volume", 2, STAMP, 0.5)
+        assert not rig.tracks.again
+        rig.say("volume", 2, value)
+        assert [track.index for track in rig.tracks.again] == [0, 2]
+        rig.tracks.again = []
+    assert rig.tick() == [], "nobody is blamed"
 
 
 def test_another_set_and_other_places_are_no_news() -> None:

@@ -146,6 +146,23 @@ async def test_a_track_that_is_moved_is_still_the_one_that_its_fader_moves() -> 
         await stage.reaches("/live/track/keys/volume", -18.0)
 
 
+async def test_tracks_of_one_name_that_change_places_are_told_apart_again(caplog: pytest.LogCaptureFixture) -> None:
+    song = Song([Track("Vox"), Track("Vox"), Track("Drums")], sends=0)
+    async with staged(song, show=["volume", "mute"]) as stage:
+        first, second = song.tracks[:2]
+        second.volume.put("value", 0.55)
+        await stage.reaches("/live/track/vox-2/volume", -12.0)
+        song.tracks[:2] = [second, first]
+        await stage.reaches("/live/track/vox/volume", -12.0)
+        await stage.reaches("/live/track/vox-2/volume", 0.0)
+        second.volume.put("value", 0.7)
+        await stage.reaches("/live/track/vox/volume", -6.0)
+        stage.bridge.set("/live/track/vox-2/volume", -18.0)
+        await stage.live.reaches(lambda: first.volume.value == pytest.approx(0.4))
+        await stage.reaches("/live/track/vox/volume", -6.0)
+        assert not caplog.text
+
+
 async def test_tracks_come_go_and_are_renamed() -> None:
     async with staged(three()) as stage:
         await stage.strips("Drums", "Bass", "Keys")

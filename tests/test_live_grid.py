@@ -165,6 +165,13 @@ def test_there_are_pads_when_it_is_known_how_many_scenes_there_are(talk: Talk) -
     assert {effect.path for effect in talk.answer if isinstance(effect, Remove)} >= {"/live/pad/1/1", "/live/scene/2"}
 
 
+def test_a_track_without_a_name_is_called_as_on_the_page_of_the_mixer(talk: Talk) -> None:
+    talk.tell_set("A", "")
+    talk.say("/live/song/get/num_scenes", 1)
+    heads = {each.control.path: each.control.group for each in talk.answer if isinstance(each, Add)}
+    assert heads["/live/pad/2/1"] == "Track 2"
+
+
 def test_a_new_set_is_asked_for_nothing_before_it_is_known_how_many_scenes_it_has(talk: Talk) -> None:
     talk.say("/live/song/get/num_scenes", 2)
     talk.connect()
