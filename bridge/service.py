@@ -32,6 +32,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 KEPT = ("XDG_STATE_HOME", "JACK_DEFAULT_SERVER", "JACK_PROMISCUOUS_SERVER", "LD_LIBRARY_PATH")
 """Variables that the service of a user gets as they are here: where the state is, and which JACK (pw-jack)."""
 AUDIO = "audio"
+GOES_ON = "it is tried again every second; to end that: stagebridge service uninstall"
 COMMAND_S = 60.0
 MANAGER_S = 10.0
 FIRST_FREE_PORT = 1024
@@ -78,7 +79,7 @@ def install(service: Plan, environ: Mapping[str, str]) -> str:
         raise ServiceError("\nstagebridge: ".join(service.troubles))
     _check_ours(service.unit)
     # First: it also starts the manager of a user who is nowhere logged in.
-    trouble = "" if service.is_system else _linger()
+    trouble = "" if service.is_system else _linger(environ)
     try:
         write_whole(service.unit, service.text)
         service.unit.chmod(0o644)
@@ -88,7 +89,8 @@ def install(service: Plan, environ: Mapping[str, str]) -> str:
         answer = _run([*_systemctl(service.is_system), *step], environ)
         if answer.returncode:
             said = answer.stderr.strip() or f"exit code {answer.returncode}"
-            raise ServiceError(f"systemctl {step[0]}: {said}\n{_last_words(service.is_system, environ)}".rstrip())
+            last = _last_words(service.is_system, environ)
+            raise ServiceError("\n".join(filter(None, [f"systemctl {step[0]}: {said}", last, GOES_ON])))
     return trouble
 
 
@@ -201,14 +203,14 @@ def _group(name: str) -> int | None:
         return None
 
 
-def _linger() -> str:
+def _linger(environ: Mapping[str, str]) -> str:
     """Let the user's manager start at boot. Why it does not; "" where it does."""
     import pwd
 
     user = pwd.getpwuid(os.getuid()).pw_name
     if (LINGER / user).exists():
         return ""
-    answer = _run(["loginctl", "enable-linger", user], os.environ)
+    answer = _run(["loginctl", "enable-linger", user], environ)
     if answer.returncode == 0:
         manager = Path(f"/run/user/{os.getuid()}/systemd/private")  # it starts now, if it does not run already
         deadline = time.monotonic() + MANAGER_S

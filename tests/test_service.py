@@ -1,6 +1,7 @@
 """The units that `stagebridge service install` writes, as systemd itself reads them; and what is said without it."""
 
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,50 @@ def test_a_unit_of_somebody_else_is_left_as_it_is(tmp_path: Path, monkeypatch: p
         with pytest.raises(ServiceError, match="is not ours and is left as it is"):
             act()
     assert plan.unit.read_text() == "[Service]\n"
+
+
+def test_a_user_who_may_not_linger_is_told_what_to_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BOOTED", tmp_path)
+    monkeypatch.setattr(service, "LINGER", tmp_path / "linger")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, then in (("loginctl", "echo 'Access denied' >&2; exit 1"), ("systemctl", "exit 0")):
+        (commands / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n{then}\n')
+        (commands / name).chmod(0o755)
+    environ = {"PATH": f"{commands}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    plan = service.plan(settings(tmp_path / "show.toml"), False, environ)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert service.install(plan, environ) == f"Access denied: to allow it: sudo loginctl enable-linger {user}"
+    assert plan.unit.read_text() == plan.text
+    assert plan.unit.stat().st_mode & 0o777 == 0o644
+    assert service.uninstall(False, environ) == plan.unit
+    assert not plan.unit.exists()
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        f"loginctl enable-linger {user}",
+        *(
+            f"systemctl --no-ask-password --user {step}"
+            for step in (
+                "daemon-reload", "enable --quiet stagebridge.service", "restart stagebridge.service",
+                "disable --now --quiet stagebridge.service", "daemon-reload",
+            )
+        ),
+    ]  # fmt: skip
+
+
+def test_a_service_that_does_not_start_says_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BOOTED", tmp_path)
+    monkeypatch.setattr(service, "LINGER", tmp_path)
+    (tmp_path / pwd.getpwuid(os.getuid()).pw_name).touch()
+    for name, then in (
+        ("systemctl", '[ "$3" != restart ] || { echo failed >&2; exit 1; }'),
+        ("journalctl", "echo taken"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{then}\n")
+        (tmp_path / name).chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    plan = service.plan(settings(tmp_path / "show.toml"), False, environ)
+    with pytest.raises(ServiceError, match=r"^systemctl restart: failed\ntaken\nit is tried again every second"):
+        service.install(plan, environ)
 
 
 def test_a_service_of_root_is_not_made_by_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
