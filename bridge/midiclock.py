@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from .midicodec import TOP_14, Kind, Message, encode
+from .midicodec import TOP_14, Key, Kind, Message, encode
 
 Word = Literal["tempo", "running", "beat", "start", "continue", "stop"]
 """What a clock says: beats a minute; whether the song runs, and where it is, in beats; and the three messages."""
 WORDS: tuple[Word, ...] = get_args(Word)
+CLOCK_KEYS: Mapping[Word, Key] = {word: Key("clock", 0, number) for number, word in enumerate(WORDS)}
+"""What each is bound by: a clock has no channel."""
 TRANSPORT: tuple[Kind, ...] = ("start", "continue", "stop", "position")
 """The messages of a clock, beside its ticks."""
 

@@ -16,7 +16,7 @@ from .errors import BadValue
 from .learning import Armed, Learning
 from .log import OncePer
 from .midibind import Route
-from .midiclock import TRANSPORT, WORDS, ClockIn, Said
+from .midiclock import CLOCK_KEYS, TRANSPORT, ClockIn, Said
 from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
 from .midilearn import Ear
 from .midipeer import MidiPeer
@@ -137,7 +137,7 @@ class Receiver:
         """What a clock says."""
         store, origin = self._store, self._peer.origin
         for word, value in said:
-            for route in self._peer.routes.heard.get(Key("clock", 0, WORDS.index(word)), ()):
+            for route in self._peer.routes.heard.get(CLOCK_KEYS[word], ()):
                 if value is None:
                     self._play(route, partial(store.trigger, route.entry, (), origin, now))
                 else:

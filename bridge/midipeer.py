@@ -13,7 +13,7 @@ from .errors import BadControl
 from .learning import Learning
 from .midibank import MidiBank, Move
 from .midibind import Route, Wire, compile_routes
-from .midiclock import WORDS
+from .midiclock import CLOCK_KEYS
 from .midicodec import Key, Writer
 from .midiencoder import Spin
 from .midiroutes import RouteTable
@@ -24,7 +24,6 @@ from .store import Entry, Origin
 
 MAX_EVENTS = 64
 """Triggers that wait to be sent; the oldest goes: an event that cannot leave is an old gesture."""
-TEMPO = Key("clock", 0, WORDS.index("tempo"))
 MAX_SHOWN = 4
 """Ports that are named where none fits."""
 
@@ -240,7 +239,7 @@ class MidiPeer:
         if not self.is_connected:
             return self.trouble or "nobody has looked for it yet"
         parts = [f"in {self.in_name}" if self.in_name else "", f"out {self.out_name}" if self.out_name else ""]
-        no_clock = "no clock comes" if not self.is_ticking and TEMPO in self.routes.heard else ""
+        no_clock = "no clock comes" if not self.is_ticking and CLOCK_KEYS["tempo"] in self.routes.heard else ""
         return "; ".join([", ".join(filter(None, parts)), *filter(None, [self.looks_like, no_clock])])
 
     def health(self) -> dict[str, Any]:

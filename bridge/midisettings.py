@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic import model_validator as check_together
 
 from .expand import MAX_CONTROLS, substitute, unknown_placeholders, variables_of
 from .law import Curve
-from .midiclock import WORDS, Word
+from .midiclock import CLOCK_KEYS, Word
 from .midicodec import TOP_14, Coding, Key, KeyKind
 from .midifields import (
     NUMBERS,
@@ -36,6 +36,8 @@ from .midifields import (
 )
 from .tables import Table, read_profile
 
+_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
+"""Keys of a binding that say which message carries it: one of them."""
 SHIPPED = ("mcu", "nanokontrol2", "launchcontrol-xl", "x-touch-mini")
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles/midi``."""
 
@@ -388,13 +390,13 @@ class Binding(Table):
 
     @check_together(mode="after")
     def _check(self) -> Binding:
-        written = [kind for kind in KEYS if getattr(self, kind) is not None]
+        written = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if self.part is not None:
             if written:
                 raise ValueError(f"part and {written[0]} stand together: the part says which message it is")
             return self
         if not written:
-            raise ValueError(f"says no message: write one of {', '.join(KEYS)}, or part")
+            raise ValueError(f"says no message: write one of {', '.join(_KINDS)}, or part")
         if len(written) > 1:
             raise ValueError(f"{' and '.join(written)} stand together: one message carries one value")
         return self
@@ -402,15 +404,12 @@ class Binding(Table):
     @property
     def kind(self) -> KeyKind:
         """The message that carries it. Not of a ``part``: that may have several (``midibind.compile_routes``)."""
-        return next(kind for kind in KEYS if getattr(self, kind) is not None)
+        return next(kind for kind in _KINDS if getattr(self, kind) is not None)
 
     def key(self, channel: int) -> Key:
         """What carries it; ``channel`` is the device's."""
         if self.clock is not None:
-            return Key("clock", 0, WORDS.index(self.clock))
+            return CLOCK_KEYS[self.clock]
         number = getattr(self, self.kind)
         has_number = self.kind not in ("bend", "program", "pressure", "sysex")
         return Key(self.kind, self.channel or channel, number if has_number else 0)
-
-
-KEYS: tuple[KeyKind, ...] = ("note", "cc", "cc14", "nrpn", "rpn", "bend", "program", "pressure", "clock", "sysex")
