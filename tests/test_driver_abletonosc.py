@@ -228,7 +228,10 @@ def test_a_track_that_gets_a_name_that_is_chosen_is_shown_and_one_that_loses_it_
 def test_a_strip_ends_with_what_not_every_track_has(talk: Talk) -> None:
     talk = Talk(show=["volume", "arm", "sends"])
     talk.connect()
-    found = [*talk.tell_set("A", "B", unarmable="B"), *whole(talk.driver.heard("/live/track/get/send", (1, 0.0), 102.0))]
+    found = [
+        *talk.tell_set("A", "B", unarmable="B"),
+        *whole(talk.driver.heard("/live/track/get/send", (1, 0.0), 102.0)),
+    ]
     talk.say("/live/error", "list index out of range")
     found += talk.answer
     talk.say("/live/error", "list index out of range")
