@@ -167,7 +167,7 @@ class _Reader:
                     table,
                     name,
                     one,
-                    controls.bindings.bindings.get((table, name), {}),
+                    controls.bindings.bound.get((table, name), {}),
                     frozenset(controls.bindings.excluded.get((table, name), ())),
                     {path: tuple(seats) for path, seats in banks.banked.get((table, name), {}).items()},
                 )

@@ -60,20 +60,20 @@ class BankReader:
         self._mistakes.add_all(keys, said)
         wrong = {relative[0] for relative, _, _ in said}
         name = None if "name" in wrong else table.name
-        bank = _Bank(Bank(name or "-", table.size, ((),) * table.strips), bool({"strips", "size"} & wrong))
+        draft = _Draft(Bank(name or "-", table.size, ((),) * table.strips), bool({"strips", "size"} & wrong))
         if name is not None:
-            self._take(keys, name, bank.bank)
+            self._take(keys, name, draft.bank)
         if not (ports or said):
             self._mistakes.add(keys, "has no strips", f"write [[bank.{next(iter(self._ports))}.NAME]]")
         for port, peers in ports.items():
             if port not in self._ports:
                 self._mistakes.add((*keys, port), "has no banks", f"{', '.join(self._ports)} has")
             else:
-                self._read_strips(keys, port, peers, bank)
-        for control, word in zip(bank.bank.controls()[1:], _BUTTONS, strict=True):
+                self._read_strips(keys, port, peers, draft)
+        for control, word in zip(draft.bank.controls()[1:], _BUTTONS, strict=True):
             self._read_button((*keys, word), getattr(table, word), control)
-        strips = tuple(tuple(dict.fromkeys(paths)) for paths in bank.strips)
-        made = Bank(bank.bank.name, table.size, strips, tuple(bank.peers))
+        strips = tuple(tuple(dict.fromkeys(paths)) for paths in draft.strips)
+        made = Bank(draft.bank.name, table.size, strips, tuple(draft.peers))
         if name is not None:
             self.banks.append(made)
             self.controls += made.controls()
@@ -96,21 +96,21 @@ class BankReader:
                 copies.report((port,), "is no port", did_you_mean(port, self._kinds))
         copies.tell()
 
-    def _read_strips(self, keys: Keys, port: str, peers: Any, bank: _Bank) -> None:
+    def _read_strips(self, keys: Keys, port: str, peers: Any, draft: _Draft) -> None:
         copies = Copies(self._mistakes, keys)
         count = 0
         for peer, at, tables in self._bindings.tables_of(port, peers, f"bank.{port}", copies):
             if tables is None:
                 copies.report(at, f"must be tables: write [[bank.{port}.{peer}]]")
             else:
-                bank.peers[peer] = None
+                draft.peers[peer] = None
             for below, table in tables or ():
-                self._read_strip(port, peer, (*at, *below), table, count, bank, copies)
+                self._read_strip(port, peer, (*at, *below), table, count, draft, copies)
                 count += 1
         copies.tell()
 
     def _read_strip(
-        self, port: str, peer: str, keys: Keys, table: Mapping[str, Any], number: int, bank: _Bank, copies: Copies
+        self, port: str, peer: str, keys: Keys, table: Mapping[str, Any], number: int, draft: _Draft, copies: Copies
     ) -> None:
         """One thing that every strip of the hardware has; ``number`` is which."""
         own = {key: value for key, value in table.items() if key in key_names(StripKeys)}
@@ -118,16 +118,16 @@ class BankReader:
         strip, said = read_model(StripKeys, own, _INSTEAD)
         for relative, message, hint in said:
             copies.report((*keys, *relative), message, hint)
-        size = bank.bank.size
+        size = draft.bank.size
         first, last = strip.slots or (1, size)
-        if not 1 <= first <= last <= size and not bank.is_doubted:
+        if not 1 <= first <= last <= size and not draft.is_doubted:
             copies.report((*keys, "slots"), f"must be [first, last] of 1–{size}")
             return
         found = copies.found
         unknown_placeholders(rest, {"s": 1, "s0": 0}, copies.report, keys)
         if not said:
             unknown_placeholders(strip.path, _FIRST, copies.report, (*keys, "path"))
-            if len(bank.strips) > 1 and not has_placeholder(strip.path):
+            if len(draft.strips) > 1 and not has_placeholder(strip.path):
                 copies.report((*keys, "path"), "has no {n}: all strips would be one control")
         for key in self._kinds[port].not_in_banks:
             if key in rest:
@@ -135,7 +135,7 @@ class BankReader:
         if copies.found > found or said:
             return
         is_there = False
-        for n0 in range(len(bank.strips)):
+        for n0 in range(len(draft.strips)):
             window, s0 = divmod(n0, size)
             if not first <= s0 + 1 <= last:
                 continue
@@ -148,19 +148,16 @@ class BankReader:
             binding = self._bindings.read(port, peer, keys, substitute(rest, count), reading, copies)
             copies.end_copy()
             if binding is not None:
-                seat = Seat(bank.bank.path, window + 1, (number, s0 + 1))
+                seat = Seat(draft.bank.path, window + 1, (number, s0 + 1))
                 self.banked.setdefault((port, peer), {}).setdefault(path, []).append((seat, binding))
-                bank.strips[n0].append(path)
-        if not is_there and not self._may_make(strip.path):
-            hint = did_you_mean(substitute(strip.path, _FIRST), self._controls.readings)
+                draft.strips[n0].append(path)
+        first_path = substitute(strip.path, _FIRST)
+        if not is_there and not self._controls.may_make(first_path):  # by a control whose table is wrong
+            hint = did_you_mean(first_path, self._controls.readings)
             copies.report((*keys, "path"), "no such control in this file", hint)
 
-    def _may_make(self, path: str) -> bool:
-        """True if a control whose table is wrong could be meant."""
-        return self._controls.may_make(substitute(path, _FIRST))
 
-
-class _Bank:
+class _Draft:
     """A bank while it is read."""
 
     def __init__(self, bank: Bank, is_doubted: bool) -> None:

@@ -33,7 +33,7 @@ class BindingReader:
         self._kinds = registry
         self._peers = peers
         self._own_keys = frozenset(own_keys)
-        self.bindings: dict[tuple[str, str], dict[str, tuple[BaseModel, ...]]] = {}
+        self.bound: dict[tuple[str, str], dict[str, tuple[BaseModel, ...]]] = {}
         """By table and peer: path → bindings."""
         self.excluded: dict[tuple[str, str], set[str]] = {}
         """By table and peer: paths that this peer is left out of."""
@@ -46,8 +46,8 @@ class BindingReader:
                 continue
             read = [self.read(port, peer, (*keys, *at), table, reading, copies) for at, table in tables]
             if made := tuple(binding for binding in read if binding is not None):
-                bound = self.bindings.setdefault((port, peer), {})
-                bound[path] = (*bound.get(path, ()), *made)
+                of_peer = self.bound.setdefault((port, peer), {})
+                of_peer[path] = (*of_peer.get(path, ()), *made)
 
     def tables_of(
         self, port: str, peers: Any, where: str, copies: Copies

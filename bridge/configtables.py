@@ -16,7 +16,7 @@ from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, 
 from .expand import MAX_CONTROLS
 from .law import Curve
 from .surface import Layout, Size
-from .tables import is_name
+from .tables import NUMBERS, WHOLE_NUMBERS, is_name
 
 MAX_SPAN = 12  # grid cells
 MAX_COLUMNS = 24
@@ -25,8 +25,6 @@ MAX_SIZE = 64
 MAX_NAME = 60  # characters of a page's or a group's name
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
-_WHOLE_NUMBERS = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
-_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
 def _number(raw: Any) -> float:
@@ -104,11 +102,11 @@ def _mode(raw: Any) -> Any:
 
 
 Number = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
-Interval = Annotated[tuple[float, float], PlainValidator(_interval), WithJsonSchema(_NUMBERS)]
+Interval = Annotated[tuple[float, float], PlainValidator(_interval), WithJsonSchema(NUMBERS)]
 Points = Annotated[
     tuple[tuple[float, float], ...],
     PlainValidator(_points),
-    WithJsonSchema({"type": "array", "items": _NUMBERS, "minItems": 2}),
+    WithJsonSchema({"type": "array", "items": NUMBERS, "minItems": 2}),
 ]
 Span = Annotated[
     tuple[int, int],
@@ -212,7 +210,7 @@ class StripKeys(Table):
     """Keys of ``[[bank.midi.PEER]]`` beside those of a binding."""
 
     path: str = Field(description="The control of each strip, with `{n}`: `/mixer/{n}/volume`.")
-    slots: Annotated[tuple[int, int], Field(strict=False), WithJsonSchema(_WHOLE_NUMBERS)] | None = setting(
+    slots: Annotated[tuple[int, int], Field(strict=False), WithJsonSchema(WHOLE_NUMBERS)] | None = setting(
         None,
         "Which of the window's strips this peer has, `[first, last]`; `{s}` counts from 1 in them. For a controller "
         "and its extender.",

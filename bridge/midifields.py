@@ -17,7 +17,6 @@ _SENT = re.compile(
     r"(?:(?P<kind>note|cc)(?: (?P<low>\d{1,3})(?:-(?P<high>\d{1,3}))?)?|(?P<other>bend|program|pressure))"
     r"(?: on channel (?P<first>\d{1,2})(?:-(?P<last>\d{1,2}))?)?"
 )
-NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
 def read_name(text: str) -> str:

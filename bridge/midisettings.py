@@ -18,7 +18,6 @@ from .law import Curve
 from .midiclock import CLOCK_KEYS, Word
 from .midicodec import TOP_14, Coding, Key, KeyKind
 from .midifields import (
-    NUMBERS,
     Channel,
     Number7,
     Number14,
@@ -34,7 +33,7 @@ from .midifields import (
     read_sysex,
     read_yes,
 )
-from .tables import Table, read_profile
+from .tables import WHOLE_NUMBERS, Table, read_profile
 
 _KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 """Keys of a binding that say which message carries it: one of them."""
@@ -314,9 +313,7 @@ class Binding(Table):
     direction: Literal["in", "out", "both"] = Field(
         "both", description="`in`: we only hear it. `out`: we only send it."
     )
-    range: Annotated[
-        tuple[int, int] | None, PlainValidator(read_range), WithJsonSchema({**NUMBERS, "items": {"type": "integer"}})
-    ] = Field(
+    range: Annotated[tuple[int, int] | None, PlainValidator(read_range), WithJsonSchema(WHOLE_NUMBERS)] = Field(
         None,
         description="The device's range, `[low, high]`; `[127, 0]` turns it round.",
         json_schema_extra={"x-default": "all that the message has"},

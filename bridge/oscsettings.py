@@ -47,7 +47,7 @@ from .oscfields import (
     read_thing,
     read_touch,
 )
-from .tables import Table, read_profile
+from .tables import NUMBERS, Table, read_profile
 
 __all__ = [
     "MAX_SOURCES",
@@ -75,7 +75,6 @@ BindingCurve: TypeAlias = Literal["linear", "log", "db", "table"]
 LEAST_DATAGRAM = 128  # bytes
 MOST_DATAGRAM = 9216  # bytes; macOS sends no more
 
-_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CALL = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1, "maxItems": 1 + MAX_ARGS}
 _CC = {"type": "integer", "minimum": 0, "maximum": TOP_CC}
@@ -390,7 +389,7 @@ class Binding(Table):
         description='Fixed arguments; `"{value}"` is the value\'s place, else it is last. `"7"` is an int, '
         '`{s = "7"}` a text. What the peer reports must have them too.',
     )
-    range: Annotated[tuple[float, float] | None, PlainValidator(read_range), WithJsonSchema(_NUMBERS)] = Field(
+    range: Annotated[tuple[float, float] | None, PlainValidator(read_range), WithJsonSchema(NUMBERS)] = Field(
         None,
         description="The peer's range, `[low, high]`; `[1, 0]` turns it round.",
         json_schema_extra={"x-default": "the control's"},
@@ -403,7 +402,7 @@ class Binding(Table):
     table: Annotated[
         tuple[tuple[float, float], ...] | None,
         PlainValidator(read_table),
-        WithJsonSchema({"type": "array", "items": _NUMBERS, "minItems": 2}),
+        WithJsonSchema({"type": "array", "items": NUMBERS, "minItems": 2}),
     ] = Field(
         None,
         description="The peer's values along the widget's travel: points `[position 0…1, value]`, both rising, "

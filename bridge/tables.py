@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict
 Keys: TypeAlias = tuple[str | int, ...]
 """A place in the data: ``("control", 3, "range")``, list indices from 0."""
 
+NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+WHOLE_NUMBERS = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+"""What the schema says of two numbers, such as a range."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
