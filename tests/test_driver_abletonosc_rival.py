@@ -2,38 +2,28 @@
 
 import pytest
 
-from bridge.driver import Effect, Send, Warn
+from bridge.driver import Effect, Read, Send, Wanted, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
 from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
-from bridge.drivers.abletonosc.tracks import Track
+from bridge.drivers.abletonosc.tracks import Track, Tracks
+from bridge.oscprofile import PROFILES
 
+SETTINGS = PROFILES.settings_of({"name": "live", "profile": "abletonosc", "show": ["volume"]})
 STAMP = 7
-
-
-class Tracks:
-    """As many as are asked about here."""
-
-    def __init__(self, *names: str) -> None:
-        self.all = [Track(name, name.lower(), index, stamp=STAMP) for index, name in enumerate(names)]
-
-        self.again: list[Track] = []
-
-    def listen_again(self, tracks: list[Track], now: float) -> list[Send]:
-        self.again = tracks
-        return []
-
-    def at(self, index: int) -> Track | None:
-        return self.all[index] if 0 <= index < len(self.all) else None
 
 
 class Rig:
     def __init__(self, *names: str) -> None:
-        self.tracks = Tracks(*(names or ("Drums", "Bass")))
-        self.rival = Rival(self.tracks)  # type: ignore[arg-type]
+        self.tracks = Tracks(Wanted("live", SETTINGS), "/live")
+        names = names or ("Drums", "Bass")
+        self.tracks.all = [Track(name, name.lower(), index, stamp=STAMP) for index, name in enumerate(names)]
+        self.rival = Rival(self.tracks)
         self.now = 0.0
 
-    def say(self, prop: str, *args: object) -> None:
-        assert not self.rival.handlers[f"/live/track/get/{prop}"](args, self.now)  # the bindings read it too
+    def say(self, prop: str, *args: object) -> list[Effect]:
+        answer = self.rival.handlers[f"/live/track/get/{prop}"](args, self.now)
+        assert not isinstance(answer, Read)  # the bindings read it too
+        return list(answer or ())
 
     def tick(self) -> list[Effect]:
         self.now += 0.1
@@ -71,11 +61,9 @@ def test_who_moves_things_behind_our_back_again_and_again_is_another_program() -
 def test_tracks_of_one_name_may_have_changed_places_and_are_listened_to_anew() -> None:
     rig = Rig("Vox", "Drums", "Vox")
     for value in (0.6, 0.7, 0.8):
-        rig.say("volume", 2, STAMP, 0.5)
-        assert not rig.tracks.again
-        rig.say("volume", 2, value)
-        assert [track.index for track in rig.tracks.again] == [0, 2]
-        rig.tracks.again = []
+        assert rig.say("volume", 2, rig.tracks.all[2].stamp, 0.5) == []
+        again = {each.args[0] for each in rig.say("volume", 2, value) if isinstance(each, Send)}
+        assert again == {0, 2}
     assert rig.tick() == [], "nobody is blamed"
 
 

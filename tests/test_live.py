@@ -1,7 +1,6 @@
 """Live at the other end of a real socket: the fake AbletonOSC, our OSC port and the driver between them."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from bridge.surface import Page
 
 from .fakes.abletonosc import ROOM, Live, opened_live
 from .fakes.liveset import Device, Parameter, Song, Track
+from .peers import free_udp_port
 from .port_contract import until
 from .test_osc import Bridge
 
@@ -63,18 +63,12 @@ class Stage:
         return next(group for group in self.pages[0].groups if group.name == name)
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind((HERE, 0))
-        return int(one.getsockname()[1])
-
-
 @asynccontextmanager
 async def staged(
     song: Song, *controls: Control, bindings: Any = None, tick_s: float = TICK_S, **table: Any
 ) -> AsyncIterator[Stage]:
     """The port of a peer "live" and the Live at its other end."""
-    port = free_port()
+    port = free_udp_port()
     async with opened_live(song, port, tick_s) as live:
         stage = Stage(live, *controls)
         raw = {"name": "live", "profile": "abletonosc", "host": HERE, "port": live.udp_port, "probe_s": 0.2}

@@ -15,16 +15,14 @@ from bridge.control import Control
 from bridge.driver import OWNER, Add, Effect, Effects, Remove, Send
 from bridge.store import Change
 
-from .parameters import Parameters, Place
-from .part import Args, Part, ask, listen, name_of, numbers
+from .parameters import FACTS, Parameters, Place, ask_facts
+from .part import BLAMED_S, Args, Part, ask, listen, name_of, numbers
 from .tracks import Track, Tracks
 
 WINDOW = 16
 """Parameters that are shown at a time."""
 POLL_S = 1.0
 LONGEST_POLL_S = 4.0
-PATIENCE_S = 0.6
-FACTS = ("name", "min", "max", "is_quantized")
 SELECTED = "/live/view/get/selected_device"
 SWITCH = "Device On"
 """The first parameter of every device."""
@@ -112,7 +110,7 @@ class Devices(Part):
         return questions
 
     def failed(self, text: str, now: float) -> Effects | None:
-        if self._asked_at is None or now - self._asked_at > PATIENCE_S:
+        if self._asked_at is None or now - self._asked_at > BLAMED_S:
             return None
         self._asked_at = self._coming = None
         self._left.clear()
@@ -138,10 +136,7 @@ class Devices(Part):
     def _meet(self, device: Device, now: float) -> Effects:
         """Ask for all that is to be known of it."""
         self._coming, self._asked_at = device, now
-        return [
-            ask("name", *device.ids, kind="device"),
-            *(ask(f"parameters/{fact}", *device.ids, kind="device") for fact in FACTS),
-        ]
+        return [ask("name", *device.ids, kind="device"), *ask_facts(*device.ids)]
 
     def _on_name(self, args: Args, now: float) -> Effects | None:
         ids, name = numbers(args, 2), name_of(args[2]) if len(args) == 3 else ""

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from bridge.driver import Add, Bind, Carry, Effect, Later, Remove, Send
+from bridge.oscfields import TOP_CC
 from bridge.oscsettings import Binding
 
-FREE = range(120)
-"""CCs that mean nothing but themselves (MIDI 1.0: those from 120 on are channel mode messages)."""
+FREE = range(TOP_CC + 1)
+"""CCs that mean nothing but themselves."""
 NAMES = {"volume": "volume", "panning": "pan"}
 PARAMETER = "/live/device/set/parameter/value"
 TRACK = "/live/track/set/"

@@ -32,7 +32,7 @@ COMPLAINED_S = 10.0
 """So long the operator reads beside Live's state what it has complained of."""
 QUIET_S = 1.0
 """Once no control has come for so long, all are there."""
-NOT_THERE = ("index", "list", "NoneType")
+ABSENT = ("index", "list", "NoneType")
 """In what Python says where something is not there."""
 
 
@@ -132,7 +132,7 @@ class AbletonOsc:
 
     def _error(self, args: Args, now: float) -> Effects:
         text = name_of(" ".join(str(arg) for arg in args), MAX_ERROR)
-        if any(word in text for word in NOT_THERE):
+        if any(word in text for word in ABSENT):
             for part in self._parts:
                 if (effects := part.failed(text, now)) is not None:
                     return self._after(list(effects), now)

@@ -17,14 +17,12 @@ from bridge.oscsettings import Binding
 
 from .laws import text_of_volume
 from .mixer import PROPS, SENDS, reached
-from .parameters import TEXT, Parameters, Place
-from .part import NOTHING_SELECTED, Args, Part, ask, numbers
+from .parameters import FACTS, TEXT, Parameters, Place, ask_facts
+from .part import BLAMED_S, NOTHING_SELECTED, Args, Part, ask, numbers
 from .sends import Sends
 from .tracks import Track, Tracks
 
 POLL_S = 2.0
-PATIENCE_S = 0.6
-FACTS = ("name", "min", "max", "is_quantized")
 NOT_THERE = "not in Live"
 _PLACE = re.compile(r"#([1-9][0-9]{0,3})/")
 
@@ -75,7 +73,7 @@ class Named(Part):
         self._chains: dict[Track, Chain] = {}
         self._poll_at = self._asked_at = 0.0
         for name in self._names:
-            tracks.listened.update(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
+            tracks.listen_also(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
         self.handlers = {
             "/live/track/get/volume": self._on_volume,
             "/live/track/get/devices/name": self._on_devices,
@@ -109,7 +107,7 @@ class Named(Part):
                 self._tracks.note_move((name.track, name.what.casefold()), now)
 
     def failed(self, text: str, now: float) -> Effects | None:
-        return [] if NOTHING_SELECTED not in text and self._chains and now - self._asked_at < PATIENCE_S else None
+        return [] if NOTHING_SELECTED not in text and self._chains and now - self._asked_at < BLAMED_S else None
 
     # Which is meant
 
@@ -187,8 +185,8 @@ class Named(Part):
 
     def _on_volume(self, args: Args, now: float) -> Effects | None:
         """A volume is shown in dB, whatever the control's own range is."""
-        track = self._tracks.at(args[0]) if len(args) in (2, 3) else None
-        if track is None or not isinstance(args[-1], float) or (len(args) == 3 and args[1] != track.stamp):
+        track = self._tracks.told("volume", args)
+        if track is None or not isinstance(args[-1], float):
             return None
         text = text_of_volume(args[-1])
         marks = [Mark(name.path, TEXT, text) for name in self._names if name.track is track and name.is_volume]
@@ -210,10 +208,7 @@ class Named(Part):
             return []
         chain.names, chain.facts = args[1:], {}
         wanted = {device for name in self._names if name.track is track and (device := self._device(name, chain)) >= 0}
-        questions: list[Effect] = [
-            ask(f"parameters/{fact}", track.index, device, kind="device") for device in sorted(wanted) for fact in FACTS
-        ]
-        return questions + self._again(track, now)
+        return [*(one for device in sorted(wanted) for one in ask_facts(track.index, device)), *self._again(track, now)]
 
     def _reader(self, fact: str) -> Any:
         def read(args: Args, now: float) -> Effects | None:

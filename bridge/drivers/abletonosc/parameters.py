@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from bridge.driver import Effects, Mark, Read, Send
 from bridge.oscsettings import Binding
 
-from .part import Args, Part, bound, name_of, numbers
+from .part import Args, Part, ask, bound, name_of, numbers
 from .tracks import Track, Tracks
 
+FACTS = ("name", "min", "max", "is_quantized")
+"""What is to be known of a device's parameters; Live is asked for each of all of them."""
 TEXT = "text"
 """The mark with Live's own text of a value."""
 
@@ -31,6 +33,11 @@ class Place:
     def binding(self) -> Binding:
         """How it is reached, in its own range."""
         return bound("parameter/value", *self.ids, kind="device")
+
+
+def ask_facts(track: int, device: int) -> list[Send]:
+    """Ask for the FACTS of a device."""
+    return [ask(f"parameters/{fact}", track, device, kind="device") for fact in FACTS]
 
 
 class Parameters(Part):

@@ -16,6 +16,8 @@ Mover: TypeAlias = Callable[[Change, float], Effects]
 
 NOTHING_SELECTED = "not in list"
 """In what Live says where no device is selected, or the main track: no other question of ours leads to that."""
+BLAMED_S = 0.6
+"""An error so long after a question may be the answer to it."""
 MAX_NAME = 120
 """Characters of a name that Live says."""
 

@@ -12,14 +12,14 @@ from functools import partial
 
 from bridge.driver import Effects, Send, Warn
 
+from .mixer import METER
 from .part import Args, Part
-from .tracks import Tracks
+from .tracks import AUDITED, Tracks
 
 MANY, SOON_S = 3, 60.0
 """So many wrong answers within so long are no accident."""
 AGAIN_S = 120.0
 """Without a wrong answer for so long, Live tells us everything again."""
-PROPS = ("volume", "panning", "mute", "solo", "arm")
 STOLEN = "another program talks to Live and takes its news: let that one talk to stagebridge instead"
 
 
@@ -33,7 +33,7 @@ class Rival(Part):
         self._tracks = tracks
         self._told: dict[tuple[int, str], object] = {}  # by index and property: what a listener has said
         self._missed: deque[float] = deque(maxlen=MANY)
-        self.handlers = {f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in PROPS}
+        self.handlers = {f"/live/track/get/{prop}": partial(self._on_told, prop) for prop in AUDITED if prop != METER}
 
     def connected(self, now: float) -> Effects:
         self._told.clear()
@@ -54,13 +54,12 @@ class Rival(Part):
 
     def _on_told(self, prop: str, args: Args, now: float) -> list[Send] | None:
         """A listener's message has its stamp between the index and the value; an answer has not."""
-        track = self._tracks.at(args[0]) if len(args) in (2, 3) else None
+        track = self._tracks.told(prop, args)
         if track is None:
             return None
         key = (track.index, prop)
-        if len(args) == 3:
-            if args[1] == track.stamp:
-                self._told[key] = args[2]
+        if len(args) > 2:
+            self._told[key] = args[-1]
         elif self._told.get(key, args[1]) != args[1]:
             self._told[key] = args[1]
             twins = [other for other in self._tracks.all if other.name == track.name]

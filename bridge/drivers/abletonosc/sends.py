@@ -10,11 +10,9 @@ from __future__ import annotations
 from bridge.driver import Effects, Read, Send
 
 from .mixer import MAX_SENDS, SENDS
-from .part import NOTHING_SELECTED, Args, Part, ask, numbers
+from .part import BLAMED_S, NOTHING_SELECTED, Args, Part, ask, numbers
 from .tracks import Track, Tracks
 
-BLAMED_S = 0.6
-"""An error so long after a question may be the answer to it."""
 AGAIN_S = 5.0
 PATIENCE_S = 2.0
 """How long an answer may take: behind all that is asked of a new set."""

@@ -8,7 +8,7 @@ argument more, a number that was not used before: Live says it back, and what co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -280,7 +280,7 @@ class Tracks(Part):
 
     # What Live tells
 
-    def listen_also(self, props: Sequence[str]) -> None:
+    def listen_also(self, props: Iterable[str]) -> None:
         """Something else is to be told of all tracks, from the next time on that they are listened to."""
         self.listened.update(props)
 
