@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 from .midicodec import TOP_14, Key, Kind, Message, encode
@@ -39,6 +40,8 @@ JITTER_S = 0.025
 LEAST_JITTER_S = 0.008
 STEADY = 4 * TICKS
 """Ticks whose own jitter says how late others may be."""
+MOST_HOLES = 3
+"""One after the other; then that is how they come now."""
 LEAST_STEP = 0.02
 """A tempo that is nearer to the one before (bpm) is the same."""
 
@@ -72,14 +75,21 @@ class Tempo:
         self.bpm: float | None = None
         self._times: deque[float] = deque(maxlen=LONG)
         self._count = 0
+        self._widest = math.inf  # between two ticks, as they come now
+        self._holes = 0
+        self._is_catching_up = False
 
     def tick(self, now: float) -> float | None:
         """One more tick. The tempo where it is news, else None."""
+        self._step_over(now)
         times = self._times
         times.append(now)
         self._count += 1
-        if len(times) < LEAST or self._count % SIXTEENTH:
+        if len(times) < (SHORT if self._holes else LEAST) or self._count % SIXTEENTH:
             return None
+        if len(times) >= SHORT:
+            self._holes = 0
+            self._widest = max(after - before for before, after in pairwise(list(times)[-SHORT:]))
         every = list(times)
         if len(every) >= 2 * SHORT and _is_other(every[:-SHORT], every[-SHORT:]):
             every = every[-SHORT:]
@@ -93,6 +103,20 @@ class Tempo:
             return None
         self.bpm = _round(bpm, max(doubt, LEAST_STEP))
         return self.bpm
+
+    def _step_over(self, now: float) -> None:
+        """Begin anew behind a hole. Somebody has held the ticks up, or some are lost: those that come at once after it
+        say nothing, nor does the hole, and the tempo stays."""
+        if self.bpm is None or not self._times:
+            return
+        since_s, tick_s = now - self._times[-1], 60 / TICKS / self.bpm
+        if since_s > 2 * max(self._widest, tick_s) and self._holes < MOST_HOLES:
+            self._holes += 1
+            self._is_catching_up = True
+        elif self._is_catching_up:
+            self._is_catching_up = since_s < tick_s / 4
+        if self._is_catching_up:
+            self._times.clear()
 
 
 def _is_other(before: Sequence[float], after: Sequence[float]) -> bool:

@@ -58,6 +58,35 @@ def test_a_sound_system_that_slips_by_a_period_is_no_new_tempo() -> None:
     assert max(abs(bpm - 117.3) for at, bpm in found if at > 5) < 1
 
 
+@pytest.mark.parametrize("held_s", [0.085, 0.2, 0.4])
+@pytest.mark.parametrize("what", ["slips", "comes at once", "is lost"])
+@pytest.mark.parametrize("period_s", [0.0, 0.0213])
+def test_ticks_that_something_has_held_up_are_no_new_tempo(held_s: float, what: str, period_s: float) -> None:
+    tempo, told = Tempo(), []
+    due = [tick * 60 / 128 / 24 for tick in range(24 * 20)]
+    start = due[240]
+    for at in due:
+        if start <= at and what == "slips":
+            at += held_s
+        elif start <= at < start + held_s:
+            if what == "is lost":
+                continue
+            at = start + held_s
+        bpm = tempo.tick(at if not period_s else (at // period_s + 1) * period_s)
+        if bpm is not None and at >= start:
+            told.append(bpm)
+    assert (tempo.bpm, told) == (128, [])
+
+
+def test_much_slower_ticks_are_no_hole() -> None:
+    tempo, at = Tempo(), 0.0
+    for bpm, beats in ((300, 4), (40, 2)):
+        for _ in range(24 * beats):
+            at += 60 / bpm / 24
+            tempo.tick(at)
+    assert tempo.bpm == 40
+
+
 @settings(max_examples=20)
 @given(st.floats(20, 300), st.integers())
 def test_any_tempo_is_found(bpm: float, seed: int) -> None:
