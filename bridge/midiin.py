@@ -6,7 +6,6 @@ Nothing raises out of ``Receiver.receive``: what cannot be used is counted, and 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf
@@ -19,17 +18,14 @@ from .midibind import Route
 from .midiclock import CLOCK_KEYS, TRANSPORT, ClockIn, Said
 from .midicodec import Assembler, Heard, Key, Message, Parser, ticks
 from .midilearn import Ear
+from .midimode import ModeWatch
 from .midipeer import MidiPeer
-from .midisettings import Mode
 from .miditap import MidiTap
 from .store import Store
 from .timers import CallLater, Timer
 from .tomltext import inline
 
 log = logging.getLogger(__name__)
-
-STRANGE = 8
-"""Notes or bends without any binding, and nothing else, after which a device seems to be in another mode."""
 
 
 class Sender(Protocol):
@@ -76,9 +72,7 @@ class Receiver:
         self._armed: Armed | None = None  # what the ear is for
         self._ear: Ear | None = None
         self._timer: Timer | None = None
-        self._strange: Counter[str] = Counter()
-        self._is_known = False  # it has said something that is bound
-        self._mode: Mode | None = None  # in which it seems to be
+        self._mode = ModeWatch(peer.settings)
         self._parser = Parser()
         self._assembler = Assembler(peer.routes.heard)
         self._beats = ClockIn()
@@ -93,8 +87,7 @@ class Receiver:
         self._follow(self._beats.stop(), self._clock())
         self._beats = ClockIn()
         self._parser, self._assembler = Parser(), Assembler(self._peer.routes.heard)
-        self._strange.clear()
-        self._is_known, self._mode = False, None
+        self._mode = ModeWatch(self._peer.settings)
 
     def receive(self, data: Sequence[int]) -> None:
         """Take what the driver has heard. Never raises."""
@@ -173,19 +166,19 @@ class Receiver:
             self._store.touch(entry, self._peer.origin, now)
 
     def _take(self, message: Message, keys: Sequence[Heard], now: float, is_learning: bool) -> None:
-        is_known = False
+        peer, is_known = self._peer, False
         for heard in keys:
             is_known |= self._hear(heard, now, is_learning)
-        if self._peer.settings.mode:
-            self._recognise([heard.key for heard in keys])
-        if is_known:
-            self._is_known = True
-            if not self._peer.settings.mode:
-                self._peer.looks_like = ""
-        elif not is_learning and message.channel and self._assembler.next_due is None:
-            self._peer.unknown += 1
-            if not self._is_known and not self._peer.settings.mode:
-                self._wonder(message)
+        self._mode.hear([heard.key for heard in keys], peer.routes.heard, is_known=is_known)
+        if not is_known and not is_learning and message.channel and self._assembler.next_due is None:
+            peer.unknown += 1
+            self._mode.wonder(message, peer.routes.heard)
+        if (text := self._mode.text) != peer.looks_like:
+            peer.looks_like = text
+            if text:
+                self._once.warning((peer.name, "mode", text), "midi %s: %s", peer.name, text)
+            else:
+                log.info("midi %s: it is in its right mode again", peer.name)
 
     def _hear(self, heard: Heard, now: float, is_learning: bool) -> bool:
         """True if somebody is bound to it. While something is learnt nothing is moved, but a button may be let go."""
@@ -331,37 +324,6 @@ class Receiver:
                 self._sender.settle_soon()
         if route.feedback == "always":
             self._sender.owe(route, again=True)
-
-    def _recognise(self, keys: Sequence[Key]) -> None:
-        """Tell a mode in which it should not be by what none of its parts sends; or that it has left it."""
-        peer = self._peer
-        if any(key in peer.settings.vocabulary or key in peer.routes.heard for key in keys):
-            if self._mode is not None and not any(map(self._mode.has, keys)):
-                peer.looks_like, self._mode = "", None
-                self._strange.clear()
-                log.info("midi %s: it is in its right mode again", peer.name)
-            return
-        mode = next((mode for mode in peer.settings.mode if any(map(mode.has, keys))), None)
-        if mode is None:
-            return
-        self._strange[mode.looks_like] += 1
-        if self._strange[mode.looks_like] == STRANGE:
-            self._mode = mode
-            peer.looks_like = f"this looks like {mode.looks_like}" + (f": {mode.help}" if mode.help else "")
-            self._once.warning((peer.name, "mode", mode.looks_like), "midi %s: %s", peer.name, peer.looks_like)
-
-    def _wonder(self, message: Message) -> None:
-        """Nothing that it says is bound: is it in another mode?"""
-        kind = "note" if message.kind in ("note_on", "note_off") else message.kind
-        bound = {key.kind for key in self._peer.routes.heard}
-        if kind not in ("note", "bend", "cc") or kind in bound or not bound:
-            return
-        self._strange[kind] += 1
-        if self._strange[kind] == STRANGE:
-            said = {"note": "notes", "bend": "pitch bends", "cc": "control changes"}[kind]
-            peer = self._peer
-            peer.looks_like = f"it sends {said}, and none is bound: this looks like its DAW mode, or another preset"
-            self._once.warning((peer.name, "mode"), "midi %s: %s", peer.name, peer.looks_like)
 
 
 def _lets_go(route: Route, heard: Heard) -> bool:
