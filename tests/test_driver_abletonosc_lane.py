@@ -22,7 +22,7 @@ def bound(address: str, *ids: Any, span: tuple[float, float] = (0.0, 1.0)) -> tu
 
 def along(one: Lanes, *effects: Effect) -> list[Effect]:
     """What is said beside the effects themselves."""
-    return [effect for effect in one.along(effects) if effect not in effects]
+    return [said for effect in effects for said in one.follow(effect)]
 
 
 def volume(index: int) -> tuple[Binding, ...]:

@@ -77,10 +77,10 @@ async def test_when_we_stop_nothing_is_said_of_live(caplog: pytest.LogCaptureFix
 
 
 async def test_live_shows_how_many_controls_there_are_whenever_it_is_there_anew() -> None:
-    async with staged(pair(), show=["volume", "mute"]) as stage:
-        await stage.live.reaches(lambda: stage.live.messages == ["stagebridge: 4 controls"])
+    async with staged(pair(), show=["volume", "song"]) as stage:
+        await stage.live.reaches(lambda: stage.live.messages == ["stagebridge: 9 controls"])
         await stage.live.open_set(Song([Track("Vox")]))
-        await stage.live.reaches(lambda: stage.live.messages[1:] == ["stagebridge: 2 controls"])
+        await stage.live.reaches(lambda: stage.live.messages[1:] == ["stagebridge: 8 controls"])
 
 
 async def test_a_program_that_takes_lives_news_is_told_and_nothing_stays_wrong(

@@ -6,11 +6,10 @@ is told the CC, one that is free, as soon as a control is bound to one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bridge.driver import Add, Bind, Carry, Effect, Later, Remove, Send
+from bridge.driver import Add, Bind, Carry, Effect, Remove, Send
 from bridge.oscfields import TOP_CC
 from bridge.oscsettings import Binding
 
@@ -37,24 +36,16 @@ class Lanes:
         """Live is there, or another set is: it knows of no CC any more but those that were mapped by hand."""
         self._told.clear()
 
-    def along(self, effects: Iterable[Effect]) -> Iterator[Effect]:
-        """The effects, each followed by what it means for the lane."""
-        for effect in effects:
-            if isinstance(effect, Later):
-                yield Later(partial(self._later, effect))
-                continue
-            yield effect
-            if isinstance(effect, Add):
-                control = effect.control
-                whole = (control.low, control.high) if control.kind == "float" else None
-                yield from self._bound(control.path, effect.bindings, whole)
-            elif isinstance(effect, Bind):
-                yield from self._bound(effect.path, effect.bindings, effect.whole)
-            elif isinstance(effect, Remove):
-                yield from self._bound(effect.path, (), None)
-
-    def _later(self, effect: Later) -> Iterator[Effect]:
-        return self.along(effect.make())
+    def follow(self, effect: Effect) -> Iterator[Effect]:
+        """What an effect means for the lane."""
+        if isinstance(effect, Add):
+            control = effect.control
+            whole = (control.low, control.high) if control.kind == "float" else None
+            yield from self._bound(control.path, effect.bindings, whole)
+        elif isinstance(effect, Bind):
+            yield from self._bound(effect.path, effect.bindings, effect.whole)
+        elif isinstance(effect, Remove):
+            yield from self._bound(effect.path, (), None)
 
     def _bound(self, path: str, bindings: tuple[Binding, ...], whole: Range | None) -> Iterator[Effect]:
         """``whole`` is the range of a device's parameter, which its CC goes through."""

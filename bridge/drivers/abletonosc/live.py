@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-from bridge.driver import Add, Effect, Effects, Forget, Later, Note, Read, Remove, Send, Show, Wanted, Warn
+from bridge.driver import Add, Effect, Effects, Forget, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
@@ -15,7 +15,7 @@ from .grid import Grid
 from .lane import Lanes
 from .named import Named
 from .parameters import Parameters
-from .part import Args, Handler, Part, chain, name_of
+from .part import Args, Handler, Part, chain, name_of, through
 from .rival import Rival
 from .sends import Sends
 from .silence import advice
@@ -84,7 +84,7 @@ class AbletonOsc:
             self._lanes.connected()
         self._is_greeted, self._added_at = False, now
         quiet = Send("/live/api/set/log_level", ("warning",))  # else it writes a line for everything it is asked
-        return self._along([Forget(), quiet, *chain(part.connected(now) for part in self._parts)])
+        return self._followed([Forget(), quiet, *chain(part.connected(now) for part in self._parts)], now)
 
     def gone(self, now: float) -> Effects:
         return chain(part.gone(now) for part in self._parts)
@@ -159,23 +159,21 @@ class AbletonOsc:
         if note != self._note and self._scans:
             self._note = note
             effects.append(Note(note))
-        return self._along(list(self._counted(effects, now)))
+        return self._followed(effects, now)
 
-    def _counted(self, effects: Effects, now: float) -> Iterator[Effect]:
-        """The same effects; which controls there are is kept in mind."""
-        for effect in effects:
-            if isinstance(effect, Add):
-                self._paths.add(effect.control.path)
-                self._added_at = now
-            elif isinstance(effect, Remove):
-                self._paths.discard(effect.path)
-            yield Later(partial(self._counted_later, effect, now)) if isinstance(effect, Later) else effect
+    def _followed(self, effects: Effects, now: float) -> list[Effect]:
+        return list(through(effects, partial(self._follow, now)))
 
-    def _counted_later(self, effect: Later, now: float) -> Iterator[Effect]:
-        return self._counted(effect.make(), now)
-
-    def _along(self, effects: list[Effect]) -> list[Effect]:
-        return effects if self._lanes is None else list(self._lanes.along(effects))
+    def _follow(self, now: float, effect: Effect) -> Iterator[Effect]:
+        """The effect, and what it means for the lane. Which controls there are is kept in mind."""
+        if isinstance(effect, Add):
+            self._paths.add(effect.control.path)
+            self._added_at = now
+        elif isinstance(effect, Remove):
+            self._paths.discard(effect.path)
+        yield effect
+        if self._lanes is not None:
+            yield from self._lanes.follow(effect)
 
     def _pages(self) -> Iterator[Page]:
         strips = [

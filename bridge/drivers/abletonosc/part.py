@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
-from bridge.driver import Effect, Effects, Read, Send
+from bridge.driver import Effect, Effects, Later, Read, Send
 from bridge.oscsettings import Arguments, Binding
 from bridge.store import Change
 
@@ -79,6 +80,19 @@ def numbers(args: Args, count: int) -> tuple[int, ...] | None:
     if len(found) < count or any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in found):
         return None
     return tuple(int(each) for each in found) if all(-1 <= each < 1 << 31 for each in found) else None
+
+
+def through(effects: Effects, follow: Callable[[Effect], Iterable[Effect]]) -> Iterator[Effect]:
+    """What ``follow`` makes of each of them, and of those that are worked out later, when their turn comes."""
+    for effect in effects:
+        if isinstance(effect, Later):
+            yield Later(partial(_later, effect, follow))
+        else:
+            yield from follow(effect)
+
+
+def _later(effect: Later, follow: Callable[[Effect], Iterable[Effect]]) -> Iterator[Effect]:
+    return through(effect.make(), follow)
 
 
 def chain(effects: Iterable[Effects]) -> list[Effect]:
