@@ -16,7 +16,7 @@ from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, 
 from .expand import MAX_CONTROLS
 from .law import Curve
 from .surface import Layout, Size
-from .tables import NUMBERS, WHOLE_NUMBERS, is_name
+from .tables import NUMBERS, WHOLE_NUMBERS, check_name
 
 MAX_SPAN = 12  # grid cells
 MAX_COLUMNS = 24
@@ -90,9 +90,7 @@ def _name(raw: str) -> str:
 
 
 def _bank_name(raw: str) -> str:
-    if not is_name(raw):
-        raise ValueError("must be 1–60 letters, digits, - or _: it stands in addresses")
-    return raw
+    return check_name(raw, "it stands in addresses")
 
 
 def _mode(raw: Any) -> Any:

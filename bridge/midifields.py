@@ -21,7 +21,7 @@ _SENT = re.compile(
 
 def read_name(text: str) -> str:
     """A peer's name, as addresses and headers can have it."""
-    return check_name(text, "midi")
+    return check_name(text, "it stands in addresses and in [control.midi.NAME]")
 
 
 def read_port_name(text: str) -> str:

@@ -1,7 +1,6 @@
 """The tables ``[[midi]]`` and ``[control.midi.NAME]``: their keys, types, defaults and what they say. Pure.
 
-What is checked here needs one table alone. Whether a binding suits its control is decided where it is compiled, in
-``midibind``.
+What is checked here needs one table alone. Whether a binding suits its control is said by ``midifit``.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def read_listen(text: str) -> str:
 
 def read_name(text: str) -> str:
     """A peer's name, as addresses and headers can have it."""
-    return check_name(text, "osc")
+    return check_name(text, "it stands in addresses and in [control.osc.NAME]")
 
 
 def read_send(raw: Any) -> Any:

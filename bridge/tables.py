@@ -30,15 +30,13 @@ def is_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text))
 
 
-def check_name(text: str, table: str) -> str:
-    """A peer's name in a ``[[table]]``. Raises ValueError."""
+def check_name(text: str, why: str) -> str:
+    """A name, or ValueError, saying why it must be one."""
     if not is_name(text):
-        raise ValueError(f"must be 1–60 letters, digits, - or _: it stands in addresses and in [control.{table}.NAME]")
+        raise ValueError(f"must be 1–60 letters, digits, - or _: {why}")
     return text
 
 
 def read_profile(text: str) -> str:
     """A profile's name. Raises ValueError."""
-    if not is_name(text):
-        raise ValueError("must be a profile's name: 1–60 letters, digits, - or _")
-    return text
+    return check_name(text, "it is the name of a profile's file")

@@ -53,7 +53,7 @@ def test_an_endpoint_is_host_and_port(text: str, endpoint: tuple[str, int]) -> N
         ({"host": "1.2.3.4", "port": 0}, "greater than or equal to 1"),
         ({"host": "1.2.3.4", "port": 1, "send": ["1.2.3.4:1"]}, "write one of them"),
         ({"listen": "0.0.0.0:0", "host": "::1", "port": 9000}, "has the IPv6 address [::1]:9000"),
-        ({"profile": "../x32"}, "must be a profile's name"),
+        ({"profile": "../x32"}, "it is the name of a profile's file"),
         ({"transport": "tcp"}, "'udp', 'tcp-slip' or 'tcp-length'"),
         ({"transport": "tcp-slip"}, "a TCP peer needs send or host"),
         (
