@@ -36,6 +36,8 @@ from .learning import PORT, Learning
 from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
+from .persist import PATH as STATE
+from .persist import Persistence
 from .port import PeerHandle, Port, PortContext, PortKind, supervise
 from .presence import Presence
 from .session import Shared
@@ -99,8 +101,19 @@ class Bridge:
         self.learning = Learning()
         """What waits for a hand, and what was learnt."""
         self._learnt_file = LearntFile(state, self.learning, midi.KIND.binding)
+        self._page_of: dict[str, str] = {}  # path of a declared control → the page that it follows
+        taught: dict[str, set[str]] = {}
+        self._state = Persistence(
+            self.store, state, config.state.file, self._publish_saved, clock, taught, self._page_of.keys()
+        )
         self._shared = Shared(
-            self.store, self._frames, config.title, __version__, monitor=self.monitor, learning=self.learning
+            self.store,
+            self._frames,
+            config.title,
+            __version__,
+            monitor=self.monitor,
+            learning=self.learning,
+            unclaimed=self._state.saved.unclaimed,
         )
         self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
         self.history = History()
@@ -113,14 +126,20 @@ class Bridge:
         self._presence = Presence(self.store)
         self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
         context = PortContext(
-            self.store, clock, self._publish_state, self.monitor, self.learning, self._show_pages, self._presence
+            self.store,
+            clock,
+            self._publish_state,
+            self.monitor,
+            self.learning,
+            self._show_pages,
+            self._presence,
+            taught=taught,
         )
         self.ports: list[Port] = []
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
             if peers:
                 self.ports += kind.open(peers, context)
-        self._page_of: dict[str, str] = {}  # path of a declared control → the page that it follows
         self._seen_pages: dict[str, int] = {}  # page → hash of its text when its inputs were read
         self._stack = AsyncExitStack()
 
@@ -137,6 +156,8 @@ class Bridge:
             path = f"{RESERVED}/peers/{peer.name}"
             state = Control(path=path, kind="string", owner="bridge", access="read", label=peer.name)
             self.store.add(state, now=now)
+        state = Control(path=STATE, kind="string", owner="bridge", access="read", label="State")
+        self.store.add(state, now=now, value=self._state.state)
         self.store.set_surface(self.config.surface.to_wire(), now=now)
 
     def _on_changes(self, changes: Sequence[Change]) -> None:
@@ -162,6 +183,9 @@ class Bridge:
         if entry is not None:
             self.store.set(entry, text, Origin("bridge", peer), self.clock())
 
+    def _publish_saved(self, text: str) -> None:
+        self.store.set(self.store.get(STATE), text, Origin("bridge", "state"), self.clock())
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
@@ -170,6 +194,7 @@ class Bridge:
             for page, text, controls in declared:
                 self._seen_pages[page] = text
                 self._declare(page, controls)
+            await stack.enter_async_context(self._state.kept())  # the last to end: it keeps what the others do then
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await stack.enter_async_context(_running(self._lay_out(), "pages"))
             await stack.enter_async_context(self._learnt_file.kept())
@@ -230,6 +255,7 @@ class Bridge:
             "controls": len(self.store),
             "clients": self.hub.clients(),
             "peers": self._peer_health(),
+            "state": self._state.health(),
             "monitors": len(self.monitor),
             "messages_in": counters.messages,
             "refused": counters.refused,
@@ -262,6 +288,9 @@ class Bridge:
         now = self.clock()
         for control in controls:
             entry = self.store.find(control.path)
+            if control.path in self._shared.unclaimed:
+                del self._shared.unclaimed[control.path]
+                self._page_of[control.path] = page
             if entry is None:
                 self._page_of[control.path] = page
                 try:

@@ -21,20 +21,20 @@ from .coercion import Value
 from .configbanks import BankReader
 from .configcontrols import ControlReader
 from .configfile import Document, read_file, read_text, unusable_numbers
-from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, Table
+from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
 from .control import Control
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
 from .tables import Keys
 
-NOT_BUILT = ("state", "access")
+NOT_BUILT = ("access",)
 """Tables of later versions: said so, instead of "unknown"."""
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""
 
-_SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable}
+_SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable, "state": StateTable}
 _MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable, "bank": BankTable}
 
 T = TypeVar("T", bound=Table)
@@ -59,6 +59,13 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """``[state]``. ``file`` is relative to the state folder; "" keeps nothing."""
+
+    file: str = "state.db"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that a configuration says, checked. ``file`` is None where it was only text."""
 
@@ -72,6 +79,7 @@ class Config:
     panic: Mapping[str, Value]
     """What ``/stagebridge/panic`` sets: path → value, in the order of the file."""
     banks: tuple[Bank, ...] = ()
+    state: StateSettings = StateSettings()
 
 
 def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -132,6 +140,7 @@ class _Reader:
         self.check_names()
         http = self.single("http", HttpTable) or HttpTable()
         auth = self.single("auth", AuthTable) or AuthTable()
+        state = self.single("state", StateTable) or StateTable()
         pages = self.pages()
         peers = {table: self.peers(kind) for table, kind in self.registry.items()}
         self.check_lanes(peers)
@@ -176,6 +185,7 @@ class _Reader:
             ),
             self.panic(controls),
             tuple(banks.banks),
+            StateSettings(state.file),
         )
 
     def check_names(self) -> None:

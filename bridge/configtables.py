@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, Widget
+from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
 from .expand import MAX_CONTROLS
 from .law import Curve
 from .surface import Layout, Size
@@ -93,6 +93,14 @@ def _bank_name(raw: str) -> str:
     return check_name(raw, "it stands in addresses")
 
 
+def _state_file(raw: str) -> str:
+    if not raw.isprintable() or raw.endswith("/"):
+        raise ValueError("cannot be used as a file")
+    if raw.endswith(".toml"):
+        raise ValueError("is a database, not TOML: call it state.db")
+    return raw
+
+
 def _mode(raw: Any) -> Any:
     if raw == "token":
         raise ValueError('pairing is not built yet: use mode = "open"')
@@ -170,6 +178,16 @@ class AuthTable(Table):
 
     mode: Annotated[Literal["open"], BeforeValidator(_mode)] = setting(
         "open", '`"open"`: whoever reaches the HTTP port may see and move everything.'
+    )
+
+
+class StateTable(Table):
+    """What outlives a run."""
+
+    file: Annotated[str, AfterValidator(_state_file)] = setting(
+        "state.db",
+        "File with every control's last value; relative to `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/stagebridge`, "
+        'else `~/.local/state/stagebridge`. `""` keeps nothing.',
     )
 
 
@@ -274,6 +292,9 @@ class ControlTable(Table):
     )
     hold_timeout: Number = setting(
         DEFAULT_HOLD_TIMEOUT_S, "Seconds without motion after which a hold ends that cannot be seen to end."
+    )
+    on_start: OnStart = setting(
+        "restore", "Its value at start: the one that it had last (`[state]`), or its `default`. A momentary rests."
     )
     page: Name | None = setting(None, "The page it stands on.", shown="the first page")
     pages: NameList | None = setting(None, "The pages it stands on; `[]` for none.", shown="the first page")

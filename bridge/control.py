@@ -27,6 +27,7 @@ Widget = Literal[
 ]
 Access = Literal["read", "write", "both"]
 Hold = Literal["last", "first"]
+OnStart = Literal["restore", "default"]
 
 NUMERIC: frozenset[str] = frozenset({"float", "int", "vector", "meter"})
 WIDGETS: dict[str, tuple[str, ...]] = {
@@ -111,6 +112,8 @@ class Control:
     hold: Hold = "last"
     hold_timeout: float = DEFAULT_HOLD_TIMEOUT_S
     max_length: int = MAX_TEXT
+    on_start: OnStart = "restore"
+    """Whether it begins where it was when the program ended."""
     coerce: Coerce = field(init=False, repr=False, compare=False)
     """``coerce(raw, current=None)`` → Value: clamped and stepped. Raises BadValue. ``current``
     fills the None components of a vector."""

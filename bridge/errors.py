@@ -13,6 +13,7 @@ BridgeError
 ├── UnknownPeer        no peer has this name
 ├── PatchError         no patch can be made for a peer of the configuration
 ├── ServiceError       this machine, or this user, cannot have the service
+├── StateError         what is kept from run to run cannot be read or written now; the show goes on without
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
@@ -21,8 +22,9 @@ Anything else that is raised is a defect. Nothing here does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class BridgeError(Exception):
@@ -125,6 +127,14 @@ class PatchError(BridgeError):
 
 class ServiceError(BridgeError):
     """A service that cannot be installed or taken away: what is in the way, and what to do."""
+
+
+class StateError(BridgeError):
+    """The state file cannot be used. ``rows`` is what could be read of it all the same, by path."""
+
+    def __init__(self, message: str, rows: Mapping[str, Any] | None = None) -> None:
+        self.rows = rows or {}
+        super().__init__(message)
 
 
 class PortError(BridgeError):

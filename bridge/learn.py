@@ -20,14 +20,13 @@ from .configfile import Document, read_file, read_text
 from .errors import ConfigError, Problem
 from .learning import MAX_LEARNT, PORT, Learning, Learnt, bindings_toml
 from .mistakes import explain, where_text
-from .statefolder import write_whole
+from .statefolder import NO_FOLDER, set_aside, write_whole
 from .tomltext import lines
 
 log = logging.getLogger(__name__)
 
 FILE = "learned.toml"
 HEAD = "# What MIDI learn has bound. stagebridge writes this file anew whenever something is learnt or forgotten.\n"
-NO_FOLDER = "there is no folder for it: neither $STATE_DIRECTORY nor $XDG_STATE_HOME nor $HOME is set"
 
 Row = tuple[str, str, Mapping[str, Any], Any]
 
@@ -113,7 +112,7 @@ class LearntFile:
 
     def _replace(self, path: Path, text: str) -> None:
         if self._is_broken:
-            _set_aside(path)
+            log.warning("%s is %s now", path, set_aside(path).name)
             self._is_broken = False
         write_whole(path, text)
 
@@ -186,12 +185,3 @@ def _left_text(left: Mapping[str, Any]) -> list[str]:
     for control in controls:
         text += ["[[control]]", *lines(control), ""]
     return text
-
-
-def _set_aside(path: Path) -> None:
-    """Give a file that cannot be read another name that is free. Raises OSError."""
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
-        number += 1
-    path.rename(aside)
-    log.warning("%s is %s now", path, aside.name)

@@ -82,6 +82,8 @@ class OscPort:
         else:
             self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
         for peer in self._peers:
+            if peer.settings.auto:
+                context.taught[peer.name] = peer.learnt
             peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
         self._hosts = [self._host(peer, context, call_later) for peer in self._peers if peer.settings.driver]
         presence = context.presence or Presence(context.store)

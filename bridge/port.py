@@ -82,6 +82,9 @@ class PortContext:
     """Marks controls whose peers are all gone; of all ports. None: the port has one of its own."""
     lanes: dict[str, Lane] = field(default_factory=dict)
     """By peer; each port puts in those that it has when it is built."""
+    taught: dict[str, set[str]] = field(default_factory=dict)
+    """Paths of the controls that a peer has taught us; each port puts in the peers that may, when it is built. Those of
+    earlier runs are in it when the port is opened."""
 
 
 class PeerHandle(Protocol):

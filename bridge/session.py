@@ -70,6 +70,8 @@ class Shared:
     on_asides: Callable[[], None] = lambda: None
     """Told when something begins to wait for some session beside the controls (``Session.poll_aside``)."""
     learning: Learning = field(default_factory=Learning)
+    unclaimed: dict[str, None] = field(default_factory=dict)
+    """Paths that pages have declared in an earlier run and none in this one (``Saved.unclaimed``)."""
 
 
 class PageClock:
@@ -336,11 +338,15 @@ class Session:
     def _declare(self, message: msg.Declare, now: float) -> None:
         store = self._store
         declared = sum(entry.control.owner == "page" for entry in store)
+        unclaimed = self._shared.unclaimed
         for descriptor in message.controls:
             try:
                 control = descriptor.build("page")
                 entry = store.find(control.path)
-                if entry is not None:
+                if entry is not None and control.path in unclaimed and self.role != "view":
+                    del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
+                    store.describe(entry, control, now=now, origin=self.origin)
+                elif entry is not None:
                     difference = _difference(descriptor, control, entry.control)
                     if difference:
                         raise ProtocolError("declared_otherwise", f"{control.path}: {difference}")
@@ -348,9 +354,14 @@ class Session:
                     raise ProtocolError("not_allowed", f"{control.path}: /stagebridge is reserved")
                 elif self.role == "view":
                     raise ProtocolError("not_allowed", "this device may only watch")
-                elif declared >= MAX_DECLARED:
+                elif declared >= MAX_DECLARED and not unclaimed:
                     raise ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
                 else:
+                    if declared >= MAX_DECLARED:  # none of these is on any page that was opened in this run
+                        oldest = next(iter(unclaimed))
+                        del unclaimed[oldest]
+                        store.remove(store.get(oldest), now=now, origin=self.origin)
+                        declared -= 1
                     store.add(control, now=now, origin=self.origin)
                     declared += 1
             except ProtocolError as exc:

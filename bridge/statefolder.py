@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NAME = "stagebridge"
+NO_FOLDER = "there is no folder for it: neither $STATE_DIRECTORY nor $XDG_STATE_HOME nor $HOME is set"
 
 
 def state_folder(environ: Mapping[str, str]) -> Path | None:
@@ -44,3 +45,16 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def set_aside(path: Path, *endings: str) -> Path:
+    """Give a file that cannot be read another name that is free, and to what belongs to it (its name and one of
+    ``endings``) too. Returns that name. Blocks. Raises OSError."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
+        number += 1
+    path.rename(aside)
+    for ending in endings:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside

@@ -198,6 +198,8 @@ class Store:
         self.trigger_sequence = 0
         self.chains_cut = 0
         """Chains of sets from within notifications that were longer than MAX_LINKS."""
+        self.recall: Callable[[Control], Any] = lambda control: None
+        """What a control that comes is to begin at; None: its default."""
         self._by_path: dict[str, Entry] = {}
         self._by_id: dict[int, Entry] = {}
         self._next_id = 1
@@ -254,7 +256,7 @@ class Store:
     # Controls that come, change and go
 
     def add(self, control: Control, *, now: float, value: Any = None, origin: Origin | None = None) -> Entry:
-        """Add a control at ``value`` (its default where None or not acceptable any more).
+        """Add a control at ``value``, else at what ``recall`` says (its default where neither can be had).
 
         Raises ControlExists, or BadValue when MAX_CONTROLS are there already.
         """
@@ -262,7 +264,7 @@ class Store:
             raise ControlExists(f"{control.path} belongs to the {self._by_path[control.path].control.owner} already")
         if len(self._by_id) >= MAX_CONTROLS:
             raise BadValue(f"there are {MAX_CONTROLS} controls already")
-        initial = _settled(control, value)
+        initial = _settled(control, self.recall(control) if value is None else value)
         entry = Entry(self._next_id, control, initial, self.revision + 1, is_there=True, is_logged=control.is_valued)
         self._advance(entry)
         self._next_id += 1
@@ -316,6 +318,12 @@ class Store:
             self._tell([Change("surface", SURFACE, self.revision, now, _SELF)])
 
     # Values
+
+    def restore(self, values: Iterable[tuple[Entry, Value]]) -> None:
+        """Begin at these values, which are coerced. Nobody is told: it is no move, and comes before anybody listens."""
+        for entry, value in values:
+            if entry.is_there and entry.is_logged:
+                entry.value, entry.revision = value, self._advance(entry)
 
     def apply(self, changes: Iterable[tuple[Entry, Any]], origin: Origin, now: float, answers: int = 0) -> list[Change]:
         """Set several controls: coerce all, commit all, then notify once. Returns what changed.

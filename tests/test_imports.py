@@ -64,6 +64,8 @@ ROWS = [
     {"configcontrols", "oschandle", "oscdriver", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch", "configbanks"},
     {"config", "session", "history", "learn"},
+    {"saved"},
+    {"statefile"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
@@ -136,6 +138,7 @@ PURE |= {
     "patchmax",
     "patchpd",
     "serviceunit",
+    "saved",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
@@ -149,7 +152,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "websockets": {"remote"},
     "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "app"},
     "rtmidi": {"mididevices"},
-    "sqlite3": {"persist"},
+    "sqlite3": {"statefile"},
 }
 NEVER_AT_START = {
     "segno",
