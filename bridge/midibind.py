@@ -26,6 +26,10 @@ Wire = int | bytes
 RELATIVE_STEP = 0.01
 """What one step of an encoder moves, as a part of the travel."""
 _DEFAULTS = Settings(name="x", device="x")
+_FOR_IN = ("relative", "step", "acceleration", "touch", "settle_ms", "takeover")
+"""Keys of a binding that do nothing where there is no port that we hear."""
+_FOR_OUT = ("feedback", "settle_ms", "on", "off", "ring")
+"""The same where there is none to send to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -270,9 +274,11 @@ def check_binding(settings: Settings | None, binding: Binding, control: Control)
         return
     if settings is None:
         return
-    if settings.in_port is None and binding.direction == "in":
-        yield "direction", f"{settings.name} has no port that we hear"
-    if settings.out_port is None and binding.direction == "out":
-        yield "direction", f"{settings.name} has no port to send to"
-    if settings.out_port is None and binding.feedback is not None:
-        yield "feedback", f"{settings.name} has no port to send to"
+    for port, way, missing, keys in (
+        (settings.in_port, "in", "that we hear", _FOR_IN),
+        (settings.out_port, "out", "to send to", _FOR_OUT),
+    ):
+        if port is None:
+            idle = [key for key in keys if key in binding.model_fields_set]
+            for key in ["direction", *idle] if binding.direction == way else idle:
+                yield key, f"{settings.name} has no port {missing}"

@@ -132,7 +132,9 @@ def test_a_mistake_in_a_binding_is_told(control: str, binding: str, said: str) -
     [
         ("out = false\n", "cc = 1, direction = 'out'", "nano has no port to send to"),
         ("out = false\n", "cc = 1, feedback = 'always'", "nano has no port to send to"),
+        ("out = false\n", "cc = 1, relative = 'sign', ring = 'dot'", "nano has no port to send to"),
         ("in = false\n", "cc = 1, direction = 'in'", "nano has no port that we hear"),
+        ("in = false\n", "cc = 1, takeover = 'pickup'", "nano has no port that we hear"),
     ],
 )
 def test_a_binding_without_a_port_for_it_is_told(device: str, binding: str, said: str) -> None:
