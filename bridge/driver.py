@@ -18,6 +18,7 @@ from .surface import Page
 
 OWNER = "driver"
 """The owner of the controls that drivers add."""
+TOP_OF_CC = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +121,27 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How a number goes by a peer's lane: a CC on a channel from 1, from ``low`` to ``high`` in the peer's units."""
+
+    channel: int
+    cc: int
+    low: float
+    high: float
+
+    def value(self, number: float) -> int:
+        """The CC's."""
+        part = (number - self.low) / (self.high - self.low)
+        return min(max(int(part * TOP_OF_CC + 0.5), 0), TOP_OF_CC)
+
+
+@dataclass(frozen=True, slots=True)
 class Carry:
-    """A control's moves go by the peer's lane, as this CC, from ``low`` to ``high`` in the peer's units; without a CC
-    they do not, any more. Whoever binds a control says so anew."""
+    """A control's moves go by the peer's lane; without a way they do not, any more. Whoever binds a control says so
+    anew."""
 
     path: str
-    channel: int = 0
-    cc: int | None = None
-    low: float = 0.0
-    high: float = 1.0
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)

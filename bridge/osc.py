@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from .driver import Way
 from .drivers import open_driver
 from .errors import PortError
 from .log import OncePer
@@ -22,7 +23,7 @@ from .oscbind import check_binding
 from .oscdriver import DriverHost
 from .oschandle import OscHandle
 from .oscin import Receiver
-from .osclane import Carriage, Way
+from .osclane import Carriage
 from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import PROFILES

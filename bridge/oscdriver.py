@@ -35,7 +35,6 @@ from .driver import (
 from .errors import BadValue, ControlError, OscError
 from .log import OncePer
 from .osccodec import Message, encode_message
-from .osclane import Way
 from .oscpeer import OscPeer, Target
 from .oscpolicy import policy_of
 from .port import ShowPages
@@ -203,7 +202,7 @@ class DriverHost:
                 self._effects.extendleft(reversed(list(effect.make())))
             case Carry():
                 if self._peer.carriage is not None:
-                    self._peer.carriage.put(effect.path, _way(effect))
+                    self._peer.carriage.put(effect.path, effect.way)
             case Note():
                 self._peer.note = effect.text
                 self._publish(self._peer)
@@ -286,10 +285,6 @@ class DriverHost:
                 room -= 1
         if self._calls and self._is_open:
             self._send_timer = self._call_later(SEND_PAUSE_S, self._flush)
-
-
-def _way(effect: Carry) -> Way | None:
-    return None if effect.cc is None else Way(effect.channel, effect.cc, effect.low, effect.high)
 
 
 def _send_all(targets: Sequence[Target], packet: bytes) -> bool:

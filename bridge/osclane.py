@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from .driver import Way
 from .port import Lane
 
 REST_S = 0.15
@@ -21,22 +22,6 @@ DEAF_STEPS = 3
 """And so far, in steps of the CC: who moves by less need not say anything."""
 AGAIN_S = 5.0
 """Until it is tried again: somebody may have mapped it."""
-TOP = 127
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a number goes by the lane: a CC on a channel from 1, from ``low`` to ``high`` in wire units."""
-
-    channel: int
-    cc: int
-    low: float
-    high: float
-
-    def value(self, number: float) -> int:
-        """The CC's."""
-        part = (number - self.low) / (self.high - self.low)
-        return min(max(int(part * TOP + 0.5), 0), TOP)
 
 
 @dataclass(slots=True)

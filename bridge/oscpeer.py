@@ -402,7 +402,7 @@ class OscPeer:
             parts.append(self.note)
         if self.carriage is not None and not self.is_gone:
             lane = self.settings.lane
-            parts.append(f"moves go by {lane}" if self.carriage.is_there else f"10 steps/s: {lane} is not there")
+            parts.append(f"moves go by {lane}" if self.carriage.is_there else f"{lane} is not there: moves go by OSC")
         if self.life.is_overdue:
             parts.append(self.overdue)
         for target in self.targets:

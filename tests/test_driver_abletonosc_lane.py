@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge.control import Control
-from bridge.driver import Add, Bind, Carry, Effect, Remove, Send
+from bridge.driver import Add, Bind, Carry, Effect, Remove, Send, Way
 from bridge.drivers.abletonosc.lane import Lanes
 from bridge.oscsettings import Binding
 
@@ -46,11 +46,11 @@ def test_what_was_mapped_by_hand_goes_as_its_cc_wherever_its_track_stands() -> N
         Bind("/a", bound("/live/track/set/send", 1, 0)),
     )
     assert said == [
-        Carry("/d", 16, 20, 0.0, 1.0),
+        Carry("/d", Way(16, 20, 0.0, 1.0)),
         Carry("/b"),
-        Carry("/n", 16, 20, 0.0, 1.0),
-        Carry("/p", 16, 21, -1.0, 1.0),
-        Carry("/s", 16, 22, 0.0, 1.0),
+        Carry("/n", Way(16, 20, 0.0, 1.0)),
+        Carry("/p", Way(16, 21, -1.0, 1.0)),
+        Carry("/s", Way(16, 22, 0.0, 1.0)),
         Carry("/a"),
     ]
 
@@ -59,22 +59,22 @@ def test_a_parameter_of_a_device_is_mapped_to_a_cc_that_is_free() -> None:
     one = lanes(drums_volume=0)
     assert along(one, parameter("/1", 5), parameter("/2", 6)) == [
         Send("/live/midimap/map_cc", (1, 0, 5, 15, 1)),
-        Carry("/1", 16, 1, 20.0, 200.0),
+        Carry("/1", Way(16, 1, 20.0, 200.0)),
         Send("/live/midimap/map_cc", (1, 0, 6, 15, 2)),
-        Carry("/2", 16, 2, 20.0, 200.0),
+        Carry("/2", Way(16, 2, 20.0, 200.0)),
     ]
 
 
 def test_the_selected_device_s_numbers_are_mapped_and_its_switches_are_not() -> None:
     one, where = lanes(), (Binding(address="/live/device/set/parameter/value", args=[0, 0, 1]),)
     said = along(one, Add(Control(path="/f", range=(-3.0, 5.0)), where), Add(Control(path="/b", kind="bool"), where))
-    assert said == [Send("/live/midimap/map_cc", (0, 0, 1, 15, 0)), Carry("/f", 16, 0, -3.0, 5.0), Carry("/b")]
+    assert said == [Send("/live/midimap/map_cc", (0, 0, 1, 15, 0)), Carry("/f", Way(16, 0, -3.0, 5.0)), Carry("/b")]
 
 
 def test_another_parameter_gets_the_cc_of_its_control_and_live_is_told_once() -> None:
     one = lanes()
     along(one, parameter("/1", 5))
-    assert along(one, parameter("/1", 5)) == [Carry("/1", 16, 0, 20.0, 200.0)]
+    assert along(one, parameter("/1", 5)) == [Carry("/1", Way(16, 0, 20.0, 200.0))]
     assert along(one, parameter("/1", 7))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
     one.connected()
     assert along(one, parameter("/1", 7))[0] == Send("/live/midimap/map_cc", (1, 0, 7, 15, 0))
@@ -85,7 +85,7 @@ def test_a_cc_of_a_control_that_has_gone_is_free_again_and_when_all_are_taken_os
     said = along(one, *(parameter(f"/{n}", n) for n in range(121)))
     assert said[-1] == Carry("/120")
     assert along(one, Remove("/7")) == [Carry("/7")]
-    assert along(one, parameter("/120", 120))[-1] == Carry("/120", 16, 7, 20.0, 200.0)
+    assert along(one, parameter("/120", 120))[-1] == Carry("/120", Way(16, 7, 20.0, 200.0))
 
 
 def test_what_is_no_number_of_the_mixer_goes_by_osc() -> None:

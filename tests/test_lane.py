@@ -172,10 +172,10 @@ async def test_a_lane_that_live_does_not_hear_is_named_and_osc_takes_over(
 
 async def test_without_its_midi_port_moves_go_by_osc(stage: Stage) -> None:
     state = stage.store.get("/stagebridge/peers/live")
-    assert "10 steps/s" not in str(state.value)
+    assert "moves go by iac" in str(state.value)
     await stage.stop()
     await stage.port.pull()
-    await until(stage.store, lambda: "10 steps/s" in str(state.value))
+    await until(stage.store, lambda: "iac is not there: moves go by OSC" in str(state.value))
     stage.move(VOLUME, 0.3)
     await stage.live.reaches(lambda: abs(stage.live.song.track("Drums").volume.value - 0.3) < 1e-6)
 

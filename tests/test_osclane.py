@@ -2,7 +2,8 @@
 
 from math import inf
 
-from bridge.osclane import AGAIN_S, DEAF_S, REST_S, Carriage, Way
+from bridge.driver import Way
+from bridge.osclane import AGAIN_S, DEAF_S, REST_S, Carriage
 
 
 class Lane:

@@ -10,7 +10,7 @@ from .tracks import Track
 PLAYING, FIRED = "playing_slot_index", "fired_slot_index"
 EMPTY = ("empty", "", None)
 
-Look = tuple[str, str, str | None]
+Face = tuple[str, str, str | None]
 """What a pad shows: state, name, colour."""
 
 
@@ -71,7 +71,7 @@ class Clips:
         slot = self._active[PLAYING].get(track, -1)
         return slot if _at(self._names.get(track, ()), slot) is not None else None
 
-    def look(self, track: Track, slot: int) -> Look:
+    def face(self, track: Track, slot: int) -> Face:
         name, hue = _at(self._names.get(track, ()), slot), _at(self._colors.get(track, ()), slot)
         if self._active[FIRED].get(track) == slot:
             return "queued", name or "", hue

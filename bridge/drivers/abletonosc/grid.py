@@ -18,7 +18,7 @@ from bridge.driver import OWNER, Add, Effect, Effects, Mark, Remove, Send, Set
 from bridge.store import Change
 from bridge.surface import Group, Item, Page
 
-from .clips import FIRED, PLAYING, Clips, Look
+from .clips import FIRED, PLAYING, Clips, Face
 from .laws import color
 from .part import Args, Part, ask, chain, name_of, numbers
 from .tracks import Track, Tracks
@@ -64,7 +64,7 @@ class Grid(Part):
         self._clips = Clips()
         self._scenes: dict[int, tuple[str, str | None]] = {}  # of scenes in the window
         self._controls: dict[str, Control] = {}
-        self._looks: dict[str, Look] = {}
+        self._faces: dict[str, Face] = {}
         self._questions: Iterator[Send] = iter(())
         self._laid_out = (0, 0)  # columns and rows that have controls
         self._is_fresh = True
@@ -233,7 +233,7 @@ class Grid(Part):
         gone = [path for path in self._controls if path not in paths]
         for path in gone:
             del self._controls[path]
-            self._looks.pop(path, None)
+            self._faces.pop(path, None)
         if len(paths) != len(self._controls) or gone:
             self._tracks.version += 1  # pages are laid out anew
         self._laid_out = (self._across.size, self._down.size)
@@ -261,11 +261,11 @@ class Grid(Part):
         for column, track in enumerate(self._columns()):
             for row, slot in enumerate(self._rows()):
                 path = f"{self._root}/pad/{column + 1}/{row + 1}"
-                look, before = self._clips.look(track, slot), self._looks.get(path)
-                if path not in self._controls or look == before:
+                face, before = self._clips.face(track, slot), self._faces.get(path)
+                if path not in self._controls or face == before:
                     continue
-                self._looks[path] = look
-                for name, value, old in zip(("pad", "name", "color"), look, before or (None,) * 3, strict=True):
+                self._faces[path] = face
+                for name, value, old in zip(("pad", "name", "color"), face, before or (None,) * 3, strict=True):
                     if value != old:
                         effects.append(Mark(path, name, value))
         return effects

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bridge.driver import Add, Bind, Carry, Effect, Remove, Send
+from bridge.driver import Add, Bind, Carry, Effect, Remove, Send, Way
 from bridge.oscfields import TOP_CC
 from bridge.oscsettings import Binding
 
@@ -58,7 +58,7 @@ class Lanes:
         if parameter and self._told.get(cc) != parameter:
             self._told[cc] = parameter
             yield Send("/live/midimap/map_cc", (*parameter, self._channel - 1, cc))
-        yield Carry(path, self._channel, cc, *ends)
+        yield Carry(path, Way(self._channel, cc, *ends))
 
     def _way(self, path: str, binding: Binding, whole: Range | None) -> tuple[int, tuple[Any, ...], Range] | None:
         """The CC; the parameter that Live is to be told, none of what was mapped by hand; what it goes through."""
