@@ -59,6 +59,11 @@ class Stage:
     async def strips(self, *names: str) -> None:
         await self.shows(lambda pages: bool(pages) and [group.name for group in pages[0].groups] == list(names))
 
+    def items(self, title: str) -> list[str]:
+        """What is on a page."""
+        page = next(page for page in self.pages if page.name.casefold() == title)
+        return [item.path for group in page.groups for item in group.items]
+
     def strip(self, name: str) -> Any:
         return next(group for group in self.pages[0].groups if group.name == name)
 
@@ -273,6 +278,7 @@ async def test_no_device_is_selected_and_then_one_is() -> None:
     async with staged(song, show=["device", "sends"]) as stage:
         await stage.reaches("/live/track/keys/send/a", 0.0)
         await stage.live.reaches(lambda: "None is not in list" in " ".join(stage.live.errors))
+        assert stage.items("live device") == ["/live/device/none"], "which says so"
         song.put("selected_track", song.track("Keys"))
         await until(stage.store, lambda: stage.store.find("/live/device/1") is not None)
         mode = stage.store.get("/live/device/1")

@@ -146,6 +146,14 @@ async def test_faders_follow_both_ways_and_tracks_are_called_as_in_live(
     assert await here.evaluate("window.isTheSame")
 
 
+async def test_knobs_say_what_they_are_where_strips_are_narrow(stage: Stage, open_page: OpenPage) -> None:
+    page = await open_page(stage[0].url, viewport={"width": 744, "height": 1030}, has_touch=True)
+    for what, name in (("pan", "Pan"), ("send/a", "Send A")):
+        label = page.locator(f'[path="/live/track/drums/{what}"] .side-name')
+        await expect(label).to_have_text(name)
+        await expect(label).to_be_visible()
+
+
 async def test_no_fader_goes_back_under_a_finger_though_live_tells_its_moves_late(
     stage: Stage, screens: tuple[Page, Page], fingers_on: FingersOn
 ) -> None:

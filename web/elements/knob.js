@@ -43,6 +43,7 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
 .beside .value.long { font-size: 14px; }
 .only .value { position: absolute; width: 1px; height: 1px; min-width: 0; overflow: hidden; clip-path: inset(50%); }
 .only .inner { display: flex; }
+.only .side-name { display: block; position: absolute; left: 0; right: 0; bottom: 0; font-size: 12px; line-height: 14px; font-stretch: semi-condensed; text-align: center; pointer-events: none; } /* where the ring is open */
 .only .face { display: none; }
 .only .hand { stroke-width: 6; }
 
@@ -121,7 +122,7 @@ svg { display: block; width: 64px; height: 64px; overflow: visible; }
     this.drawValueBox();
     this.drawSlider();
     setText(this.inner, this.reading.text);
-    const beside = this.width > BESIDE_PX && this.notice ? fitNotice(this.notice, this.width - BESIDE_PX, ruler(14, 500)) : this.notice;
+    const beside = isOnRing || !this.notice ? '' : fitNotice(this.notice, this.width - BESIDE_PX, ruler(14, 500));
     setText(this.sideName, this.hasAttribute('bare') ? beside || this.label : '');
   }
 }

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.control import Control
-from bridge.driver import OWNER, Add, Effect, Effects, Remove, Send
+from bridge.driver import OWNER, Add, Effect, Effects, Remove, Send, Set
 from bridge.store import Change
+from bridge.surface import Group, Item
 
 from .parameters import FACTS, Parameters, Place, ask_facts
 from .part import BLAMED_S, Args, Part, ask, listen, name_of, numbers
@@ -24,6 +25,7 @@ WINDOW = 16
 POLL_S = 1.0
 LONGEST_POLL_S = 4.0
 SELECTED = "/live/view/get/selected_device"
+NOTHING = "no device is selected"
 SWITCH = "Device On"
 """The first parameter of every device."""
 
@@ -61,6 +63,7 @@ class Devices(Part):
         self._device: Device | None = None
         self._coming: Device | None = None
         self._left: list[tuple[Device, list[Send]]] = []  # no more than one
+        self._nothing = f"{root}/device/none"
         self._shown: list[str] = []
         self._window = 1
         self._asked_at: float | None = None
@@ -79,9 +82,11 @@ class Devices(Part):
         """What the group of its controls is called."""
         return f"{self._device.name} – {self._device.track.name}" if self._device else ""
 
-    def items(self) -> list[str]:
-        """The paths of its controls, in the order in which they stand there."""
-        return self._shown
+    def group(self) -> Group:
+        """Its controls, as they stand there."""
+        if not self._shown:
+            return Group("", (Item(self._nothing, span=(3, 1)),))
+        return Group(self.title, tuple(map(Item, self._shown)))
 
     # Which one is selected
 
@@ -89,7 +94,12 @@ class Devices(Part):
         self._left.clear()
         self._coming, self._asked_at = None, now
         self._poll_at, self._pause_s = now, POLL_S
-        return [*self._drop(), listen("selected_track", kind="view")] if self.is_shown else []
+        if not self.is_shown:
+            return []
+        nothing = Control(
+            path=self._nothing, kind="string", label="In Live", access="read", widget="label", owner=OWNER
+        )
+        return [*self._drop(), Add(nothing), Set(self._nothing, NOTHING), listen("selected_track", kind="view")]
 
     def scanned(self, now: float) -> Effects:
         device = self._device

@@ -186,6 +186,5 @@ class AbletonOsc:
         if groups := self._song.groups():
             yield Page(f"{self._title} song", "grid", groups)
         if self._devices.is_shown:
-            device = Group(self._devices.title, tuple(map(Item, self._devices.items())))
-            yield Page(f"{self._title} device", "grid", (device,))
+            yield Page(f"{self._title} device", "grid", (self._devices.group(),))
         yield from self._grid.page(f"{self._title} clips")
