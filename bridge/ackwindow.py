@@ -14,7 +14,7 @@ The window grows with each ack that comes as quickly as the quickest, and halves
 ack for RARE_ACK_S: where it is, the server's own TCP is asked. So nearly every frame is told by one comparison that it
 may leave (``free_until``): where the link is near, and what is under way is light and young.
 
-Measured: with 100 browsers and 60 changes a second, 17 → 12 µs an update by rare acks; in a pass over 1,000 browsers
+Measured: with 100 browsers and 60 changes a second, 16 → 13 µs an update by rare acks; in a pass over 1,000 browsers
 whose links are near, 0.7 µs for each in ``Session.poll_news``. 60 kB/s, 500 ms, and cuts are in tests/test_bad_link.py.
 """
 

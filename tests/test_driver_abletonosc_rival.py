@@ -1,10 +1,7 @@
-"""Whether somebody else gets Live's news, and what is said of a Live that says nothing."""
-
-import pytest
+"""Whether somebody else gets Live's news."""
 
 from bridge.driver import Effect, Read, Send, Wanted, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
-from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
 from bridge.drivers.abletonosc.tracks import Track, Tracks
 from bridge.oscprofile import PROFILES
 
@@ -74,19 +71,3 @@ def test_another_set_and_other_places_are_no_news() -> None:
         forget(rig.now)
         rig.say("volume", 0, 0.6)
     assert rig.tick() == []
-
-
-@pytest.mark.parametrize(
-    ("trouble", "was_heard", "is_here", "said"),
-    [
-        ("refused", False, True, NOT_CHOSEN),
-        ("refused", True, False, NOT_CHOSEN),
-        ("unreachable", False, False, WRONG_HOST),
-        ("taken", False, True, TAKEN),
-        ("", True, True, BUSY),
-        ("", False, True, LONELY),
-        ("", False, False, BLOCKED),
-    ],
-)
-def test_what_to_look_at_while_live_says_nothing(trouble: str, was_heard: bool, is_here: bool, said: str) -> None:
-    assert advice(trouble, was_heard=was_heard, is_here=is_here) == said

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bridge.drivers.abletonosc.rival import STOLEN
-from bridge.drivers.abletonosc.silence import BUSY, LONELY, NOT_CHOSEN, TAKEN
+from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
 from bridge.errors import PortError
 from bridge.osc import open_ports
 from bridge.oscprofile import PROFILES
@@ -119,3 +119,19 @@ def bound(host: str = HERE) -> socket.socket:
     found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     found.bind((host, 0))
     return found
+
+
+@pytest.mark.parametrize(
+    ("trouble", "was_heard", "is_here", "said"),
+    [
+        ("refused", False, True, NOT_CHOSEN),
+        ("refused", True, False, NOT_CHOSEN),
+        ("unreachable", False, False, WRONG_HOST),
+        ("taken", False, True, TAKEN),
+        ("", True, True, BUSY),
+        ("", False, True, LONELY),
+        ("", False, False, BLOCKED),
+    ],
+)
+def test_what_to_look_at_while_live_says_nothing(trouble: str, was_heard: bool, is_here: bool, said: str) -> None:
+    assert advice(trouble, was_heard=was_heard, is_here=is_here) == said
