@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 from bridge.driver import Add, Bind, Effect, Effects, Later, Read, Remove, Send, Set, Wanted
 from bridge.law import value_at
@@ -20,12 +20,9 @@ from bridge.law import value_at
 from .identity import chooser, match, slug
 from .laws import DECIBELS, VOLUME, color
 from .mixer import METER, PROPS, SENDS, described, reached, shown
-from .part import NOTHING_SELECTED, Args, Part, ask, listen, name_of
+from .part import NOTHING_SELECTED, Args, Part, ask, listen
+from .roll import BLOCK, Roll
 
-BLOCK = 64
-"""Tracks that are asked for in one go: macOS sends no datagram over 9216 bytes."""
-PATIENCE_S = 1.0
-"""How long Live may take to answer."""
 AWAIT_S = 2.0
 """After this time Live is asked again for what a listener has not said."""
 AUDITS = 2
@@ -39,7 +36,6 @@ HURRY_S = 0.3
 just gone moves the next."""
 MANY = 16
 """Tracks from which on all are listened to with one message."""
-FACTS = ("color", "can_be_armed")
 TOGETHER = ("volume", "panning", "mute", "solo", "color", "playing_slot_index", "fired_slot_index")
 """What every track has, and can be listened to with "*"; ``arm`` and meters are listened to one by one."""
 AUDITED = {prop: what for what, (prop, _) in PROPS.items()}
@@ -88,11 +84,7 @@ class Tracks(Part):
         self._is_chosen = chooser(wanted.settings.tracks)
         self._root = root
         self._known: dict[str, Track] = {}  # by slug
-        self._stage: Literal["", "names", "facts"] = ""
-        self._asked_at = 0.0
-        self._count = 0
-        self._names: list[str] = []
-        self._facts: list[Any] = []
+        self._roll = Roll(self._are_as_before)
         self._is_fresh = True
         self._stamp = 0
         self._listened_at = 0.0
@@ -139,7 +131,7 @@ class Tracks(Part):
 
     def connected(self, now: float) -> Effects:
         self._is_fresh = True
-        self._stage = ""
+        self._roll.end()
         return [ask("num_tracks", kind="song")]
 
     def tick(self, now: float) -> Effects:
@@ -150,13 +142,13 @@ class Tracks(Part):
         return [listen(prop, track.index, track.stamp) for track, prop in missing[:BLOCK]]
 
     def failed(self, text: str, now: float) -> Effects | None:
-        if not self._stage or NOTHING_SELECTED in text:
+        if not self._roll.is_called or NOTHING_SELECTED in text:
             return None
-        self._stage = ""  # there are fewer now; how many comes in a moment
+        self._roll.end()  # there are fewer now; how many comes in a moment
         return []
 
     def _hurry(self, now: float) -> list[Send]:
-        if self._stage or now - self._moved_at > HURRY_S or now - self._counted_at < HURRY_S:
+        if self._roll.is_called or now - self._moved_at > HURRY_S or now - self._counted_at < HURRY_S:
             return []
         self._counted_at = now
         return [ask("num_tracks", kind="song")]
@@ -202,51 +194,30 @@ class Tracks(Part):
     def _on_count(self, args: Args, now: float) -> Effects:
         if not args or not isinstance(args[0], int) or args[0] < 0:
             return []
-        if self._stage and now - self._asked_at < PATIENCE_S:
-            return []
-        self._count, self._names, self._facts = args[0], [], []
-        return self._ask("names", now)
-
-    def _ask(self, stage: Literal["names", "facts"], now: float) -> list[Effect]:
-        """Ask for the next block, or go on."""
-        self._stage, self._asked_at = stage, now
-        known = len(self._names) if stage == "names" else len(self._facts) // len(FACTS)
-        if known < self._count:
-            block = (known, min(known + BLOCK, self._count))
-            if stage == "names":
-                return [ask("track_names", *block, kind="song")]
-            return [ask("track_data", *block, *(f"track.{fact}" for fact in FACTS), kind="song")]
-        if stage == "facts":
-            self._stage = ""
-            return self._rescan(now)
-        if not self._is_fresh and self._names == [track.name for track in self.all]:
-            self._stage = ""
-            return []
-        return self._ask("facts", now)
+        return [*self._roll.begin(args[0], now), *self._rescan(now)]
 
     def _on_names(self, args: Args, now: float) -> Effects:
-        if self._stage != "names" or len(args) != min(BLOCK, self._count - len(self._names)):
-            return []
-        self._names += map(name_of, args)
-        return self._ask("names", now)
+        return [*self._roll.hear_names(args, now), *self._rescan(now)]
 
     def _on_facts(self, args: Args, now: float) -> Effects:
-        if self._stage != "facts" or len(args) != len(FACTS) * min(BLOCK, self._count - len(self._facts) // len(FACTS)):
-            return []
-        self._facts += args
-        return self._ask("facts", now)
+        return [*self._roll.hear_facts(args, now), *self._rescan(now)]
+
+    def _are_as_before(self, names: list[str]) -> bool:
+        return not self._is_fresh and names == [track.name for track in self.all]
 
     def _rescan(self, now: float) -> list[Effect]:
-        """Take in what there is now, and where."""
-        known = match([track.name for track in self.all], self._names, is_same_set=not self._is_fresh)
+        """Take in what there is now, and where, once that is known."""
+        told = self._roll.take()
+        if told is None:
+            return []
+        known = match([track.name for track in self.all], self._roll.names, is_same_set=not self._is_fresh)
         kept = {self.all[old] for old in known if old is not None}
         effects: list[Effect] = []
         for track in self.all:
             if track not in kept:
                 effects += self._remove(track)
         found, moved = [], []
-        for index, (name, old) in enumerate(zip(self._names, known, strict=True)):
-            hue, can_be_armed = color(self._facts[2 * index]), self._facts[2 * index + 1] is True
+        for index, ((name, hue, can_be_armed), old) in enumerate(zip(told, known, strict=True)):
             track = self._new(name, index) if old is None else self.all[old]
             is_moved = old is None or track.index != index or self._is_fresh
             is_same = (track.name, track.color, track.can_be_armed) == (name, hue, can_be_armed)
