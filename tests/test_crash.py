@@ -73,6 +73,7 @@ class Peers:
             text += f'[[osc]]\nname = "{name}"\nlisten = "127.0.0.1:{self.listens[name]}"\n'
             text += f'send = ["127.0.0.1:{port}"]\non_connect = "{policy}"\n'
             text += 'query = "address"\n' if policy == "pull" else ""
+            text += 'echoes = "no"\n' if name == "hand" else ""  # it never says again what it is told
         return text
 
     def say(self, name: str, address: str, value: float) -> None:
