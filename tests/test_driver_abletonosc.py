@@ -1,5 +1,6 @@
 """The driver of Live, without a network: what it is told, and what it answers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -312,9 +313,14 @@ def test_play_is_two_messages() -> None:
         ("abc", "XaY", [None, 0, None]),
         ("aa", "aXa", [0, None, 1]),
         ("", "a", [None]),
+        (["1-MIDI", "2-Audio"], ["1-Audio", "2-MIDI"], [1, 0]),
+        (["1-MIDI", "2-MIDI", "3-Audio"], ["1-Audio", "2-MIDI", "3-MIDI"], [2, 0, 1]),
+        (["1-MIDI", "2-Audio"], ["1-MIDI", "Voice", "3-Audio"], [0, None, 1]),
+        (["1", "2", "3"], ["3", "1", "2"], [2, 0, 1]),
+        (["1 Kick", "2 Snare"], ["2 Snare", "1 Kick"], [1, 0]),
     ],
 )
-def test_which_track_is_which(old: str, new: str, found: list[int | None]) -> None:
+def test_which_track_is_which(old: Sequence[str], new: Sequence[str], found: list[int | None]) -> None:
     assert match(old, new) == found
 
 

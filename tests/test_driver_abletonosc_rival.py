@@ -55,8 +55,9 @@ def test_who_moves_things_behind_our_back_again_and_again_is_another_program() -
     assert rig.rival.note == ""
 
 
-def test_tracks_of_one_name_may_have_changed_places_and_are_listened_to_anew() -> None:
-    rig = Rig("Vox", "Drums", "Vox")
+@pytest.mark.parametrize("names", [("Vox", "Drums", "Vox"), ("1-MIDI", "Drums", "3-MIDI")])
+def test_tracks_of_one_name_may_have_changed_places_and_are_listened_to_anew(names: tuple[str, ...]) -> None:
+    rig = Rig(*names)
     for value in (0.6, 0.7, 0.8):
         assert rig.say("volume", 2, rig.tracks.all[2].stamp, 0.5) == []
         again = {each.args[0] for each in rig.say("volume", 2, value) if isinstance(each, Send)}

@@ -162,6 +162,23 @@ async def test_tracks_of_one_name_that_change_places_are_told_apart_again(caplog
         assert not caplog.text
 
 
+async def test_tracks_that_live_names_by_their_number_are_who_they_are_where_one_comes_before_them() -> None:
+    song = Song([Track("1-MIDI"), Track("2-MIDI"), Track("3-Audio")], sends=0)
+    first, second, third = song.tracks
+    async with staged(song, show=["volume"]) as stage:
+        await stage.strips("1-MIDI", "2-MIDI", "3-Audio")
+        audio = stage.store.get("/live/track/3-audio/volume")
+        song.add_track(Track("1-MIDI"), 0)
+        first.name, second.name, third.name = "2-MIDI", "3-MIDI", "4-Audio"
+        await stage.strips("1-MIDI", "2-MIDI", "3-MIDI", "4-Audio")
+        assert stage.store.get("/live/track/3-audio/volume") is audio
+        values = {"2-MIDI": 0.4, "3-MIDI": 0.55, "4-Audio": 0.7, "1-MIDI": 1.0}
+        for name, value in values.items():
+            stage.live.move(name, "volume", value)
+        for name, value in values.items():
+            await stage.reaches(stage.strip(name).items[0].path, 40 * value - 34)
+
+
 async def test_tracks_come_go_and_are_renamed() -> None:
     async with staged(three()) as stage:
         await stage.strips("Drums", "Bass", "Keys")

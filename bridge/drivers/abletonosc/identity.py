@@ -1,7 +1,9 @@
 """Which track is which, by nothing but names: Live numbers its tracks anew whenever one comes, goes or is moved.
 
 A track keeps its identity through moves by its name (of several with one name, the first stays the first), and
-through a change of its name if it is the only one that differs. Pure, and of no part of Live in particular.
+through a change of its name if it is the only one that differs. Who has never named a track has one that Live calls by
+its number, ``2-Audio``, and calls otherwise wherever it is moved to: numbers do not count, but where nothing else fits.
+Pure, and of no part of Live in particular.
 """
 
 from __future__ import annotations
@@ -22,15 +24,25 @@ def match(old: Sequence[str], new: Sequence[str], is_same_set: bool = True) -> l
 
     ``is_same_set``: one name may have changed; else a name that is not the same is another track.
     """
-    places: dict[str, deque[int]] = defaultdict(deque)
-    for index, name in enumerate(old):
-        places[name].append(index)
-    found = [places[name].popleft() if places[name] else None for name in new]
-    left = [index for indices in places.values() for index in indices]
+    found: list[int | None] = [None] * len(new)
+    for key_of in (kin, lambda name, index: name):
+        places: dict[str, deque[int]] = defaultdict(deque)
+        for index in sorted(set(range(len(old))).difference(found)):
+            places[key_of(old[index], index)].append(index)
+        for index, name in enumerate(new):
+            if found[index] is None and (there := places[key_of(name, index)]):
+                found[index] = there.popleft()
+    left = [index for index in range(len(old)) if index not in found]
     fresh = [index for index, known in enumerate(found) if known is None]
     if is_same_set and len(old) == len(new) and len(left) == len(fresh) == 1 and left == fresh:
         found[fresh[0]] = left[0]
     return found
+
+
+def kin(name: str, index: int) -> str:
+    """A name without the number of its track, if it begins with that: tracks of one kin may change places unseen."""
+    rest = name.removeprefix(str(index + 1))
+    return name if rest == name or rest[:1].isdigit() else f"#{rest}"
 
 
 def slug(name: str, taken: Collection[str], otherwise: str) -> str:

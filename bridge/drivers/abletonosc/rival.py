@@ -2,7 +2,7 @@
 
 What listeners should have told is asked again all the time (``tracks``). An answer that says something else than they
 did means that it was told to somebody else, or lost on the way; where that happens again and again, it is no accident.
-Or two tracks of one name have changed places, which their names do not tell: those are listened to anew.
+Or two tracks of one kin (``identity``) have changed places, which their names do not tell: those are listened to anew.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Rival(Part):
             self._told[key] = args[-1]
         elif self._told.get(key, args[1]) != args[1]:
             self._told[key] = args[1]
-            twins = [other for other in self._tracks.all if other.name == track.name]
+            twins = [other for other in self._tracks.all if other.kin == track.kin]
             if len(twins) > 1:
                 return self._tracks.listen_again(twins, now)
             self._missed.append(now)

@@ -8,6 +8,7 @@ argument more, a number that was not used before: Live says it back, and what co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 from bridge.driver import Add, Bind, Effect, Effects, Later, Read, Remove, Send, Set, Wanted
 from bridge.law import value_at
 
-from .identity import chooser, match, slug
+from .identity import chooser, kin, match, slug
 from .laws import DECIBELS, VOLUME, color
 from .mixer import METER, PROPS, SENDS, described, reached, shown
 from .part import NOTHING_SELECTED, Args, Part, ask, listen
@@ -59,6 +60,10 @@ class Track:
     """Its meter's last level, and when it was told."""
     awaited: set[str] = field(default_factory=set)
     """What they have not said yet."""
+
+    @property
+    def kin(self) -> str:
+        return kin(self.name, self.index)
 
     @property
     def title(self) -> str:
@@ -216,10 +221,12 @@ class Tracks(Part):
         for track in self.all:
             if track not in kept:
                 effects += self._remove(track)
+        kins = [kin(name, index) for index, name in enumerate(self._names)]
+        twins = Counter(kins) if known != list(range(len(self.all))) else Counter()  # who of them is who is a guess
         found, moved = [], []
         for index, ((name, hue, can_be_armed), old) in enumerate(zip(told, known, strict=True)):
             track = self._new(name, index) if old is None else self.all[old]
-            is_moved = old is None or track.index != index or self._is_fresh
+            is_moved = old is None or track.index != index or self._is_fresh or twins[kins[index]] > 1
             is_same = (track.name, track.color, track.can_be_armed) == (name, hue, can_be_armed)
             if track.can_be_armed and not can_be_armed:
                 effects.append(Remove(self.path(track, "arm")))
