@@ -1,5 +1,7 @@
 """Whether somebody else gets Live's news."""
 
+import pytest
+
 from bridge.driver import Effect, Read, Send, Wanted, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
 from bridge.drivers.abletonosc.tracks import Track, Tracks
