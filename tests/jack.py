@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import pytest
 
@@ -19,6 +20,9 @@ from .peers import missing, require_tool
 
 WAIT_S = 10.0
 ASK_S = 2.0
+UP_S = 5.0
+LEAVE_S = 2.0
+STOP_S = 2.0
 TAKEN_S = 0.1
 """A server whose name is taken ends within 20 ms; one that is alone serves after 200."""
 CONTROLLER = Path(__file__).parent / "fakes" / "controller.py"
@@ -80,7 +84,7 @@ def _start(name: str, frames: int) -> subprocess.Popen[bytes]:
 def _is_up(process: subprocess.Popen[bytes], name: str) -> bool:
     """Wait until it serves; False where another one has this name: then ours ends."""
     started = time.monotonic()
-    while process.poll() is None and time.monotonic() < started + WAIT_S:
+    while process.poll() is None and time.monotonic() < started + UP_S:
         try:
             asked = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, check=False, timeout=ASK_S)
         except subprocess.TimeoutExpired:  # a server that is stuck, ours or another's, does not answer
@@ -97,7 +101,7 @@ def _stop(process: subprocess.Popen[bytes], name: str) -> None:
         return
     process.terminate()
     try:
-        process.wait(WAIT_S)
+        process.wait(STOP_S)
     except subprocess.TimeoutExpired:  # after an unclean death of a client it may need that
         process.kill()
         process.wait(WAIT_S)
@@ -125,9 +129,10 @@ def jack_env(name: str) -> dict[str, str]:
 class Controller:
     """`fakes/controller.py` in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, client: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, client: str, errors: IO[bytes]) -> None:
         self.client = client
         self._process = process
+        self._errors = errors
         self.told: list[str] = []
         """What it was sent, that nobody has asked for yet."""
 
@@ -135,32 +140,43 @@ class Controller:
     @asynccontextmanager
     async def start(cls, server: str, client: str, motor: str = "") -> AsyncIterator[Self]:
         """It is plugged in until the block ends, or until it is pulled."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(CONTROLLER),
-            client,
-            motor,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **jack_env(server)},
-        )
-        made = cls(process, client)
-        try:
-            assert await made._line() == "ready"
-            yield made
-        finally:
-            await made.pull()
+        with tempfile.TemporaryFile() as errors:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(CONTROLLER),
+                client,
+                motor,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **jack_env(server)},
+            )
+            made = cls(process, client, errors)
+            try:
+                assert await made._line() == "ready"
+                yield made
+            finally:
+                await made._end()
 
     async def pull(self) -> None:
         """It is gone without a word."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
+        await self._end()
+
+    async def _end(self) -> None:
+        """It takes its leave of JACK, which waits a while for who is gone without a word, and keeps the name as long;
+        unless JACK has gone itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.communicate(), LEAVE_S)
+        except TimeoutError:
+            self._process.kill()
+            await asyncio.wait_for(self._process.communicate(), WAIT_S)
         with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        await asyncio.wait_for(self._process.communicate(), WAIT_S)
+            await asyncio.wait_for(self._process.stdin.wait_closed(), WAIT_S)
 
     def do(self, line: str) -> None:
         """What a hand does."""
@@ -199,5 +215,10 @@ class Controller:
     async def _line(self) -> str:
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), WAIT_S)
-        assert line, "the controller has ended"
+        assert line, f"the controller has ended: {self._said()}"
         return line.decode().strip()
+
+    def _said(self) -> str:
+        """What it has complained of."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")

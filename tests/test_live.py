@@ -220,6 +220,7 @@ async def test_what_live_complains_of_is_told_with_what_was_moved(caplog: pytest
                 await asyncio.sleep(0.005)
 
 
+@pytest.mark.alone
 async def test_a_large_set_is_there_in_three_seconds_and_live_is_not_flooded() -> None:
     song = Song([Track(f"Track {n}") for n in range(128)], sends=2)
     async with staged(song, tick_s=0.1) as stage:

@@ -132,7 +132,7 @@ class TestContract(PortContract):
     @pytest.fixture
     async def rig(self, jack: str) -> AsyncIterator[MidiRig]:
         bridge = Bridge(jack, level(default=0.5))
-        async with bridge.with_nano({"/level": SCALE}, echoes="yes") as (port, nano):
+        async with bridge.with_nano({"/level": SCALE}, echoes="yes", echo_window_ms=2000) as (port, nano):
             assert await nano.hear() == "b0 07 20"  # the truth, as soon as it is there
             yield MidiRig(bridge, port, nano)
 
@@ -324,12 +324,12 @@ async def test_a_vector_is_two_faders_a_control_two_keys_and_a_touched_fader_is_
 @pytest.mark.parametrize("feedback", ["changes", "always"])
 async def test_a_motor_fader_that_falls_back_needs_its_own_value(jack: str, feedback: str) -> None:
     bridge = Bridge(jack, level())
-    async with bridge.with_nano({"/level": {"bend": True}}, "falls", feedback=feedback, settle_ms=50) as (_, nano):
+    async with bridge.with_nano({"/level": {"bend": True}}, "falls", feedback=feedback, settle_ms=20) as (_, nano):
         await nano.hear()
         nano.do("drag 0 12000 100")
         await nano.say("fought")
         if feedback == "always":
-            assert await nano.hear() == "e0 60 5d"  # 12000, when it has come to rest
+            await nano.hear_until("e0 60 5d")  # 12000, when it has come to rest
             assert "at 0" not in nano.told
         else:
             assert await nano.say("at") == "at 0"  # this one needs feedback = "always"
@@ -338,7 +338,7 @@ async def test_a_motor_fader_that_falls_back_needs_its_own_value(jack: str, feed
 
 async def test_a_motor_fader_that_fights_the_hand_is_told_when_the_hand_has_gone(jack: str) -> None:
     bridge = Bridge(jack, level())
-    async with bridge.with_nano({"/level": {"bend": True}}, "fights", feedback="always", settle_ms=200) as (_, nano):
+    async with bridge.with_nano({"/level": {"bend": True}}, "fights", feedback="always", settle_ms=500) as (_, nano):
         await nano.hear()
         nano.do("drag 0 16383 200")
         await bridge.until(lambda: bridge.value("/level") > 0.5)

@@ -106,6 +106,9 @@ class Controller:
             elif word == "drag":
                 start, end, ms = map(int, rest.split())
                 self.drag(start, end, ms)
+        for port in (self.out, self.in_):
+            port.close_port()
+            port.delete()
 
 
 if __name__ == "__main__":
