@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 STOP_S = 4.5
 """A stop that takes longer is given up; service managers and impatient people wait five seconds."""
-SWITCH_S = 0.0005
-"""How long a thread waits for Python's lock while the event loop is busy, MIDI's drivers above all: a tick of our clock
-is 5 ms late by Python's own 5 ms, and 0.6 ms by this; the loop is as fast."""
 BROKEN_PIPE = 141
 """128 + SIGPIPE, as the shell reports a filter whose reader has gone."""
 INTERRUPTED = 130
@@ -228,7 +225,6 @@ async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) ->
 
     stop = asyncio.Event()
     _on_stop_signal(stop.set)
-    sys.setswitchinterval(SWITCH_S)
     async with (
         Bridge(start.settings, state=state, config_trouble=start.trouble) as bridge,
         Notifier(os.environ).running(bridge.status_text),

@@ -1,13 +1,12 @@
 """The MIDI port: controllers and programs by the names of their ports. This module finds them, and keeps them.
 
-``midiin`` is what a message does, ``midiout`` what a device is sent, ``midipeer`` one peer's state; ``mididevices`` has
-the driver. Tables and bindings: ``midisettings``, ``midibind``. Messages: ``midicodec``.
+``midiin`` is what a message does, ``midiout`` what a device is sent, ``midipeer`` one peer's state; ``midilink`` has
+the driver, which is a process of its own. Tables and bindings: ``midisettings``, ``midibind``. Messages: ``midicodec``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +16,10 @@ from .errors import PortError
 from .learning import Learnt
 from .log import OncePer
 from .midibind import check_binding
-from .mididevices import OURS, Connection, Place, Ports, System, Worker, pick, places, shown
+from .mididevices import OURS, Place, Ports, pick, places, shown
 from .midihandle import MidiHandle
 from .midiin import Receiver
-from .midimetronome import Beat
+from .midilink import ANSWER_S, Driver, Line
 from .midiout import Outbox
 from .midipeer import MAX_SHOWN, MidiPeer
 from .midiprofile import PROFILES
@@ -35,9 +34,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.4
 """Between two looks at what is plugged in: a device that comes is to be there within 2 s, opened and refreshed."""
-OPEN_S = 3.0
-"""A driver that takes longer to open or close a device is left alone."""
-CLOSE_S = 0.5
+RETRY_S = 1.0
+"""Between two looks for a MIDI system, where there is none."""
 
 Found = tuple[Place | None, Place | None]
 
@@ -51,12 +49,20 @@ def open_ports(peers: Sequence[Peer], context: PortContext) -> list[MidiPort]:
 
 
 class MidiPort:
-    """All peers of one MIDI system. ``call_later`` is the running loop's, and works on the context's clock."""
+    """All peers of one MIDI system. ``call_later`` is the running loop's, and works on the context's clock, which is
+    ``time.monotonic``. A driver that needs more than ``answer_s`` for an answer hangs: another is started."""
 
-    def __init__(self, peers: Sequence[Peer], context: PortContext, call_later: CallLater = call_later) -> None:
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        context: PortContext,
+        call_later: CallLater = call_later,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._store = context.store
+        self._answer_s = answer_s
         self._api: str = peers[0].settings.api
-        once = OncePer(log)
+        self._once = once = OncePer(log)
         tap = MidiTap(context.monitor, time.time)
         presence = context.presence or Presence(context.store)
         self._learning = context.learning
@@ -81,28 +87,26 @@ class MidiPort:
         return next((MidiHandle(one.peer, one.out) for one in self._devices if one.peer.name == name), None)
 
     async def serve(self, ready: Callable[[], None]) -> None:
-        """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError without a system."""
-        looker = Worker("midi")
-        system: System | None = None
+        """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError when the system or its
+        driver is lost."""
         unsubscribe = [self._store.subscribe(self._tell, is_urgent=True), self._learning.subscribe(self._learnt)]
         for device in self._devices:
             device.start()
         try:
-            system = await self._look_at(looker, self._api)
-            is_ready = False
-            while True:
+            async with Driver(self._api, self._answer_s) as driver:
                 try:
-                    ports = await asyncio.wait_for(looker.run(system.look), OPEN_S)
-                except TimeoutError:
-                    raise PortError(f"{system.name} does not answer") from None
-                if system.is_jack and not any(ports):
-                    # No port at all: nobody is there, or JACK was started anew and this client is none any more.
-                    system = await self._look_at(looker, self._api, system)
-                await asyncio.gather(*(device.match(system, ports, self._devices) for device in self._devices))
-                if not is_ready:
-                    ready()
-                    is_ready = True
-                await asyncio.sleep(LOOK_S)
+                    await self._begin(driver)
+                    is_ready = False
+                    while True:
+                        ports = await driver.look()
+                        await asyncio.gather(*(device.match(driver, ports, self._devices) for device in self._devices))
+                        if not is_ready:
+                            ready()
+                            is_ready = True
+                        await driver.ended(LOOK_S)
+                finally:
+                    for device in self._devices:
+                        device.disconnect()
         except PortError as exc:
             for device in self._devices:
                 device.say(str(exc))
@@ -110,20 +114,21 @@ class MidiPort:
         finally:
             for end in unsubscribe:
                 end()
-            try:
-                await asyncio.gather(*(device.stop() for device in self._devices))
-            finally:  # cancelled twice, its thread ends all the same
-                if system is not None:
-                    looker.run(system.close)
-                await looker.stop(CLOSE_S)
+            for device in self._devices:
+                device.stop()
 
-    async def _look_at(self, looker: Worker, api: str, instead: System | None = None) -> System:
-        if instead is not None:
-            looker.run(instead.close)
-        try:
-            return await asyncio.wait_for(looker.run(lambda: System(api)), OPEN_S)
-        except TimeoutError:
-            raise PortError("the MIDI system does not answer") from None
+    async def _begin(self, driver: Driver) -> None:
+        """Wait for the MIDI system: the driver stays, and costs nothing."""
+        while True:
+            try:
+                return await driver.begin()
+            except PortError as exc:
+                if driver.trouble:
+                    raise
+                for device in self._devices:
+                    device.say(str(exc))
+                self._once.warning(("system", str(exc)), "%s: %s; trying again", self.name, exc)
+            await driver.ended(RETRY_S)
 
     def _tell(self, changes: Sequence[Change]) -> None:
         for device in self._devices:
@@ -138,7 +143,7 @@ class MidiPort:
 
 
 class _Device:
-    """One peer: whether it is there, and the thread that talks to its driver."""
+    """One peer: whether it is there, and its line to the driver."""
 
     def __init__(
         self, peer: Peer, context: PortContext, presence: Presence, once: OncePer, call_later: CallLater, tap: MidiTap
@@ -153,8 +158,7 @@ class _Device:
         self._receiver = Receiver(
             self.peer, self._store, self.out, once, self._clock, call_later, tap, context.learning
         )
-        self._worker: Worker | None = None
-        self._connection: Connection | None = None
+        self._line: Line | None = None
         self._places: Found = (None, None)
         self._said = ""
         self._was_gone = False
@@ -165,9 +169,8 @@ class _Device:
         for entry in self._store:
             self.peer.put(entry)
 
-    async def stop(self) -> None:
-        """Nothing of it is left open."""
-        await self._disconnect()
+    def stop(self) -> None:
+        """It is looked for no more."""
         self.peer.trouble = self.peer.trouble or "our MIDI ports are not open"
         self._publish_state()
 
@@ -185,18 +188,18 @@ class _Device:
         self.out.take(entry, now, is_in_hand=True)
         self._presence.added(entry, now)
 
-    async def match(self, system: System, ports: Ports, devices: Sequence[_Device]) -> None:
+    async def match(self, driver: Driver, ports: Ports, devices: Sequence[_Device]) -> None:
         """Connect, disconnect or leave it, by the ports that are there now; ``devices`` are all that look for some."""
         settings = self.peer.settings
-        if self._connection is not None and not self._is_there(system, ports):
-            await self._disconnect()
+        if self._line is not None and not self._is_there(driver, ports):
+            self.disconnect()
             log.info("midi %s: gone", self.peer.name)
         found = self._find(ports, devices)
-        if self._connection is not None and found != self._places:
-            await self._disconnect()  # a second port of it has come
-        if self._connection is None and (settings.virtual or any(found)):
-            await self._connect(system, found)
-        elif self._connection is None:
+        if self._line is not None and found != self._places:
+            self.disconnect()  # a second port of it has come
+        if self._line is None and (settings.virtual or any(found)):
+            await self._connect(driver, found)
+        elif self._line is None:
             self.say(_absent(settings, ports))
         self._publish_state()
 
@@ -215,124 +218,86 @@ class _Device:
         taken = {
             one.peer.settings.index: place
             for one in devices
-            if one._connection is not None
+            if one._line is not None
             and (place := one._places[way]) is not None
             and (one._wanted[way], one.peer.settings.exact) == (wanted, settings.exact)
             and one.peer.settings.index != settings.index
         }
         index = settings.index - sum(other < settings.index for other in taken)
-        kept = None if self._connection is None else self._places[way]
+        kept = None if self._line is None else self._places[way]
         return pick(ports[way], wanted, settings.exact, index, kept, taken.values())
 
     @property
     def _wanted(self) -> tuple[str | None, str | None]:
         return self.peer.settings.in_port, self.peer.settings.out_port
 
-    def _is_there(self, system: System, ports: Ports) -> bool:
+    def _is_there(self, driver: Driver, ports: Ports) -> bool:
         if self.peer.settings.virtual:
             # JACK may have been started anew: then ours are gone with it.
             ours = (f"{self._client}:", f"{self._client}-")
-            return not system.is_jack or any(name.startswith(ours) for names in ports for name in names)
+            return not driver.is_jack or any(name.startswith(ours) for names in ports for name in names)
         return all(place is None or place in places(names) for place, names in zip(self._places, ports, strict=True))
 
     @property
     def _client(self) -> str:
         return f"{OURS} {self.peer.name}"
 
-    async def _connect(self, system: System, found: Found) -> None:
-        settings, loop = self.peer.settings, asyncio.get_running_loop()
-        worker = Worker(f"midi {self.peer.name}")
-        is_current = True
-
-        def hear(data: Sequence[int]) -> None:
-            if is_current:
-                self._receiver.receive(data)
-
-        def heard(data: Sequence[int]) -> None:
-            """On the driver's thread."""
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(hear, data)
-
-        def forget() -> None:
-            nonlocal is_current
-            is_current = False
-
-        if settings.virtual:
-            names = settings.in_port, settings.out_port
-            opening = worker.run(lambda: system.open_virtual(self._client, *names, heard))
-        else:
-            names = tuple("" if place is None else shown(place.name) for place in found)  # type: ignore[assignment]
-            opening = worker.run(lambda: system.open(self._client, *found, heard))
+    async def _connect(self, driver: Driver, found: Found) -> None:
+        settings = self.peer.settings
+        names: tuple[str | None, str | None] = settings.in_port, settings.out_port
         try:
-            self._connection = await asyncio.wait_for(opening, OPEN_S)
-        except (PortError, TimeoutError) as exc:
-            forget()
-            await worker.stop(CLOSE_S)
-            self.say(str(exc) or "its driver does not answer")
+            if settings.virtual:
+                line = await driver.open(self._client, *names, self._receiver.receive, is_virtual=True)
+            else:
+                in_, out = found
+                names = in_ and shown(in_.name), out and shown(out.name)
+                line = await driver.open(self._client, *found, self._receiver.receive)
+        except PortError as exc:
+            self.say(str(exc))
             self._once.warning((self.peer.name, "open", str(exc)), "midi %s: %s", self.peer.name, self.peer.trouble)
             return
-        except asyncio.CancelledError:
-            forget()
-            opening.cancel()
-            await worker.stop(CLOSE_S)
-            raise
-        self._worker, self._places, self._forget = worker, found, forget
+        self._line, self._places = line, found
         self.peer.in_name, self.peer.out_name = names[0] or "", names[1] or ""
         self.peer.trouble = ""
         log.info("midi %s: connected: %s", self.peer.name, self.peer.text)
-        if self._connection.out is not None:
+        if self.peer.out_name:
             self.out.start(self)
 
-    async def _disconnect(self) -> None:
-        worker, connection = self._worker, self._connection
-        self._worker = self._connection = None
-        if worker is None or connection is None:
+    def disconnect(self) -> None:
+        """It has gone, or is to go: what it holds is let go."""
+        line, self._line = self._line, None
+        if line is None:
             return
-        self._forget()
-        last = self.out.stop()
+        line.close()
+        self.out.stop()
         self._receiver.reset()
         self.peer.clear()
         self.peer.in_name = self.peer.out_name = ""
         self._store.release_all(self.peer.origin, self._clock())
-        worker.run(lambda: connection.close(last))
-        if not await worker.stop(CLOSE_S):
-            log.warning("midi %s: its driver does not let go", self.peer.name)
 
     def send(self, messages: Sequence[bytes], done: Callable[[], None]) -> None:
-        """Hand these to the driver, on its thread."""
-        worker, connection = self._worker, self._connection
-        if worker is None or connection is None:
+        """Hand these to the driver."""
+        if (line := self._line) is None:
             return
 
         def taken(future: asyncio.Future[None]) -> None:
-            if self._connection is not connection:
+            if self._line is not line:
                 return  # it is another one now, or none
-            if future.cancelled() or future.exception() is None:
+            if line.is_cut:
+                return  # and so are all others: ``MidiPort.serve`` sees to it
+            if future.exception() is None:
                 done()
             else:
                 self._places = (Place(""), None)  # no such port: the next look connects it anew
                 text = "midi %s: could not be sent to: %s"
                 self._once.warning((self.peer.name, "send"), text, self.peer.name, future.exception())
 
-        worker.run(lambda: connection.send(messages)).add_done_callback(taken)
+        line.send(messages).add_done_callback(taken)
 
-    def do(self, call: Callable[[], None]) -> None:
-        """Call it on the driver's thread."""
-        if self._worker is not None:
-            self._worker.run(call)
-
-    def pace(self, beat: Beat) -> None:
-        """Send what ``beat`` says is due, on the driver's thread, for as long as the device is there."""
-        worker, connection = self._worker, self._connection
-        if worker is None or connection is None:
-            return
-
-        def work() -> float | None:
-            messages, wait_s = beat()
-            connection.send(messages)
-            return wait_s
-
-        worker.pace(work)
+    def pace(self, what: str, args: Sequence[Any], at: float) -> None:
+        """What the pulse that the driver sends is told."""
+        if self._line is not None:
+            self._line.pace(what, args, at)
 
     def _publish_state(self) -> None:
         if (state := self.peer.state) != self._said:

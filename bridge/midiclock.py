@@ -221,6 +221,15 @@ class Pulse:
         self._rejoins = False  # somebody is to be told where the song is
 
     @property
+    def state(self) -> tuple[float | None, float, int, int, bool]:
+        """All that ``take`` needs to go on with it elsewhere."""
+        return self._bpm, self._from_s, self._done, self._song, self.is_running
+
+    def take(self, bpm: float | None, from_s: float, done: int, song: int, is_running: bool) -> None:
+        """Go on where another one is, of the same clock."""
+        self._bpm, self._from_s, self._done, self._song, self.is_running = bpm, from_s, done, song, is_running
+
+    @property
     def next_at(self) -> float | None:
         """When the next tick is due; None without a tempo."""
         return None if self._bpm is None else self._from_s + self._done * self._tick_s

@@ -1,22 +1,18 @@
 """The machine's MIDI ports, through python-rtmidi: the only module that knows it.
 
-A driver may block, so everything of it runs on a ``Worker``'s thread, never on the event loop's. python-rtmidi is
-imported when a ``System`` is made: without it, or without a sound system, that raises PortError and all else works.
+A driver may block, and holds Python's lock meanwhile, so a ``System`` is made in a process of its own (``mididriver``).
+python-rtmidi is imported then: without it, or without a sound system, that raises PortError and all else works.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import queue
 import re
 import sys
-import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from .errors import PortError
 
@@ -26,12 +22,8 @@ MAX_CLIENT = 31
 """Characters of a client's name that JACK takes."""
 INSTALL = 'python-rtmidi is not installed: pip install "stagebridge[midi]"'
 
-READY_S = 0.1
-"""After connecting: what is written before JACK's next period or two is lost."""
-
 _NUMBERS = re.compile(r" \d+:\d+$")  # ALSA puts its client and port number behind each name
 _UNIX_SOCKETS = Path("/proc/net/unix")
-T = TypeVar("T")
 
 
 class Ports(NamedTuple):
@@ -112,6 +104,11 @@ class System:
         """True where the system may go and come back while we run."""
         return bool(self._api == self._rtmidi.API_UNIX_JACK)
 
+    @property
+    def may_be_stale(self) -> bool:
+        """True where the system may have gone and come back without a word."""
+        return self.is_jack and not self._servers
+
     def look(self) -> Ports:
         """All ports now. Raises PortError."""
         if self._servers and not self._servers & _jack_servers():
@@ -178,12 +175,11 @@ class System:
         except PortError:
             made.close()
             raise
-        time.sleep(READY_S)
         return made
 
 
 class Connection:
-    """The open ports of one device. On its worker's thread alone."""
+    """The open ports of one device."""
 
     def __init__(self) -> None:
         self.in_: Any = None
@@ -254,77 +250,3 @@ def _jack_servers() -> frozenset[str]:
         return frozenset()
     name = f"/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"
     return frozenset(line.split()[6] for line in listed.splitlines() if name in line)
-
-
-class Worker:
-    """A thread that does one thing after another for the event loop, so that the loop never waits for a driver.
-
-    A daemon: a driver that never returns does not keep the program from ending.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
-        self._ended = self._loop.create_future()
-        self._beat: Callable[[], float | None] | None = None  # on its thread
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Its result, once it is done. Call on the event loop's thread."""
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._tasks.put((work, future))
-        return future
-
-    def pace(self, beat: Callable[[], float | None]) -> None:
-        """Call ``beat`` now, after all that is done, and again when so many seconds have passed that it has returned.
-
-        In its own time: a wait on this thread ends about 0.1 ms late, whatever the event loop does meanwhile. One that
-        fails is not called again.
-        """
-
-        def begin() -> None:
-            self._beat = beat
-
-        self.run(begin)
-
-    async def stop(self, timeout_s: float) -> bool:
-        """End the thread after what it still has to do; False where the driver does not return in time."""
-        self._tasks.put(None)
-        done, _ = await asyncio.wait([self._ended], timeout=timeout_s)
-        return bool(done)
-
-    def _work(self) -> None:
-        while (task := self._next()) is not None:
-            work, future = task
-            try:
-                result, error = work(), None
-            except Exception as exc:  # noqa: BLE001 - handed to whoever waits
-                result, error = None, exc
-            self._tell(future, result, error)
-            del task, work, future, result, error
-        self._tell(self._ended, None, None)
-
-    def _next(self) -> tuple[Callable[[], Any], asyncio.Future[Any]] | None:
-        """What is to be done next; until there is something, the beat."""
-        while self._beat is not None:
-            try:
-                return self._tasks.get(timeout=self._beat())
-            except queue.Empty:
-                continue
-            except PortError:  # it has gone: whoever looks for devices will see it
-                self._beat = None
-        return self._tasks.get()
-
-    def _tell(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_settle, future, result, error)
-
-
-def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-    if future.cancelled():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)

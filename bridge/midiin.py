@@ -89,8 +89,8 @@ class Receiver:
         self._parser, self._assembler = Parser(), Assembler(self._peer.routes.heard)
         self._mode = ModeWatch(self._peer.settings)
 
-    def receive(self, data: Sequence[int]) -> None:
-        """Take what the driver has heard. Never raises."""
+    def receive(self, data: Sequence[int], at: float) -> None:
+        """Take what the driver has heard, and when: that may be a while ago. Never raises."""
         peer, now = self._peer, self._clock()
         dropped = self._parser.dropped
         messages = self._parser.feed(data)
@@ -101,12 +101,12 @@ class Receiver:
         for message in messages:
             peer.received += 1
             if message.kind == "clock":
-                self._follow(self._beats.hear(message, now), now)
+                self._follow(self._beats.hear(message, at), now)
                 continue  # two or three in a tenth of a second: nobody wants to read them
             if self._tap.monitor.is_watched:
                 self._tap.came(peer.name, peer.in_name, message)
             if message.kind in TRANSPORT:
-                self._follow(self._beats.hear(message, now), now)
+                self._follow(self._beats.hear(message, at), now)
             keys = self._assembler.feed(message, now)
             armed = self._learning.armed
             if armed is not None:

@@ -88,8 +88,8 @@ class Outbox:
         self._metronome.start(link)
         self._flush()
 
-    def stop(self) -> Sequence[bytes]:
-        """It goes. What it is told at last."""
+    def stop(self) -> None:
+        """It goes."""
         for timer in (self._timer, self._settle_timer):
             if timer is not None:
                 timer.cancel()
@@ -100,7 +100,7 @@ class Outbox:
             self.show_hardware(route, now)
         for route in list(self._peer.routes):
             self.let_go(route, now)
-        return self._metronome.stop()
+        self._metronome.stop()
 
     # What another peer's program is to hear
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 
 from .errors import PortError
 from .midiclock import Tempo
 from .midicodec import Message, Parser
-from .mididevices import MAX_CLIENT, OURS, Ports, System, Worker, pick, shown
+from .mididevices import OURS, Ports, pick, shown
+from .midilink import Driver
 from .miditap import address_of, args_of
-
-CLOSE_S = 1.0
 
 
 def ports_text(system: str, ports: Ports) -> str:
@@ -36,48 +33,30 @@ def message_text(message: Message) -> str:
 
 async def list_ports(api: str, tell: Callable[[str], None]) -> int:
     """Tell the ports of this machine; 0. Raises PortError without MIDI."""
-    worker = Worker("midi")
-    try:
-        system = await worker.run(lambda: System(api))
-        try:
-            tell(ports_text(system.name, await worker.run(system.look)))
-        finally:
-            await worker.run(system.close)
-    finally:
-        await worker.stop(CLOSE_S)
+    async with Driver(api) as driver:
+        await driver.begin()
+        tell(ports_text(driver.name, await driver.look()))
     return 0
 
 
 async def monitor(api: str, device: str, tell: Callable[[str], None]) -> int:
     """Tell each message that a device sends, until cancelled. Raises PortError where it is not there."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[int] = loop.create_future()  # by cancellation alone
-    parser, tempo, worker = Parser(), Tempo(), Worker("midi")
+    parser, tempo = Parser(), Tempo()
 
-    def hear(data: Sequence[int]) -> None:
+    def hear(data: Sequence[int], at: float) -> None:
         for message in parser.feed(data):
             if message.kind != "clock":
                 tell(message_text(message))
-            elif (bpm := tempo.tick(time.monotonic())) is not None:
+            elif (bpm := tempo.tick(at)) is not None:
                 tell(f"clock: {bpm:g} bpm")
 
-    try:
-        system = await worker.run(lambda: System(api))
-        ports = await worker.run(system.look)
+    async with Driver(api) as driver:
+        await driver.begin()
+        ports = await driver.look()
         place = pick(ports.ins, device)
         if place is None:
-            raise PortError(f'no port has "{device}" in its name\n{ports_text(system.name, ports)}')
-        client = f"{OURS} monitor"[:MAX_CLIENT]
-
-        def heard(data: Sequence[int]) -> None:
-            """On the driver's thread."""
-            loop.call_soon_threadsafe(hear, data)
-
-        connection = await worker.run(lambda: system.open(client, place, None, heard))
-        try:
-            tell(f"listening to {shown(place.name)}; Ctrl-C ends it")
-            return await ended
-        finally:
-            worker.run(connection.close)
-    finally:
-        await worker.stop(CLOSE_S)
+            raise PortError(f'no port has "{device}" in its name\n{ports_text(driver.name, ports)}')
+        await driver.open(f"{OURS} monitor", place, None, hear)
+        tell(f"listening to {shown(place.name)}; Ctrl-C ends it")
+        await driver.ended(None)
+        raise PortError(driver.trouble)

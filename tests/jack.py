@@ -49,13 +49,24 @@ def kill_jack(name: str) -> None:
 
 
 @contextmanager
-def jack_server(known: str = "", frames: int = 1024) -> Iterator[str]:
+def pause_jack(name: str) -> Iterator[None]:
+    """This server of ours hangs, until the block ends."""
+    _running[name].send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _running[name].send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def jack_server(known: str = "", frames: int = 1024, *, waits: bool = True) -> Iterator[str]:
     """A JACK server, until the block ends: ``known`` once more, or with a name that nobody here has. Its clients need
-    ``jack_env`` of it. A period has so many ``frames``, of 48,000 a second."""
+    ``jack_env`` of it. A period has so many ``frames``, of 48,000 a second, and ``waits``
+    for its clients: when one is killed, for 2 s, in which nobody else is let in."""
     require_jack()
     # JACK knows eight servers of a machine, and forgets one that has died when somebody takes its name.
     for name in [known] if known else [f"sbtest{number}" for number in range(8)]:
-        process = _start(name, frames)
+        process = _start(name, frames, waits)
         if _is_up(process, name):
             break
         _stop(process, name)
@@ -68,13 +79,13 @@ def jack_server(known: str = "", frames: int = 1024) -> Iterator[str]:
         _stop(process, name)
 
 
-def _start(name: str, frames: int) -> subprocess.Popen[bytes]:
+def _start(name: str, frames: int, waits: bool) -> subprocess.Popen[bytes]:
     # A client that is late in a period loses what it was sent in it, or hears the one before once more. Hence long
     # periods, which wait for their clients, and on a busy machine priority for them, where this user may have it.
     priority = ["--realtime", "-P", "10"] if _may_be_first() else ["--no-realtime"]
     driver = ["-d", "dummy", "-r", "48000", "-p", str(frames)]
     return subprocess.Popen(
-        ["jackd", "-n", name, *priority, "--sync", "--no-mlock", "--silent", *driver],
+        ["jackd", "-n", name, *priority, *["--sync"] * waits, "--no-mlock", "--silent", *driver],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

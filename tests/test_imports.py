@@ -31,6 +31,7 @@ ROWS = [
         "midiencoder",
         "miditakeover",
         "serviceunit",
+        "midiwire",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
@@ -49,7 +50,7 @@ ROWS = [
         "unlisted",
     },
     {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
-    {"presence", "bank", "midimode", "midishow", "learning"},
+    {"presence", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
     {"surface", "midifit"},
     {"driver"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
@@ -121,6 +122,7 @@ PURE |= {
     "oscpace",
     "midicodec",
     "midiclock",
+    "midiwire",
     "midiencoder",
     "expand",
     "midifields",
@@ -146,7 +148,7 @@ IMPURE_MODULES = {
     "urllib", "uvloop", "websockets",
 }  # fmt: skip
 ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to the program, not to the library
-    "signal": {"cli"},
+    "signal": {"cli", "mididriver"},
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},

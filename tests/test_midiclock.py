@@ -198,3 +198,24 @@ def test_without_a_tempo_there_are_no_ticks() -> None:
     pulse = Pulse()
     pulse.start(0.0)
     assert (pulse.next_at, pulse.due(10.0)) == (None, [])
+
+
+@settings(max_examples=50)
+@given(st.integers())
+def test_a_pulse_elsewhere_that_is_told_the_same_is_where_ours_is(seed: int) -> None:
+    chance, ours, theirs, now = random.Random(seed), Pulse(), Pulse(), 1.0
+    ours.set_tempo(120, now)
+    theirs.take(*ours.state)
+    for _ in range(30):
+        now += chance.uniform(0.001, 0.1)
+        theirs.due(now - chance.uniform(0, 0.03))  # it beats all the time
+        what = chance.choice(["set_tempo", "set_tempo", "start", "resume", "stop"])
+        args = {"set_tempo": (chance.uniform(20, 300), now), "start": (now,)}.get(what, ())
+        ours.due(now)
+        getattr(ours, what)(*args)
+        theirs.due(now)
+        getattr(theirs, what)(*args)
+        for pulse in (ours, theirs):
+            pulse.due(now + 0.003)
+        assert theirs.next_at == pytest.approx(ours.next_at)
+        assert theirs.state[3:] == ours.state[3:]  # where the song is, and whether it runs
