@@ -221,7 +221,7 @@ class Tracks(Part):
         for track in self.all:
             if track not in kept:
                 effects += self._remove(track)
-        kins = [kin(name, index) for index, name in enumerate(self._names)]
+        kins = [kin(name, index) for index, name in enumerate(self._roll.names)]
         twins = Counter(kins) if known != list(range(len(self.all))) else Counter()  # who of them is who is a guess
         found, moved = [], []
         for index, ((name, hue, can_be_armed), old) in enumerate(zip(told, known, strict=True)):
