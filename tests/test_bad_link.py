@@ -166,10 +166,10 @@ def p99(numbers: list[float]) -> float:
     return sorted(numbers)[math.floor(len(numbers) * 0.99)]
 
 
-def most_are_good(attempt: Callable[[], bool]) -> bool:
-    """Whether more than half of ``TRIES`` attempts are good; ends as soon as that is decided."""
+def most_are_good(attempt: Callable[[], bool], tries: int = TRIES) -> bool:
+    """Whether more than half of so many attempts are good; ends as soon as that is decided."""
     good = bad = 0
-    while max(good, bad) <= TRIES // 2:
+    while max(good, bad) <= tries // 2:
         if attempt():
             good += 1
         else:
@@ -266,9 +266,9 @@ def test_a_drag_over_a_long_round_trip_freezes_for_nobody(
                 times.append(now)
                 stage.ear.recv(2048)
         stage.tablets.do("lift", name="t")
-        frozen.append(max(after - before for before, after in pairwise(times)))
+        frozen.append(max((after - before for before, after in pairwise(times)), default=math.inf))
         print(f"frozen {frozen[-1] * 1000:.0f} ms, {len(times)} moves")
         return frozen[-1] <= 0.1
 
     attempt()  # TCP itself has still to open its window
-    assert most_are_good(attempt), frozen
+    assert most_are_good(attempt, tries=5), frozen
