@@ -607,7 +607,7 @@ async def test_midi_in_is_midi_out_and_osc_out_without_a_browser(jack: str, tmp_
             assert await other.hear() == "e0 00 00"
             nano.send("b0 07 7f")
             assert await other.hear() == "e0 7f 7f"
-        states = {peer["name"]: peer["state"] for peer in daemon.request("GET", "/healthz")[1]["peers"]}
+            states = {peer["name"]: peer["state"] for peer in daemon.request("GET", "/healthz")[1]["peers"]}
     assert states == {"nano": "online", "other": "online"}
 
 
