@@ -6,7 +6,7 @@ import { lockPage } from './elements/base.js';
 import './elements/index.js';
 import { bind } from './lib/binder.js';
 import { CancelStorm, FrameWatch } from './lib/gesture.js';
-import { goneText, isGone, isPeer, peersOf } from './lib/peers.js';
+import { complaintsOf, goneText, isGone, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
 import { Bar, button } from './surface/bar.js';
 import { LearnMode } from './surface/learn.js';
@@ -156,6 +156,7 @@ export class Surface {
     this.bar.setPeers(goneText(peers));
     const trouble = this.#client.value(CONFIG);
     if (trouble) this.banner.show(trouble, WRONG, trouble);
+    for (const { name, complaint } of complaintsOf(peers)) this.banner.show(complaint, `${name}:`, complaint);
     // In the menu, also while it is open.
     const line = (state, isWrong, name, text) => h('p', { class: `sheet-peer${isWrong ? ' has-gone' : ''}`, 'data-state': state },
       h('i', { class: 'dot' }), h('span', {}, h('b', {}, name), text && ` ${text}`));

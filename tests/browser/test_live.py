@@ -207,6 +207,14 @@ def state(word: str) -> re.Pattern[str]:
     return re.compile(rf"(^|\s){word}(\s|$)")
 
 
+async def test_what_live_complains_of_stands_over_every_page(stage: Stage, screens: tuple[Page, Page]) -> None:
+    daemon, _ = stage
+    wrong = {"address": "/live/song/set/tempo", "args": [5000.0]}
+    assert (await asyncio.to_thread(daemon.request, "POST", "/api/peers/live/send", wrong))[0] == 200
+    for page in screens:
+        await expect(page.locator(".banner")).to_contain_text(re.compile("^live: Live says: .*tempo"))
+
+
 async def test_a_live_that_is_closed_is_shown_and_one_that_is_opened_too(
     stage: Stage, screens: tuple[Page, Page]
 ) -> None:

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { fitGone, goneText, peersOf } from '../../web/lib/peers.js';
+import { complaintsOf, fitGone, goneText, peersOf } from '../../web/lib/peers.js';
 
 const model = (...entries) => ({ entries: () => entries.map(([path, shown]) => ({ path, shown })) });
 
@@ -18,6 +18,16 @@ test('peers are read from the controls under /stagebridge/peers: who is gone, th
     { name: 'max', state: 'silent', text: 'host is up but nobody listens on UDP 9001' },
     { name: 'desk', state: 'online', text: 'we listen on UDP 9000' },
     { name: 'new', state: 'connecting', text: '' },
+  ]);
+});
+
+test('what a program complains of is told apart from how it is', () => {
+  const peers = peersOf(model(
+    ['/stagebridge/peers/live', 'online: 2 tracks, 10 steps/s; Live says: Index out of range; or so, after /live/tempo was moved; we listen on UDP 11001'],
+    ['/stagebridge/peers/desk', 'online: we listen on UDP 9000'],
+  ));
+  assert.deepEqual(complaintsOf(peers), [
+    { name: 'live', complaint: 'Live says: Index out of range; or so, after /live/tempo was moved' },
   ]);
 });
 

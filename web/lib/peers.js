@@ -28,6 +28,14 @@ export function isGone({ state }) {
   return state === 'silent' || state === 'offline';
 }
 
+/** What programs have just complained of, [{name, complaint}]: "Live says: …". */
+export function complaintsOf(peers) {
+  return peers.flatMap(({ name, text }) => {
+    const [, complaint] = /(?:^|; )(\w+ says: .*?)(?:; we listen on [^;]*)?$/s.exec(text) ?? [];
+    return complaint ? [{ name, complaint }] : [];
+  });
+}
+
 /** "Live silent", "2 peers gone", "" while all are there. */
 export function goneText(peers) {
   const gone = peers.filter(isGone);
