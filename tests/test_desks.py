@@ -268,6 +268,9 @@ async def test_replies_without_a_slash_and_meters_are_understood_or_let_be(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     more = """
+        [state]
+        file = ""
+
         [[control]]
         path = "/desk/1/config"
         kind = "string"

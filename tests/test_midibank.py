@@ -85,7 +85,7 @@ class Device:
 
     def hear(self, *messages: str) -> None:
         for message in messages:
-            self.in_.receive(bytes.fromhex(message))
+            self.in_.receive(bytes.fromhex(message), self.now)
 
     def turn(self, window: int) -> None:
         self.set(MIXER, window)

@@ -47,6 +47,7 @@ async def drag(bridge: Bridge, first: float, last: float, moves: int) -> list[Ch
     return bridge.changes[start:]
 
 
+@pytest.mark.alone
 async def test_a_late_echo_in_seven_bits_never_moves_the_fader_back() -> None:
     bridge = Bridge(level())
     async with with_device(bridge) as device:

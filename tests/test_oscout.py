@@ -38,6 +38,7 @@ def unpacked(packet: bytes) -> list[Message]:
 # ---------------------------------------------------------------------------------- pace
 
 
+@pytest.mark.alone
 async def test_a_burst_leaves_as_fast_as_the_limit_allows_each_latest_value_once_in_the_order_of_last_change() -> None:
     bridge = Bridge(*(level(f"/c/{n}") for n in range(400)))
     rng = Random(5)

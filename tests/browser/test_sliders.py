@@ -559,7 +559,7 @@ async def test_the_small_api(stage, opened):
 async def test_offline_is_unmistakable_and_nothing_done_then_takes_effect(tmp_path, open_page):
     port, listen = free_tcp_port(), free_udp_port()
     with OscEnd(listen) as osc:
-        config = config_text(tmp_path, osc, listen)
+        config = config_text(tmp_path, osc, listen) + '[state]\nfile = ""\n'  # so that the next run has another truth
         with Daemon.start(config, tmp_path, "--port", str(port), stop=False) as daemon:
             page = await open_page(f"{daemon.url}pages/all.html")
             await online(page)
