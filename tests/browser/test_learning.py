@@ -20,6 +20,9 @@ OpenPage = Callable[..., Awaitable[Page]]
 pytestmark = [pytest.mark.timeout(90), pytest.mark.alone]
 
 CONFIG = """
+[state]
+file = ""                # values are not kept; what is learnt is
+
 [[midi]]
 name = "nano"
 device = "nano"
@@ -140,7 +143,7 @@ async def test_tap_a_control_move_the_hardware_done(
     with Daemon.start(CONFIG, tmp_path) as daemon:  # in the next run too
         page = await open_page(daemon.url)
         fader = page.locator("sb-fader[path='/level']").get_by_role("slider")
-        await nano.hear_until("b0 27 00")  # where it stands; found again
+        await nano.hear_until("b0 27 00")  # where it stands: in the middle; found again
         nano.send("b0 07 7f", "b0 27 7f")
         await expect(fader).to_have_attribute("aria-valuenow", "100")
 
