@@ -7,6 +7,7 @@ keep what they opened. They are set up first and therefore look last.
 import asyncio
 import gc
 import os
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -31,6 +32,23 @@ settings.load_profile("stagebridge")
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loops that a test may run on: its module's LOOPS, else asyncio's."""
     return getattr(getattr(item, "module", None), "LOOPS", {"asyncio": asyncio.new_event_loop})
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """An empty folder for people's own pages."""
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    """Where an OSC program would listen."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        yield sock
 
 
 @pytest.fixture(autouse=True)

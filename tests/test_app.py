@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -19,21 +18,6 @@ from tests.server import Client
 
 HTTP = '[http]\nhost = "127.0.0.1"\nport = {port}\npages = "{pages}"\n'
 HAND = Origin("browser", "c1", "FOH")
-
-
-@pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    folder = tmp_path / "pages"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def peer() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        yield sock
 
 
 async def parse(text: str, pages: Path, port: int = 0) -> Config:
