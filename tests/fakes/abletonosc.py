@@ -29,8 +29,8 @@ from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from .liveset import Clip, Device, Listener, Parameter, Song, Thing, Track
+from .udpprogram import UdpProgram
 
-WAIT_S = 5.0
 TICK_S = 0.1
 ROOM = 100
 """Messages that it reads of a tick."""
@@ -53,14 +53,14 @@ MIXER = ("volume", "panning")
 SWITCHES = ("arm", "mute", "solo", "metronome", "loop", "record_mode", "session_record")
 
 
-class Live(asyncio.DatagramProtocol):
+class Live(UdpProgram):
     """One Live. ``song`` is what is open in it, and outlives the program: it was saved."""
 
     def __init__(self, song: Song, reply_port: int, tick_s: float = TICK_S) -> None:
+        super().__init__()
         self.song = song
         self.reply_port = reply_port
         self.tick_s = tick_s
-        self.udp_port = 0
         self.heard: list[tuple[str, Args]] = []
         """Everything that it has read, in order."""
         self.ticks: list[int] = []
@@ -82,18 +82,14 @@ class Live(asyncio.DatagramProtocol):
         self._client = (FROM_HERE, reply_port)
         self._waiting: list[tuple[bytes, str]] = []
         self._arrived = 0
-        self._transport: asyncio.DatagramTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._moved = asyncio.Event()
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # The program
 
     async def start(self) -> None:
         """It is opened, with the set that it had; on the port that it had, if it has been open before."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(FROM_HERE, self.udp_port))
-        self.udp_port = self._transport.get_extra_info("sockname")[1]
+        await self._appear()
         self.log_level = "info"
         self._client = (FROM_HERE, self.reply_port)
         self._timer = loop.call_later(self.tick_s, self._tick, loop.time() + self.tick_s)
@@ -102,11 +98,7 @@ class Live(asyncio.DatagramProtocol):
 
     async def quit(self) -> None:
         """Gone from the network; nobody is told. A crash is no different."""
-        if self._transport is not None:
-            self._closed = asyncio.get_running_loop().create_future()
-            self._transport.abort()
-            self._transport = None
-            await self._closed
+        await self._vanish()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -142,13 +134,6 @@ class Live(asyncio.DatagramProtocol):
                 parameter.put("value", parameter.min + (parameter.max - parameter.min) * message[2] / 127)
         self._moved.set()
 
-    async def reaches(self, is_so: Callable[[], bool]) -> None:
-        """Return when `is_so()`, which is asked after each tick and each move. Raises TimeoutError."""
-        async with asyncio.timeout(WAIT_S):
-            while not is_so():
-                self._moved.clear()
-                await self._moved.wait()
-
     async def hears(self, address: str, *args: Any) -> None:
         """Return when it has read this message."""
         try:
@@ -157,9 +142,6 @@ class Live(asyncio.DatagramProtocol):
             raise AssertionError(f"{address} {args} was not heard; heard {self.heard[-40:]}") from None
 
     # Its network socket
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set_result(None)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         packets = messages_of(data)

@@ -18,7 +18,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-WAIT_S = 5.0
+from .udpprogram import UdpProgram
+
 SUBSCRIPTION_S = 10.0
 METERS_EVERY_S = 0.05
 LONGEST_NAME = 12
@@ -69,7 +70,7 @@ def parameters(model: Model) -> dict[str, Parameter]:
     return found
 
 
-class Desk(asyncio.DatagramProtocol):
+class Desk(UdpProgram):
     """One desk. ``values`` are what it would say if it was asked; they outlive its network socket."""
 
     def __init__(
@@ -78,6 +79,7 @@ class Desk(asyncio.DatagramProtocol):
         subscription_s: float = SUBSCRIPTION_S,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        super().__init__()
         self.model = model
         self.subscription_s = subscription_s
         self.parameters = parameters(model)
@@ -91,7 +93,6 @@ class Desk(asyncio.DatagramProtocol):
         self.asked: list[str] = []
         self.unknown: list[str] = []
         """Addresses that it does not have."""
-        self.udp_port = 0
         self.is_plugged = True
         """False: its network cable is out, and nobody hears of it."""
         self.losing = ""
@@ -99,28 +100,19 @@ class Desk(asyncio.DatagramProtocol):
         self.delay_s = 0.0
         """How long its packets are on their way."""
         self._clock = clock or asyncio.get_running_loop().time
-        self._transport: asyncio.DatagramTransport | None = None
         self._meters: dict[Where, tuple[str, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._under_way: list[asyncio.TimerHandle] = []
-        self._moved = asyncio.Event()
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # Its power switch
 
     async def switch_on(self) -> None:
         """Listen; on the port that it had, if it has been on before."""
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.udp_port))
-        self.udp_port = self._transport.get_extra_info("sockname")[1]
+        await self._appear()
 
     async def switch_off(self) -> None:
         """Gone from the network at once; it remembers its values, and nobody who had subscribed."""
-        if self._transport is not None:
-            self._closed = asyncio.get_running_loop().create_future()
-            self._transport.abort()
-            self._transport = None
-            await self._closed
+        await self._vanish()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -142,13 +134,6 @@ class Desk(asyncio.DatagramProtocol):
         self._tell_others(address, None)
         self._moved.set()
 
-    async def reaches(self, is_so: Callable[[], bool]) -> None:
-        """Return when `is_so()`, which is asked after all that comes in. Raises TimeoutError."""
-        async with asyncio.timeout(WAIT_S):
-            while not is_so():
-                self._moved.clear()
-                await self._moved.wait()
-
     async def shows(self, address: str, value: Any) -> None:
         """Return when this parameter stands there."""
         try:
@@ -157,9 +142,6 @@ class Desk(asyncio.DatagramProtocol):
             raise AssertionError(f"{address} is {self.values[address]!r}, not {value!r}; heard {self.heard}") from None
 
     # Its network socket
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set_result(None)
 
     def datagram_received(self, data: bytes, addr: Where) -> None:
         for address, tags, args in parse(data) if self.is_plugged else ():
