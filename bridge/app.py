@@ -30,6 +30,8 @@ from .errors import ControlError, PortError, UnknownPeer
 from .frames import Frames
 from .history import History
 from .http import Site
+from .httpcontrols import ControlRoutes
+from .httpguard import Guard
 from .httppeers import PeerRoutes
 from .learn import LearntFile
 from .learning import PORT, Learning
@@ -333,18 +335,15 @@ class Bridge:
 
     @asynccontextmanager
     async def _serving(self, listener: socket.socket, web_dir: Path, pages_dir: Path) -> AsyncIterator[None]:
+        controls = ControlRoutes(self.store, self._frames, self.history, self.clock)
         site = Site(
-            self.store,
-            self._frames,
+            Guard((*net.own_names(), *self.config.http.hosts)),
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=self.health,
-            history=self.history,
-            peers=PeerRoutes(self),
-            hosts=(*net.own_names(), *self.config.http.hosts),
-            clock=self.clock,
+            routes=(*controls.routes(), *PeerRoutes(self).routes()),
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from .ackwindow import ack_s_for
 from .errors import ProtocolError
+from .httpguard import grant_of
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from .session import Close, Session, Shared
@@ -194,9 +195,8 @@ class Hub:
         ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
-        # Nobody is told apart yet ([auth] mode = "open"): whoever reaches us may do everything.
         client, asks = f"c{next(self._numbers)}", _unacknowledged(ws.transport)
-        session = Session(self.shared, client, role="admin", unacknowledged=asks)
+        session = Session(self.shared, client, role=grant_of(request).role, unacknowledged=asks)
         connection = Connection(session, ws, request.remote or "?", self._clock())
         self._connections[session.client] = connection
         self.shared.ack_s = ack_s_for(len(self._connections))

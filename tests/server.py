@@ -17,6 +17,8 @@ from bridge.errors import UnknownPeer
 from bridge.frames import Frames
 from bridge.history import History
 from bridge.http import Site
+from bridge.httpcontrols import ControlRoutes
+from bridge.httpguard import Guard
 from bridge.httppeers import PeerRoutes
 from bridge.session import Shared
 from bridge.store import Store
@@ -44,18 +46,15 @@ class Server:
         self.hub = Hub(Shared(self.store, Frames(self.store), "Test", "0"), limits)
         self.history = History()
         self.store.subscribe(self.history.note)
+        controls = ControlRoutes(self.store, self.hub.shared.frames, self.history, time.monotonic)
         self.site = Site(
-            self.store,
-            self.hub.shared.frames,
+            Guard(["localhost", "foh.local"]),
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=lambda: {"status": "ok"},
-            history=self.history,
-            peers=PeerRoutes(NoPeers()),
-            hosts=["localhost", "foh.local"],
-            clock=time.monotonic,
+            routes=(*controls.routes(), *PeerRoutes(NoPeers()).routes()),
         )
         self.port = 0
         self.edited: list[tuple[str, str]] = []

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 ROWS = [
     {"errors"},
     {
+        "access",
         "law",
         "ackwindow",
         "tables",
@@ -56,7 +57,7 @@ ROWS = [
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
-    {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "midibank"},
+    {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "httpguard", "midibank"},
     {"configtables", "oscroutes", "profile", "midipeer"},
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
     {"midiout"},
@@ -67,6 +68,7 @@ ROWS = [
     {"config", "session", "history", "learn"},
     {"saved"},
     {"statefile"},
+    {"httpcontrols"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
@@ -77,6 +79,7 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 
 PURE = {
     "errors",
+    "access",
     "ackwindow",
     "tables",
     "tomltext",
@@ -152,7 +155,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "app"},
+    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "app"},
     "rtmidi": {"mididevices"},
     "sqlite3": {"statefile"},
 }

@@ -1,0 +1,24 @@
+"""``Grant``: what one device may do, and where that comes from. Pure and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["view", "control", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What whoever is at the other end of a request or a session may do."""
+
+    role: Role
+    """``view`` only watches; ``control`` moves; ``admin`` also learns, lets devices in, and sees the monitor, the
+    history and the metrics."""
+    access: str = ""
+    """The ``[[access]]`` entry that limits it to pages; "" where nothing does."""
+    device: str = ""
+    """The id of a device that was let in; "" where nobody is told apart, and for the command line."""
+
+
+EVERYTHING = Grant("admin")

@@ -1,0 +1,139 @@
+"""``/api/controls``, ``/api/holds`` and ``/api/history``: what the browser protocol does, over REST.
+
+Who may speak to us at all is decided in ``httpguard``, for every request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from .errors import BadValue, UnknownControl
+from .frames import Frames, holder
+from .history import MAX_RECORDS, History, Record
+from .httpanswers import Refused, bad_request, json_answer, json_body
+from .store import Entry, Origin, Store
+
+
+class ControlRoutes:
+    """The requests about controls, who holds them, and who did what."""
+
+    def __init__(self, store: Store, frames: Frames, history: History, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._frames = frames
+        self._history = history
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """For ``Application.add_routes``."""
+        return [
+            web.get("/api/controls", self._all_controls),
+            web.get("/api/controls/{path:.+}", self._one_control),
+            web.put("/api/controls/{path:.+}", self._put_control),
+            web.post("/api/controls/{path:.+}", self._fire_control),
+            web.get("/api/holds", self._all_holds),
+            web.post("/api/holds/{path:.+}", self._touch),
+            web.delete("/api/holds/{path:.+}", self._release),
+            web.get("/api/history", self._recent),
+        ]
+
+    async def _all_controls(self, request: web.Request) -> web.StreamResponse:
+        store = self._store
+        controls = [self._frames.control(entry) for entry in store]
+        return json_answer({"epoch": store.epoch, "rev": store.revision, "controls": controls})
+
+    async def _one_control(self, request: web.Request) -> web.StreamResponse:
+        return self._reply(self._find(request))
+
+    async def _put_control(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        body = await json_body(request)
+        if "value" not in body:
+            raise bad_request("bad_message", 'send {"value": …}')
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        try:
+            self._store.set(entry, body["value"], origin, self._clock())
+        except BadValue as exc:
+            raise bad_request("bad_value", f"{entry.path}: {exc}") from exc
+        return self._reply(entry)
+
+    async def _fire_control(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        body = await json_body(request) if request.can_read_body else {}
+        args = body.get("args", [])
+        if not isinstance(args, list) or not all(isinstance(arg, (bool, int, float, str)) for arg in args):
+            raise bad_request("bad_message", "args is a list of numbers, texts, true and false")
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        try:
+            self._store.trigger(entry, tuple(args), origin, self._clock())
+        except BadValue as exc:
+            raise bad_request("bad_value", str(exc)) from exc
+        return self._reply(entry)
+
+    async def _all_holds(self, request: web.Request) -> web.StreamResponse:
+        held = [(entry.path, [holder(origin) for origin in entry.holders]) for entry in self._store if entry.holders]
+        return json_answer({"holds": [{"path": path, "holders": holders} for path, holders in held]})
+
+    async def _touch(self, request: web.Request) -> web.StreamResponse:
+        """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
+        entry = self._find(request)
+        origin = _origin(request)
+        self._check_movable(entry, origin)
+        self._store.touch(entry, origin, self._clock())
+        return self._reply(entry)
+
+    async def _release(self, request: web.Request) -> web.StreamResponse:
+        entry = self._find(request)
+        self._store.release(entry, _origin(request), self._clock())
+        return self._reply(entry)
+
+    async def _recent(self, request: web.Request) -> web.StreamResponse:
+        """Who did what, newest first; ``?limit=`` and ``?path=`` narrow it."""
+        limit = request.query.get("limit", str(MAX_RECORDS))
+        if not limit.isdecimal() or len(limit) > 6:
+            raise bad_request("bad_message", "limit is a number")
+        wall_s = time.time() - self._clock()
+        records = self._history.latest(int(limit), request.query.get("path"))
+        return json_answer({"records": [_record(record, wall_s) for record in records]})
+
+    def _find(self, request: web.Request) -> Entry:
+        try:
+            return self._store.get("/" + request.match_info["path"])
+        except UnknownControl as exc:
+            raise Refused(404, "unknown_control", str(exc)) from exc
+
+    def _check_movable(self, entry: Entry, origin: Origin) -> None:
+        if entry.control.access == "read":
+            raise Refused(403, "read_only", f"{entry.path} is only shown")
+        by = self._store.blocked_by(entry, origin)
+        if by is not None:
+            raise Refused(409, "held", f"{entry.path} is held by {by.shown}")
+
+    def _reply(self, entry: Entry) -> web.Response:
+        return json_answer({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
+
+
+def _record(record: Record, wall_s: float) -> dict[str, Any]:
+    """``time`` is when it began, in seconds since 1970; ``seconds`` is how long it lasted."""
+    return {
+        "time": round(record.began + wall_s, 3),
+        "seconds": round(record.ended - record.began, 3),
+        "path": record.path,
+        "origin": {"kind": record.origin.kind, "name": record.origin.name, "shown": record.origin.target},
+        "what": record.what,
+        "before": record.before,
+        "after": record.after,
+        "count": record.count,
+    }
+
+
+def _origin(request: web.Request) -> Origin:
+    """Who asks: the address, with the name in ``X-Client`` where programs at one address tell themselves apart."""
+    client = "".join(char for char in request.headers.get("X-Client", "") if char.isprintable())[:64].strip()
+    address = request.remote or "unknown"
+    return Origin("rest", f"{client} at {address}" if client else address)

@@ -1,0 +1,115 @@
+"""Whom the HTTP interface answers: by Host and Origin, and by what a device was granted.
+
+Here: the one middleware that every request passes. Not here: routes (``http``), what a grant allows (``access``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from .access import EVERYTHING, Grant
+from .httpanswers import REFUSALS, Refused, error_answer
+from .log import OncePer
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Guard:
+    """Decides for each request; ``middleware`` is aiohttp's."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._once = OncePer(log)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what a foreign page in somebody's browser could make it send (rebinding, cross-site)."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
+            return error_answer(403, "not_allowed", refusal)
+        request[GRANT] = EVERYTHING  # [auth] mode = "open": nobody is told apart
+        try:
+            response = await handler(request)
+        except web.HTTPException as exc:
+            if exc.status >= 400 and request.path.startswith(("/api/", "/healthz")):
+                response = self._api_error(request, exc)
+            else:
+                response = exc
+        if not response.prepared:
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "no-referrer")
+            response.headers.setdefault("Cache-Control", "no-store")
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    def _api_error(self, request: web.Request, exc: web.HTTPException) -> web.Response:
+        """Every refusal of the API in the same form, aiohttp's own too."""
+        code, message = REFUSALS.get(exc.status, "bad_message"), exc.text or exc.reason
+        if isinstance(exc, Refused):
+            code, message = exc.code, exc.message
+        cause = (request.remote, "api", code)
+        self._once.warning(cause, "REST from %s: %s %s: %s", request.remote, request.method, code, message)
+        answer = error_answer(exc.status, code, message)
+        if "Allow" in exc.headers:
+            answer.headers["Allow"] = exc.headers["Allow"]
+        return answer
+
+    def _refusal(self, request: web.Request) -> str | None:
+        host = request.headers.get("Host", "")
+        name = _host_name(host)
+        if name is None or not (name in self._hosts or _is_address(name)):
+            return (
+                f"this server is not called {host[:100]!r}; open it by its address or name, "
+                'or add the name to [http] hosts = ["…"]'
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._is_ours(origin, host):
+            return f"pages of {origin[:100]!r} may not use this server"
+        if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method not in ("GET", "HEAD"):
+            return "pages of another site may not use this server"
+        return None
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+GRANT = web.RequestKey("grant", Grant)
+"""What whoever asks may do."""
+
+
+def grant_of(request: web.Request) -> Grant:
+    return request[GRANT]
+
+
+def _host_name(host: str) -> str | None:
+    """The name in a Host header, lower case, without port and brackets; None if it is malformed."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or parts.path or parts.query or "@" in host:
+        return None
+    return parts.hostname.lower().rstrip(".")
+
+
+def _is_address(name: str) -> bool:
+    # A page that rebinds its name to us still sends that name: an address in Host was typed by a person.
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
