@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from bridge.errors import StateError
 from bridge.saved import Row
 from bridge.statefile import OURS, StateFile
 from tests.faultydisk import FaultyDisk
+from tests.seccomp import fail_in_this_thread
 
 OLD = {f"/mixer/{n}": Row("0.25") for n in range(300)}
 NEW = {f"/mixer/{n}": Row("0.7500000000000001") for n in range(0, 300, 2)} | {"/xy": Row("[0.1,0.2]", '{"a":"é"}')}
@@ -106,6 +108,30 @@ def test_whichever_step_of_the_first_opening_fails_the_next_one_is_whole(tmp_pat
                 file.open_again(OLD)
             assert written(path) == OLD
     assert not list(tmp_path.glob("*broken*"))
+
+
+def test_a_disk_that_does_not_confirm_what_it_was_given_is_said_and_all_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    said: list[str] = []
+
+    def on_a_disk_that_fails() -> None:
+        with opened(path) as file:
+            file.open()
+            file.write(OLD)
+            fail_in_this_thread(errno.EIO, "fsync", "fdatasync")
+            for _ in range(2):  # the second finds it closed
+                with pytest.raises(StateError) as raised:
+                    file.write(NEW)
+                said.append(str(raised.value))
+
+    thread = threading.Thread(target=on_a_disk_that_fails)
+    thread.start()
+    thread.join()
+    assert said[0].startswith(f"{path} cannot be written: the disk fails")
+    assert after_a_crash(path, tmp_path / "crash") in (OLD, OLD | NEW)
+    with opened(path) as file:
+        file.open_again(OLD | NEW)
+    assert written(path) == OLD | NEW
 
 
 def test_a_full_disk_while_the_log_goes_back_into_the_file_costs_nothing(tmp_path: Path) -> None:
