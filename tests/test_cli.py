@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from bridge import __version__, cli, remote
+from bridge.cli.controls import path_filter
 from bridge.errors import RemoteError
 from tests.daemon import ROOT, Daemon, DaemonError
 from tests.peers import free_tcp_port, free_udp_port
@@ -578,5 +579,5 @@ def test_words_of_a_trigger_become_what_they_look_like() -> None:
     ],
 )
 def test_a_pattern_means_what_it_matches_and_what_is_below(pattern: str | None, yes: list[str], no: list[str]) -> None:
-    is_wanted = cli._filter(pattern)
+    is_wanted = path_filter(pattern)
     assert [path for path in [*yes, *no] if is_wanted(path)] == yes

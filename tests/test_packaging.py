@@ -20,7 +20,7 @@ from tests.daemon import ROOT, Daemon
 from tests.peers import missing
 
 NEEDED = [
-    "bridge/cli.py",
+    "bridge/cli/__init__.py",
     "bridge/py.typed",
     "bridge/config.toml",
     "bridge/web/index.html",

@@ -1,0 +1,142 @@
+"""``stagebridge run``: signals, the loop, what is said at start."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge import __version__, log, resources
+
+from .terminal import config_here, port, qr_code, run_loop, urls_of
+
+if TYPE_CHECKING:
+    from bridge.app import Bridge
+    from bridge.config import Config
+    from bridge.lastgood import Start
+
+STOP_S = 4.5
+"""A stop that takes longer is given up; service managers and impatient people wait five seconds."""
+
+
+def add(commands: Any) -> None:
+    """The command and its arguments."""
+    run = commands.add_parser("run", help="start; without FILE on config.toml here, else on the demo")
+    run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a configuration")
+    run.add_argument("--port", type=port, metavar="N", help="HTTP port, instead of [http] port (0: any that is free)")
+    run.add_argument("--host", metavar="ADDRESS", help="address to listen on, instead of [http] host")
+    run.add_argument("--log-level", choices=log.LEVELS, default="info", metavar="LEVEL", help="%(choices)s")
+    run.add_argument("--no-qr", action="store_true", help="no QR code")
+    run.add_argument(
+        "--last-good",
+        action="store_true",
+        help="if FILE has mistakes, start its last good copy, and keep one: for services",
+    )
+    run.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bridge import app, config, lastgood
+    from bridge.statefolder import state_folder
+
+    faulthandler.enable()  # a watchdog ends a loop that hangs with SIGABRT: its log says where that was
+    log.set_up(arguments.log_level)
+    given = {"http.port": arguments.port, "http.host": arguments.host}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    file = arguments.file or config_here() or resources.default_config()
+    state = state_folder(os.environ)
+    if arguments.last_good:
+        start = lastgood.start(file, state, app.KINDS, overrides)
+    else:
+        start = lastgood.Start(config.load(file, app.KINDS, overrides))
+    run_loop(_serve(start, state, file, show_qr=not arguments.no_qr and sys.stdout.isatty()))
+    return 0
+
+
+async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) -> None:
+    """Run a bridge until a signal asks it to stop."""
+    from bridge import lastgood
+    from bridge.app import Bridge
+    from bridge.systemd import Notifier
+
+    stop = asyncio.Event()
+    _on_stop_signal(stop.set)
+    async with (
+        Bridge(start.settings, state=state, config_trouble=start.trouble) as bridge,
+        Notifier(os.environ).running(bridge.status_text),
+    ):
+        print(await asyncio.to_thread(_greeting, bridge, start.settings, show_qr), flush=True)
+        await asyncio.to_thread(lastgood.keep, state, file, start)
+        # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+        asyncio.get_running_loop().call_later(STOP_S, _give_up)
+
+
+def _on_stop_signal(stop: Any) -> None:
+    """Call ``stop`` on the loop at SIGINT, SIGTERM or SIGHUP; the next one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    signals = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+
+    def on_signal() -> None:
+        for number in signals:
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    for number in signals:
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+        else:
+            loop.add_signal_handler(number, on_signal)
+
+
+def _give_up() -> None:
+    print(f"stagebridge: did not stop within {STOP_S} s", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _greeting(bridge: Bridge, settings: Config, show_qr: bool) -> str:
+    """What a performer needs to know at start: where to go, who may, and how each peer is."""
+    urls = urls_of(settings.http.host, bridge.http_port)
+    lines = [f"stagebridge {__version__} on {_short(settings.file)}", ""]
+    lines += [f"  {url}" for url in urls]
+    if bridge.config_trouble:
+        lines += ["", f"THE CONFIGURATION HAS MISTAKES: {bridge.config_trouble}"]
+    if show_qr:
+        lines += ["", qr_code(urls[0])]
+    lines.append("")
+    if settings.auth.mode == "open":
+        reach = (
+            "anyone on this network"
+            if len(urls) > 1 or not _is_loopback(settings.http.host)
+            else "anyone on this machine"
+        )
+        lines += [f'auth mode "open": {reach} can open the page and move every control', ""]
+    lines += bridge.peer_lines() or ["no peers: [[osc]] in the configuration names one"]
+    return "\n".join([*lines, ""])
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _short(file: Path | None) -> str:
+    if file is None:
+        return "a configuration without a file"
+    if file.parent == Path(__file__).parent.parent:
+        return "the demo (for a configuration of your own: stagebridge init)"
+    try:
+        here = Path.cwd()
+        return str(file.relative_to(here)) if here != Path("/") else str(file)
+    except ValueError:
+        return str(file)

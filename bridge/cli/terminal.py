@@ -1,0 +1,83 @@
+"""What several commands share: the loop, the one line of a failure, options of a daemon, addresses, QR codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TextIO
+
+from bridge import log
+
+
+def remote_command(
+    commands: Any, name: str, summary: str, command: Any, about: str = "of a running daemon"
+) -> argparse.ArgumentParser:
+    from bridge.remote import DEFAULT_URL  # light: websockets itself is imported when it connects
+
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary} ({about})")
+    parser.add_argument(
+        "--url", default=os.environ.get("STAGEBRIDGE_URL", DEFAULT_URL), metavar="URL",
+        help=f"of the daemon (default: $STAGEBRIDGE_URL, else {DEFAULT_URL}); a port or host:port will do",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def port(text: str) -> int:
+    """A TCP port of the command line; 0 means any that is free."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1–65535")
+    return int(text)
+
+
+def run_loop(main_coroutine: Coroutine[Any, Any, Any]) -> int:
+    """Run to the end on the fastest loop there is; what it returned, 0 for None."""
+    factory = None
+    if sys.platform != "win32":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main_coroutine) or 0
+
+
+def fail(text: str, stream: TextIO | None = None) -> int:
+    stream = stream or sys.stderr
+    print(log.error_text(text, stream), file=stream)
+    return 1
+
+
+def urls_of(host: str, port: int) -> list[str]:
+    """Addresses to open, the best one for a tablet first, this machine's own last."""
+    from bridge import net
+
+    if host not in ("0.0.0.0", "::", ""):
+        return [f"http://{f'[{host}]' if ':' in host else host}:{port}/"]
+    lan = [address for address in net.lan_addresses() if address.version == 4 or host == "::"]
+    names = [f"[{address}]" if address.version == 6 else str(address) for address in lan]
+    return [f"http://{name}:{port}/" for name in [*names, "127.0.0.1"]]
+
+
+def qr_code(url: str) -> str:
+    """The address as a QR code of half-block characters, dark on light with its quiet zone."""
+    import io
+
+    import segno
+
+    out = io.StringIO()
+    segno.make(url, error="l", micro=False).terminal(out, compact=True, border=2)
+    return out.getvalue().rstrip("\n")
+
+
+def config_here() -> Path | None:
+    here = Path("config.toml")
+    return here if here.exists() else None
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
