@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Role = Literal["view", "control", "admin"]
@@ -19,6 +19,12 @@ class Grant:
     """The ``[[access]]`` entry that limits it to pages; "" where nothing does."""
     device: str = ""
     """The id of a device that was let in; "" where nobody is told apart, and for the command line."""
+    is_page: bool = False
+    """It is for a page of somebody's own that a device has open, which may not do all that the device may."""
+
+    def for_page(self) -> Grant:
+        """What such a page may do: never ``admin``."""
+        return replace(self, role="control" if self.role == "admin" else self.role, is_page=True)
 
 
 EVERYTHING = Grant("admin")

@@ -14,6 +14,7 @@ from typing import Any
 
 from . import frames as out
 from . import messages as msg
+from .access import Grant
 from .ackwindow import ACK_S, AckWindow, Recent
 from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
@@ -32,6 +33,15 @@ MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
 MAX_SHOWN = 512
 MAX_NAME = 64
+POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
+NOT_PAIRED = 4401
+"""Close code: nobody has let this device in."""
+REVOKED = 4403
+"""Close code: this device is let in no longer."""
+
+
+NOTHING = -1
+"""The revision of who is to be told everything anew: below all that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,8 @@ class Shared:
     learning: Learning = field(default_factory=Learning)
     unclaimed: dict[str, None] = field(default_factory=dict)
     """Paths that pages have declared in an earlier run and none in this one (``Saved.unclaimed``)."""
+    admit: Callable[[str], Grant | None] = lambda token: None
+    """What whoever shows this token in ``hello`` may do; None where nobody was given it."""
 
 
 class PageClock:
@@ -97,7 +109,7 @@ class Session:
     """Protocol state of one connection. ``client`` is its id ("c7"), unique in the epoch."""
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
-        "client", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
+        "client", "grant", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
         "learns", "_learning_told", "window",
         "_shared", "_store", "_keys", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_clock", "_fingers",
@@ -108,14 +120,16 @@ class Session:
         self,
         shared: Shared,
         client: str,
+        grant: Grant | None,
         *,
-        role: str = "control",
         view: str = "all",
         unacknowledged: Callable[[], int] | None = None,
     ) -> None:
-        """``unacknowledged()``: bytes that the other end's TCP has not taken; None where nobody knows."""
+        """``grant`` is None for whom only a token in ``hello`` can let in. ``unacknowledged()``: bytes that the other
+        end's TCP has not taken; None where nobody knows."""
         self.client = client
-        self.role = role
+        self.grant = grant
+        self.role = "" if grant is None else grant.role
         self.view = view
         self.page = ""
         self.token: str | None = None
@@ -163,7 +177,7 @@ class Session:
             self._refuse(exc, n)
             self._answer(n)
             # Whoever does not speak the protocol is told so, once; after hello a mistake ends nothing.
-            return None if self.welcomed else Close(1008, exc.code)
+            return None if self.welcomed else Close(_CLOSE.get(exc.code, POLICY_VIOLATION), exc.code)
 
     def close(self, now: float) -> None:
         """The connection is gone, or whoever sat there: whatever the finger was on is released."""
@@ -174,6 +188,21 @@ class Session:
         """The connection is gone: nobody looks at the monitor there, and nobody learns."""
         self.learns = False
         self._unwatch()
+
+    def set_grant(self, grant: Grant, now: float) -> None:
+        """From now on it may do this: what it may not any more ends at once, and it is told in a new ``welcome``."""
+        if grant == self.grant:
+            return
+        self.grant, self.role = grant, grant.role
+        if grant.role == "view":
+            self._store.release_all(self.origin, now)
+            self._fingers.clear()
+        if grant.role != "admin":
+            self._shared.learning.disarm(self.client)
+            self.unsubscribe()
+        if self.welcomed:
+            self._waiting.clear()
+            self.revision = NOTHING
 
     def _unwatch(self) -> None:
         if self.watch is not None:
@@ -226,6 +255,12 @@ class Session:
     def _hello(self, hello: msg.Hello, now: float) -> None:
         if self.welcomed:
             raise ProtocolError("bad_message", "hello was said already")
+        grant = self.grant
+        if hello.token is not None:
+            grant = self._shared.admit(hello.token) or grant
+        if grant is None:
+            raise ProtocolError("not_paired", "this device is not let in: pair it at /pair")
+        self.grant, self.role = grant, grant.role
         self.page, self.token = hello.page[:MAX_NAME], hello.token
         name = "".join(char for char in hello.name if char.isprintable())[:MAX_NAME].strip()
         self.origin = Origin("browser", self.client, name or self.client)
@@ -283,11 +318,10 @@ class Session:
         self._answer(message.n)
 
     def _subscribe(self, message: msg.Subscribe) -> None:
-        if self.role == "view":
-            raise ProtocolError("not_allowed", "this device may only watch the controls")
+        if message.what:
+            self._check_admin()
         looks, watch = "monitor" in message.what, self.watch
         if "learn" in message.what:
-            self._check_admin()
             self.learns, self._learning_told = True, -1
             self._shared.on_asides()
         else:
@@ -415,7 +449,7 @@ class Session:
 
     def _check_admin(self) -> None:
         if self.role != "admin":
-            raise ProtocolError("not_allowed", "this device may not learn")
+            raise ProtocolError("not_allowed", "this device may neither learn nor look at the traffic")
 
     def _check_access(self, entry: Entry) -> None:
         if self.role == "view":
@@ -572,6 +606,9 @@ class Session:
             errors.append(out.error("too_many", f"{self._errors_dropped} more errors are not listed"))
             self._errors_dropped = 0
         return errors
+
+
+_CLOSE = {"not_paired": NOT_PAIRED}
 
 
 def _difference(descriptor: msg.Descriptor, declared: Control, existing: Control) -> str:

@@ -22,12 +22,13 @@ from itertools import count
 
 from aiohttp import web
 
+from .access import Grant
 from .ackwindow import ack_s_for
 from .errors import ProtocolError
-from .httpguard import grant_of
+from .httpguard import GRANT
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
-from .session import Close, Session, Shared
+from .session import REVOKED, Close, Session, Shared
 from .store import Change, Entry
 from .websocket import CLOSE_S, WebSocket, accept
 from .wsframes import BINARY, PING, PING_FRAME, TEXT, text_frame
@@ -163,6 +164,7 @@ class Hub:
         self._meters_at = 0.0
         self._aside_timer: asyncio.TimerHandle | None = None
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
+        self._entering: set[_Entering] = set()
         self._closing = False
 
     def __len__(self) -> int:
@@ -188,15 +190,20 @@ class Hub:
         """Serve one browser until it goes."""
         if self._closing or len(self._connections) >= self.limits.clients:
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
-        now = self._clock()
-        self._next_join = max(now, self._next_join + JOIN_GAP_S)
-        if self._next_join > now:
-            await asyncio.sleep(self._next_join - now)
-        ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
+        entering = _Entering(request.get(GRANT))
+        self._entering.add(entering)
+        try:
+            now = self._clock()
+            self._next_join = max(now, self._next_join + JOIN_GAP_S)
+            if self._next_join > now:
+                await asyncio.sleep(self._next_join - now)
+            ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
+        finally:
+            self._entering.discard(entering)
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
         client, asks = f"c{next(self._numbers)}", _unacknowledged(ws.transport)
-        session = Session(self.shared, client, role=grant_of(request).role, unacknowledged=asks)
+        session = Session(self.shared, client, entering.grant, unacknowledged=asks)
         connection = Connection(session, ws, request.remote or "?", self._clock())
         self._connections[session.client] = connection
         self.shared.ack_s = ack_s_for(len(self._connections))
@@ -223,6 +230,29 @@ class Hub:
             await asyncio.wait([connection.ws.gone for connection in connections], timeout=CLOSE_S)
         for connection in connections:
             connection.abort()
+
+    def revoke(self, device: str) -> None:
+        """Cut a device off: every session that it has, at once."""
+        self.regrant(lambda grant: None if grant.device == device else grant)
+
+    def regrant(self, decide: Callable[[Grant], Grant | None]) -> None:
+        """What devices may do has changed: ask ``decide`` for each session's grant; None ends the session."""
+        for entering in self._entering:
+            entering.grant = _decided(decide, entering.grant)
+        now = self._clock()
+        for connection in list(self._connections.values()):
+            session = connection.session
+            if session.grant is None:
+                continue
+            grant = _decided(decide, session.grant)
+            if grant is None:
+                log.info("browser %s (%s): let in no longer", session.origin.target, connection.host)
+                session.close(now)
+                session.unsubscribe()
+                self._close(connection, Close(REVOKED, "this device is let in no longer"))
+            else:
+                session.set_grant(grant, now)
+        self._wake()
 
     def clients(self) -> list[dict[str, object]]:
         """What is known of each browser, for health and the operator."""
@@ -286,7 +316,7 @@ class Hub:
             return
         for other in list(self._connections.values()):
             ghost = other.session
-            if other is not connection and ghost.page == session.page and ghost.token == session.token:
+            if other is not connection and _who(ghost) == _who(session):
                 ghost.close(self._clock())
                 self._close(other, Close(REPLACED, "this page has connected again"))
 
@@ -456,7 +486,24 @@ class Hub:
                     connection.ping(now)
 
 
-_ORDINARY = ("held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
+def _who(session: Session) -> tuple[str, str | None, str]:
+    """Which page on which device."""
+    return session.page, session.token, session.grant.device if session.grant is not None else ""
+
+
+class _Entering:
+    """A connection that is on its way in: what it may do can change meanwhile."""
+
+    def __init__(self, grant: Grant | None) -> None:
+        self.grant = grant
+
+
+def _decided(decide: Callable[[Grant], Grant | None], grant: Grant | None) -> Grant | None:
+    decided = None if grant is None else decide(grant)
+    return decided.for_page() if decided is not None and grant is not None and grant.is_page else decided
+
+
+_ORDINARY = ("not_paired", "held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
 _NO_LINGER = struct.pack("ii", 1, 0)
 _SIOCOUTQ = 0x5411
 

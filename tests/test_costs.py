@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from bridge.access import EVERYTHING
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.osccodec import encode_message
@@ -97,7 +98,7 @@ class Stage:
         self.hub._loop = Clockwork()  # type: ignore[assignment]
         self.sinks = []
         for number in range(BROWSERS):
-            session, socket = Session(self.hub.shared, f"x{number}", unacknowledged=lambda: 0), Socket()
+            session, socket = Session(self.hub.shared, f"x{number}", EVERYTHING, unacknowledged=lambda: 0), Socket()
             self.hub._connections[session.client] = Connection(session, socket, "here", 0.0)  # type: ignore[arg-type]
             session.receive(b'{"type":"hello"}', time.monotonic())
             self.sinks.append(socket.transport)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bridge.access import Role
 from bridge.control import Control
 from bridge.errors import BadControl
 from bridge.frames import Frames
@@ -199,7 +200,7 @@ def test_no_id_and_the_end_of_the_connection_disarm(learning: Learning, admin: B
 @pytest.mark.parametrize(
     "message", [("subscribe", {"what": ["learn"]}), ("learn", {"id": 1}), ("forget", {"bindings": [1]})]
 )
-def test_only_admins_learn(shared: Shared, role: str, message: tuple[str, dict[str, Any]]) -> None:
+def test_only_admins_learn(shared: Shared, role: Role, message: tuple[str, dict[str, Any]]) -> None:
     learn(shared.learning, cc=7)
     browser = Browser(shared, role=role)
     browser.hello()

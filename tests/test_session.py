@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from bridge.access import EVERYTHING, Grant, Role
 from bridge.ackwindow import FIRST_WINDOW, ack_s_for
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WATCHERS, Line
-from bridge.session import MAX_DECLARED, MAX_HINTS, Close, Session, Shared
+from bridge.session import MAX_DECLARED, MAX_HINTS, NOT_PAIRED, Close, Session, Shared
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
 OSC = Origin("osc", "max")
@@ -21,8 +22,8 @@ PAGE_CLOCK_MS = 5000.0  # what the page's clock shows when ours shows 0
 class Browser:
     """A session and what a browser would have received from it, with time in our hands."""
 
-    def __init__(self, shared: Shared, client: str = "c1", role: str = "control") -> None:
-        self.session = Session(shared, client, role=role)
+    def __init__(self, shared: Shared, client: str = "c1", role: Role = "control") -> None:
+        self.session = Session(shared, client, Grant(role))
         self.now = 0.0
         self.is_writable = True
 
@@ -749,7 +750,7 @@ class Kernel(Browser):
     def __init__(self, shared: Shared, trip_s: float = 0.01) -> None:
         super().__init__(shared)
         self.queued = 0
-        self.session = Session(shared, "c1", unacknowledged=lambda: self.queued)
+        self.session = Session(shared, "c1", EVERYTHING, unacknowledged=lambda: self.queued)
         self.hello()
         self.now = trip_s
         self.ack()
@@ -860,7 +861,8 @@ def watched(shared: Shared, address: str, peer: str = "max") -> None:
         watch.put(Line(1000.0, "in", "osc", peer, "127.0.0.1:9001", 16, address=address))
 
 
-def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared, browser: Browser) -> None:
+def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared) -> None:
+    browser = Browser(shared, role="admin")
     browser.hello()
     assert not shared.monitor.is_watched
     browser.say("subscribe", what=["monitor"], peer="max", address="/mixer")
@@ -877,7 +879,8 @@ def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared,
     assert not shared.monitor.is_watched
 
 
-def test_a_subscription_replaces_the_one_before(shared: Shared, browser: Browser) -> None:
+def test_a_subscription_replaces_the_one_before(shared: Shared) -> None:
+    browser = Browser(shared, role="admin")
     browser.hello()
     browser.say("subscribe", what=["monitor"], address="/a")
     browser.say("subscribe", what=["monitor"], address="/b")
@@ -892,7 +895,7 @@ def test_a_subscription_replaces_the_one_before(shared: Shared, browser: Browser
 
 
 def test_only_so_many_watch_the_monitor_and_no_bad_pattern(shared: Shared) -> None:
-    browsers = [Browser(shared, f"c{number}") for number in range(MAX_WATCHERS + 1)]
+    browsers = [Browser(shared, f"c{number}", "admin") for number in range(MAX_WATCHERS + 1)]
     for browser in browsers:
         browser.hello()
         browser.say("subscribe", what=["monitor"])
@@ -904,10 +907,61 @@ def test_only_so_many_watch_the_monitor_and_no_bad_pattern(shared: Shared) -> No
     assert len(shared.monitor) == MAX_WATCHERS - 1
 
 
-def test_who_may_only_watch_the_controls_sees_no_monitor(shared: Shared) -> None:
-    viewer = Browser(shared, role="view")
-    viewer.hello()
-    viewer.say("subscribe", what=["monitor"])
-    (refusal,) = viewer.hear()
+@pytest.mark.parametrize("role", ["view", "control"])
+def test_only_admins_see_the_monitor(shared: Shared, role: Role) -> None:
+    browser = Browser(shared, role=role)
+    browser.hello()
+    browser.say("subscribe", what=["monitor"])
+    (refusal,) = browser.hear()
     assert refusal["code"] == "not_allowed"
     assert not shared.monitor.is_watched
+
+
+# What a device may do
+
+
+def test_whom_nobody_has_let_in_is_told_so_and_closed(shared: Shared, volume: Entry) -> None:
+    stranger = Browser(shared)
+    stranger.session = Session(shared, "c1", None)
+    assert stranger.say("hello", token="guessed") == Close(NOT_PAIRED, "not_paired")
+    assert [message["code"] for message in stranger.hear()] == ["not_paired"]
+    assert not stranger.session.welcomed
+
+
+def test_a_token_in_hello_says_what_its_device_may_do(shared: Shared) -> None:
+    shared.admit = {"secret": Grant("view", device="d1")}.get
+    browser = Browser(shared)
+    browser.session = Session(shared, "c1", None)
+    assert browser.hello(token="secret")["role"] == "view"
+    assert browser.session.grant == Grant("view", device="d1")
+    known = Browser(shared, role="control")
+    assert known.hello(token="of another house")["role"] == "control"
+
+
+def test_another_grant_is_told_in_a_new_welcome(store: Store, shared: Shared, volume: Entry) -> None:
+    browser = Browser(shared, role="admin")
+    browser.hello()
+    browser.say("touch", ids=[volume.id])
+    browser.say("subscribe", what=["monitor", "learn"])
+    browser.say("learn", id=volume.id)
+    browser.hear()
+    browser.session.set_grant(Grant("admin"), 0.0)
+    assert browser.session.is_idle
+    browser.session.set_grant(Grant("view"), 0.0)
+    assert not volume.holders
+    assert shared.learning.armed is None
+    assert not browser.session.has_asides
+    assert not shared.monitor.is_watched
+    (welcome,) = browser.hear()
+    assert (welcome["type"], welcome["role"], welcome["resumed"]) == ("welcome", "view", False)
+    assert welcome["rev"] == store.revision
+    browser.say("set", n=1, values=[[volume.id, 0.9]])
+    assert browser.hear()[0]["code"] == "not_allowed"
+    browser.ack()
+    store.set(volume, 0.5, OSC, 0.0)
+    assert browser.hear()[0]["values"] == [[volume.id, 0.5]]
+
+
+def test_a_page_of_somebodys_own_is_never_admin() -> None:
+    assert Grant("admin", device="d1").for_page() == Grant("control", device="d1", is_page=True)
+    assert Grant("view").for_page().role == "view"

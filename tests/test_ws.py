@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from bridge.access import Grant
 from bridge.control import Control
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WAITING, Line
@@ -156,6 +157,42 @@ async def test_same_page_with_another_token_is_another_device(server: Server) ->
         Client.connect(server.ws_url, page="b81f", token="b"),
     ):
         assert len(server.hub) == 2
+
+
+async def test_a_revoked_device_is_cut_off_at_once_and_others_are_not(server: Server) -> None:
+    server.hub.shared.admit = {"a": Grant("control", device="d1"), "b": Grant("control", device="d2")}.get
+    flash = add(server, "/flash", kind="bool", momentary=True)
+    async with (
+        Client.connect(server.ws_url, token="a") as lost,
+        Client.connect(server.ws_url, token="a") as lost_too,
+        Client.connect(server.ws_url, token="b") as kept,
+    ):
+        await lost.say("set", n=1, values=[[flash.id, True]])
+        await kept.hear_value(flash.id, True)
+        server.hub.revoke("d1")
+        assert flash.value is False
+        await lost.say("set", n=2, values=[[flash.id, True]])
+        assert await lost.hear_close() == 4403
+        assert await lost_too.hear_close() == 4403
+        assert flash.value is False
+        await kept.say("set", n=1, values=[[flash.id, True]])
+        await kept.hear_until("applied")
+        assert flash.value is True
+        assert len(server.hub) == 1
+
+
+async def test_what_a_device_may_do_can_change_and_a_page_of_its_own_stays_below_admin(server: Server) -> None:
+    device = Grant("control", device="d1")
+    server.hub.shared.admit = {"a": device, "ticket": device.for_page()}.get
+    async with (
+        Client.connect(server.ws_url, token="a") as client,
+        Client.connect(server.ws_url, token="ticket") as own_page,
+    ):
+        server.hub.regrant(lambda grant: Grant("admin", device="d1") if grant.device == "d1" else grant)
+        assert (await client.hear_until("welcome"))["role"] == "admin"
+        server.hub.regrant(lambda grant: Grant("view", device="d1") if grant.device == "d1" else grant)
+        assert (await client.hear_until("welcome"))["role"] == "view"
+        assert (await own_page.hear_until("welcome"))["role"] == "view"
 
 
 async def test_a_lost_browser_releases_what_it_holds(server: Server) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from bridge.access import EVERYTHING
 from bridge.control import Control
 from bridge.echo import EchoBook
 from bridge.frames import Frames
@@ -208,7 +209,7 @@ class Show:
         if session is None:
             self._clients += 1
             session = self.sessions[link] = Session(
-                self.shared, f"c{self._clients}", unacknowledged=lambda: link.unacknowledged
+                self.shared, f"c{self._clients}", EVERYTHING, unacknowledged=lambda: link.unacknowledged
             )
         self._heard_at[link] = now
         was_welcomed = session.welcomed
