@@ -31,6 +31,7 @@ from .frames import Frames
 from .history import History
 from .http import Site
 from .httpcontrols import ControlRoutes
+from .httpdoor import Door
 from .httpguard import Guard
 from .httppeers import PeerRoutes
 from .learn import LearntFile
@@ -42,6 +43,7 @@ from .persist import PATH as STATE
 from .persist import Persistence
 from .port import PeerHandle, Port, PortContext, PortKind, supervise
 from .presence import Presence
+from .refusals import Refusals
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page, with_learnt
@@ -117,7 +119,13 @@ class Bridge:
             learning=self.learning,
             unclaimed=self._state.saved.unclaimed,
         )
-        self.hub = Hub(self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock)
+        self.refusals = Refusals()
+        """What was refused over HTTP and WebSocket, by cause."""
+        self.hub = Hub(
+            self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock, self.refusals
+        )
+        self.hub.http_limits = config.http.limits
+        self.door = Door(config.http.limits, self.refusals, config.http.client_timeout_s, clock)
         self.history = History()
         self._laid_out_anew = asyncio.Event()
         self._add_controls()
@@ -338,6 +346,7 @@ class Bridge:
         controls = ControlRoutes(self.store, self._frames, self.history, self.clock)
         site = Site(
             Guard((*net.own_names(), *self.config.http.hosts)),
+            self.door,
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
@@ -347,11 +356,12 @@ class Bridge:
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
+        assert runner.server is not None
         try:
-            await web.SockSite(runner, listener, backlog=BACKLOG).start()
-            yield
+            async with self.door.open(runner.server, listener):
+                yield
+                await self.hub.close()
         finally:
-            await self.hub.close()
             await runner.cleanup()
 
     async def _let_go(self) -> None:

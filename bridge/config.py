@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -23,6 +23,7 @@ from .configcontrols import ControlReader
 from .configfile import Document, read_file, read_text, unusable_numbers
 from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
 from .control import Control
+from .httplimits import HttpLimits, networks
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import Layout, PageSetting, Surface, build_surface
@@ -49,6 +50,7 @@ class HttpSettings:
     pages: Path | None = None
     hosts: tuple[str, ...] = ()
     client_timeout_s: float = 10.0
+    limits: HttpLimits = field(default_factory=HttpLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class _Reader:
                 self.folder(("http", "pages"), http.pages),
                 http.hosts,
                 http.client_timeout_s,
+                HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
             ),
             AuthSettings(auth.mode),
             made,

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
 from .expand import MAX_CONTROLS
+from .httplimits import HttpLimits
 from .law import Curve
 from .surface import Layout, Size
 from .tables import NUMBERS, WHOLE_NUMBERS, check_name
@@ -24,6 +25,7 @@ MAX_STRIPS = 512
 MAX_SIZE = 64
 MAX_NAME = 60  # characters of a page's or a group's name
 
+_LIMITS = HttpLimits()
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -83,6 +85,14 @@ def _host(raw: str) -> str:
     return raw
 
 
+def _network(raw: str) -> str:
+    try:
+        ipaddress.ip_network(raw, strict=False)
+    except ValueError:
+        raise ValueError('must be a network or an address, such as "10.0.0.0/8"') from None
+    return raw
+
+
 def _name(raw: str) -> str:
     if not raw.strip() or len(raw) > MAX_NAME or not raw.isprintable():
         raise ValueError(f"must be 1–{MAX_NAME} characters")
@@ -133,6 +143,7 @@ AnyValue = Annotated[
 ]
 Host = Annotated[str, AfterValidator(_host)]
 Name = Annotated[str, AfterValidator(_name)]
+Network = Annotated[str, AfterValidator(_network)]
 TextList = Annotated[tuple[str, ...], Field(strict=False)]
 NameList = Annotated[tuple[Name, ...], Field(strict=False)]
 Color = Annotated[
@@ -150,6 +161,40 @@ class Table(BaseModel):
     """What all tables share: no unknown keys, no silent conversion, nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class LimitsTable(Table):
+    """How much of the HTTP port one address, and all of them, may have."""
+
+    connections: int = setting(
+        _LIMITS.connections,
+        "TCP connections at a time, in all. When it is full, who has waited longest without a WebSocket gives way.",
+        ge=16,
+        le=100_000,
+    )
+    connections_per_address: int = setting(
+        _LIMITS.connections_per_address, "TCP connections of one address at a time.", ge=1, le=100_000
+    )
+    requests_per_s: float = setting(
+        _LIMITS.requests_per_s,
+        "Requests and new connections of one address; ten seconds' worth may come at once.",
+        ge=1,
+        le=100_000,
+    )
+    request_s: float = setting(
+        _LIMITS.request_s, "Seconds that a connection may take to say a whole request.", ge=0.1, le=3600
+    )
+    messages_per_s: int = setting(
+        _LIMITS.messages_per_s,
+        "Messages read of one WebSocket; what is more waits in its sender, and nothing is left out.",
+        ge=100,
+        le=1_000_000,
+    )
+    exempt: Annotated[tuple[Network, ...], Field(strict=False)] = setting(
+        (),
+        "Networks and addresses without limits of their own, such as a venue that is behind one address: "
+        '`["10.0.0.0/8"]`.',
+    )
 
 
 class HttpTable(Table):
@@ -170,6 +215,9 @@ class HttpTable(Table):
     title: Name = setting("stagebridge", "What the browser's tab and the home screen say.")
     client_timeout_s: float = setting(
         10.0, "Seconds after which a browser whose socket takes nothing any more is dropped.", ge=1, le=3600
+    )
+    limits: LimitsTable = setting(
+        LimitsTable(), "What one address, and all of them, may have of it; see below.", shown="see below"
     )
 
 

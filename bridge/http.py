@@ -17,6 +17,7 @@ from aiohttp import web
 
 from .assets import Asset, Assets
 from .httpanswers import json_answer
+from .httpdoor import Door
 from .httpguard import Guard, Handler
 
 MAX_BODY_BYTES = 64 * 1024
@@ -38,6 +39,7 @@ class Site:
     def __init__(
         self,
         guard: Guard,
+        door: Door,
         *,
         web_dir: Path,
         pages_dir: Path | None,
@@ -47,6 +49,7 @@ class Site:
         routes: Iterable[web.RouteDef],
     ) -> None:
         self._guard = guard
+        self._door = door
         self._web = Assets(web_dir)
         self._pages = Assets(pages_dir) if pages_dir is not None else None
         self._socket = socket
@@ -58,7 +61,9 @@ class Site:
 
     def application(self) -> web.Application:
         """The aiohttp application; the caller runs it."""
-        app = web.Application(middlewares=[self._guard.middleware], client_max_size=MAX_BODY_BYTES)
+        app = web.Application(
+            middlewares=[self._door.middleware, self._guard.middleware], client_max_size=MAX_BODY_BYTES
+        )
         app.add_routes(
             [
                 web.get("/ws", self._socket),

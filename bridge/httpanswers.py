@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -12,11 +13,22 @@ def json_answer(data: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(data), content_type="application/json")
 
 
+BODY_S = 20.0
+"""How long a body may take: it has at most 64 kB."""
+
+
 async def json_body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":  # a cross-site form cannot send this type unasked
         raise Refused(415, "bad_message", "send application/json")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Refused(415, "bad_message", "send it as it is, not packed")
     try:
-        body = msgspec.json.decode(await request.read())
+        async with asyncio.timeout(BODY_S):
+            raw = await request.read()
+    except TimeoutError:
+        raise Refused(408, "timeout", f"the body took more than {BODY_S:.0f} s") from None
+    try:
+        body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise bad_request("bad_message", f"not JSON: {exc}") from exc
     if not isinstance(body, dict):

@@ -20,7 +20,7 @@ from pydantic.json_schema import models_json_schema
 from . import resources
 from .app import KINDS
 from .config import PANIC
-from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, StripKeys
+from .configtables import AuthTable, BankTable, ControlTable, HttpTable, LimitsTable, PageTable, StateTable, StripKeys
 from .oscprofile import PROFILES
 from .oscsettings import SHIPPED, parse_endpoint
 from .port import PortKind
@@ -102,7 +102,7 @@ def starter_text(demo: str) -> str:
 
 def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     """``old`` with the table of keys renewed between each pair of marks."""
-    models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY}
+    models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY, "http.limits": LimitsTable}
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
         if kind.has_banks:

@@ -12,14 +12,18 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from aiohttp import web
 
-from .wsframes import CLOSE, NOT_TEXT, TEXT, FrameError, Reader, close_frame, pong_frame
+from .wsframes import CLOSE, CONTINUATION, NOT_TEXT, TEXT, FrameError, Message, Reader, close_frame, pong_frame
 
 CLOSE_S = 1.0
 """How long a client may take to answer Close before its socket is dropped."""
+SLICE = 32
+"""Messages that are read of one client at once: half a millisecond. What it has said beyond that waits for its turn."""
+COST_BYTES = 256
+"""So many bytes count as a message more."""
 NO_REASON = 1005  # what a close without a code counts as; never on the wire
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -36,10 +40,18 @@ class WebSocket:
         self.is_closing = False
         """True once Close was sent: nothing may be written any more."""
         self.failure = ""
-        """Why we failed the connection, where the other side broke the protocol."""
+        """Why we failed the connection, where the other side broke the protocol; ``failure_code`` goes with it."""
+        self.failure_code = 0
+        self.allowance = SLICE
+        """Messages that may be read. The hub adds to it; at 0 and below nothing is read, and TCP holds the sender."""
+        self.is_held = False
+        """It has said more than could be read at once."""
+        self.on_held: Callable[[], None] = lambda: None
+        """Told when that begins; the hub calls ``go_on`` then, until it is over."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request = request
         self._reader: Reader | None = Reader(max_bytes)
+        self._unread: Iterator[Message] = iter(())
         self._heard: Callable[[int, bytes], None] | None = None
         self._drop: asyncio.TimerHandle | None = None
 
@@ -68,24 +80,67 @@ class WebSocket:
         """Bytes have come. Never ends the parsing (False), never leaves anything."""
         if self._reader is None or self._heard is None:
             return False, b""  # the rest of what made us fail the connection
+        if self.is_held:
+            self._reader.add(data)  # it came before the pause was heard of
+            return False, b""
+        self.allowance -= len(data) // COST_BYTES
+        self._unread = self._reader.feed(data)
+        self._read()
+        return False, b""
+
+    def go_on(self) -> None:
+        """Read on what it has said, as much as may be read at once."""
+        if self.allowance <= 0:
+            return
+        self.is_held = False
+        if self._reader is not None:
+            self._read()
+        if not self.is_held and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    @property
+    def is_halfway(self) -> bool:
+        """True if a message has begun, and not ended."""
+        return self._reader is not None and not self.is_held and self._reader.is_halfway
+
+    def allow(self, max_bytes: int) -> None:
+        """From now on a message may be so long."""
+        if self._reader is not None:
+            self._reader.max_bytes = max_bytes
+
+    def _read(self) -> None:
+        left = SLICE
+        assert self._heard is not None
         try:
-            for opcode, payload in self._reader.feed(data):
+            for opcode, payload in self._unread:
                 if opcode == CLOSE:
                     self._close_heard(payload)
                     break
-                if self.is_closing:
-                    continue  # only their Close is of interest now
-                if opcode == TEXT:
-                    payload.decode()  # section 8.1: text that is no UTF-8 fails the connection
-                self._heard(opcode, payload)
+                if opcode != CONTINUATION and not self.is_closing:  # after ours only their Close is of interest
+                    if opcode == TEXT:
+                        payload.decode()  # section 8.1: text that is no UTF-8 fails the connection
+                    self._heard(opcode, payload)
+                left -= 1
+                if not left:
+                    self._hold()
+                    break
         except FrameError as exc:
             self._fail(exc.code, exc.reason)
         except UnicodeDecodeError:
             self._fail(NOT_TEXT, "a text that is not UTF-8")
-        return False, b""
+        self.allowance -= SLICE - left
+        if self.allowance <= 0 and not self.is_held:
+            self._hold()
+
+    def _hold(self) -> None:
+        if not self.transport.is_closing():
+            self.is_held = True
+            self.transport.pause_reading()
+            self.on_held()
 
     def feed_eof(self) -> None:
-        """The connection is lost."""
+        """The connection is lost, and what was not read of it."""
+        self._reader = None
         if self._drop is not None:
             self._drop.cancel()
         if not self.gone.done():
@@ -100,7 +155,7 @@ class WebSocket:
         self.transport.close()
 
     def _fail(self, code: int, reason: str) -> None:
-        self.failure = reason
+        self.failure, self.failure_code = reason, code
         self._reader = None
         self.close(code, reason)
 

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,12 +27,14 @@ from .access import Grant
 from .ackwindow import ack_s_for
 from .errors import ProtocolError
 from .httpguard import GRANT
+from .httplimits import HttpLimits
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
+from .refusals import Refusals
 from .session import REVOKED, Close, Session, Shared
 from .store import Change, Entry
 from .websocket import CLOSE_S, WebSocket, accept
-from .wsframes import BINARY, PING, PING_FRAME, TEXT, text_frame
+from .wsframes import BINARY, PING, PING_FRAME, TEXT, TOO_LONG, text_frame
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,10 @@ SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
 UNSENT_BYTES = 16 * 1024
 """Of those, at most so many may wait for their first sending: what the kernel keeps can be merged no more."""
+BACKLOG_SHARE = 2.0
+"""What browsers have said beyond a slice each is read on for SLICE_S, then not for so many times what that took."""
+HELLO_BYTES = 4096
+"""Longest message of who was not let in yet."""
 LOOK_S = 0.02
 """How often a held back browser's TCP is looked at, for the first sign that its link is back."""
 GOING_AWAY, UNSUPPORTED = 1001, 1003  # RFC 6455, section 7.4.1
@@ -74,6 +81,8 @@ class Limits:
     """A socket that takes nothing for so long is aborted."""
     hello_s: float = 5.0
     """How long a connection may take to say hello."""
+    halfway_s: float = 10.0
+    """How long a message may take, from its first byte to its last."""
     check_s: float = 0.25
     """How often all this is looked at."""
 
@@ -90,6 +99,10 @@ class Connection:
         self.spoke_at = now
         """When its last message came; a frozen page says nothing, while its browser goes on answering our pings."""
         self.pinged_at = now
+        self.halfway_at = math.inf
+        """Since when a message is under way."""
+        self.is_exempt = False
+        """From the limit of messages."""
         self.ws = ws
         self._transport = transport = ws.transport
         self.unsent = transport.get_write_buffer_size
@@ -136,10 +149,17 @@ class Hub:
     """All browsers of one server. Runs on the event loop; ``handle`` is the WebSocket's request handler."""
 
     def __init__(
-        self, shared: Shared, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        shared: Shared,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        refusals: Refusals | None = None,
     ) -> None:
         self.shared = shared
         self.limits = limits or Limits()
+        self.http_limits = HttpLimits()
+        """What one socket may say; may be changed at any time."""
+        self._refusals = refusals or Refusals()
         self._clock = clock
         self._once = OncePer(log)
         shared.on_refused = self._refused
@@ -163,6 +183,9 @@ class Hub:
         self._meter_timer: asyncio.TimerHandle | None = None
         self._meters_at = 0.0
         self._aside_timer: asyncio.TimerHandle | None = None
+        self._backlog: deque[WebSocket] = deque()  # they have said more than could be read at once
+        self._starved: list[WebSocket] = []  # … and more than they may, until the next tick
+        self._backlog_timer: asyncio.Handle | None = None
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._entering: set[_Entering] = set()
         self._closing = False
@@ -182,13 +205,14 @@ class Hub:
             await self.close()
             unsubscribe()
             ticker.cancel()
-            for timer in (self._timer, self._meter_timer, self._aside_timer):
+            for timer in (self._timer, self._meter_timer, self._aside_timer, self._backlog_timer):
                 if timer is not None:
                     timer.cancel()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one browser until it goes."""
         if self._closing or len(self._connections) >= self.limits.clients:
+            self._refusals.count("connections")
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
         entering = _Entering(request.get(GRANT))
         self._entering.add(entering)
@@ -197,7 +221,7 @@ class Hub:
             self._next_join = max(now, self._next_join + JOIN_GAP_S)
             if self._next_join > now:
                 await asyncio.sleep(self._next_join - now)
-            ws = await accept(request, (SUBPROTOCOL,), MAX_MESSAGE_BYTES)
+            ws = await accept(request, (SUBPROTOCOL,), HELLO_BYTES)
         finally:
             self._entering.discard(entering)
         if ws is None:
@@ -205,6 +229,9 @@ class Hub:
         client, asks = f"c{next(self._numbers)}", _unacknowledged(ws.transport)
         session = Session(self.shared, client, entering.grant, unacknowledged=asks)
         connection = Connection(session, ws, request.remote or "?", self._clock())
+        connection.is_exempt = self.http_limits.exempts(connection.host)
+        ws.allowance = self.http_limits.messages_per_s
+        ws.on_held = partial(self._hold, ws)
         self._connections[session.client] = connection
         self.shared.ack_s = ack_s_for(len(self._connections))
         try:
@@ -213,6 +240,7 @@ class Hub:
         finally:
             self._forget(connection)
         if ws.failure:
+            self._refusals.count("too_large" if ws.failure_code == TOO_LONG else "malformed")
             self._say(connection, "frame", f"sent a malformed frame: {ws.failure}")
         elif not session.welcomed:
             self._say(connection, "silent", "connected and went without a word")
@@ -283,6 +311,7 @@ class Hub:
                 connection.ws.close(close.code, close.reason)
                 return
             if session.welcomed and not was_welcomed:
+                connection.ws.allow(MAX_MESSAGE_BYTES)
                 self._replace_older(connection)
             if not session.is_idle and session.is_up_to_date:
                 self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
@@ -297,6 +326,26 @@ class Hub:
         elif opcode == BINARY:
             self._say(connection, "binary", "sent a binary frame: text frames only")
             connection.ws.close(UNSUPPORTED, "text frames only")
+
+    def _hold(self, ws: WebSocket) -> None:
+        """It has said so much that it is not read for now: after the others, or when it has an allowance again."""
+        if ws.allowance <= 0:
+            self._starved.append(ws)
+            return
+        self._backlog.append(ws)
+        if self._backlog_timer is None and self._loop is not None:
+            self._backlog_timer = self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read on what was held back, for SLICE_S: whoever says little is not held up by those who say much."""
+        assert self._loop is not None
+        self._backlog_timer = None
+        started = self._clock()
+        while self._backlog and self._clock() - started < SLICE_S:
+            self._backlog.popleft().go_on()
+        if self._backlog:
+            spent = self._clock() - started
+            self._backlog_timer = self._loop.call_later(BACKLOG_SHARE * spent, self._read_on)
 
     def _refused(self, client: str, refusal: ProtocolError) -> None:
         connection = self._connections.get(client)
@@ -469,9 +518,17 @@ class Hub:
         while True:
             await asyncio.sleep(limits.check_s)
             now = self._clock()
+            most = self.http_limits.messages_per_s
             for connection in list(self._connections.values()):
-                session = connection.session
+                session, ws = connection.session, connection.ws
                 name = session.origin.target
+                if ws.allowance < most:
+                    ws.allowance = (
+                        most if connection.is_exempt else min(most, ws.allowance + int(most * limits.check_s))
+                    )
+                if not ws.is_halfway or connection.spoke_at > connection.halfway_at:
+                    connection.halfway_at = math.inf
+                connection.halfway_at = min(connection.halfway_at, now)
                 if session.pings and now - connection.spoke_at > limits.silent_s:
                     session.close(now)
                 if now - connection.heard_at > limits.silent_s:
@@ -480,10 +537,17 @@ class Hub:
                 elif connection.is_stuck(now, limits.client_timeout_s):
                     log.info("browser %s: took nothing for %.0f s, dropped", name, limits.client_timeout_s)
                     connection.abort()
+                elif ws.is_halfway and now - connection.halfway_at > limits.halfway_s:
+                    self._refusals.count("timeout")
+                    self._say(connection, "halfway", f"took more than {limits.halfway_s:.0f} s for one message")
+                    connection.abort()
                 elif not session.welcomed and now - connection.opened_at > limits.hello_s:
                     connection.abort()
                 elif connection.unsent() == 0 and now - connection.quiet_since > limits.ping_after_s:
                     connection.ping(now)
+            starved, self._starved = self._starved, []
+            for ws in starved:
+                self._hold(ws)
 
 
 def _who(session: Session) -> tuple[str, str | None, str]:

@@ -18,8 +18,11 @@ from bridge.frames import Frames
 from bridge.history import History
 from bridge.http import Site
 from bridge.httpcontrols import ControlRoutes
+from bridge.httpdoor import Door
 from bridge.httpguard import Guard
+from bridge.httplimits import HttpLimits
 from bridge.httppeers import PeerRoutes
+from bridge.refusals import Refusals
 from bridge.session import Shared
 from bridge.store import Store
 from bridge.ws import Hub, Limits
@@ -41,14 +44,20 @@ class NoPeers:
 class Server:
     """A store, its hub and its site, served at ``url``."""
 
-    def __init__(self, web_dir: Path, pages_dir: Path | None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, web_dir: Path, pages_dir: Path | None, limits: Limits | None = None, http: HttpLimits | None = None
+    ) -> None:
         self.store = Store("e1")
-        self.hub = Hub(Shared(self.store, Frames(self.store), "Test", "0"), limits)
+        self.refusals = Refusals()
+        self.hub = Hub(Shared(self.store, Frames(self.store), "Test", "0"), limits, refusals=self.refusals)
+        self.hub.http_limits = http or HttpLimits()
+        self.door = Door(http or HttpLimits(), self.refusals, self.hub.limits.client_timeout_s)
         self.history = History()
         self.store.subscribe(self.history.note)
         controls = ControlRoutes(self.store, self.hub.shared.frames, self.history, time.monotonic)
         self.site = Site(
             Guard(["localhost", "foh.local"]),
+            self.door,
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
@@ -62,22 +71,27 @@ class Server:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, web_dir: Path, pages_dir: Path | None = None, limits: Limits | None = None
+        cls,
+        web_dir: Path,
+        pages_dir: Path | None = None,
+        limits: Limits | None = None,
+        http: HttpLimits | None = None,
     ) -> AsyncIterator[Self]:
         """Serve until the block ends."""
-        server = cls(web_dir, pages_dir, limits)
+        server = cls(web_dir, pages_dir, limits, http)
         async with server.hub.running():
             runner = web.AppRunner(server.site.application(), access_log=None, shutdown_timeout=1.0)
             await runner.setup()
-            listener = socket.create_server(("127.0.0.1", 0))
-            listener.setblocking(False)
-            server.port = listener.getsockname()[1]
-            try:
-                await web.SockSite(runner, listener).start()
-                yield server
-            finally:
-                await server.hub.close()
-                await runner.cleanup()
+            assert runner.server is not None
+            with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+                listener.setblocking(False)
+                server.port = listener.getsockname()[1]
+                try:
+                    async with server.door.open(runner.server, listener):
+                        yield server
+                finally:
+                    await server.hub.close()
+                    await runner.cleanup()
 
     async def _page_edited(self, page: str, html: str) -> None:
         self.edited.append((page, html))

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
-    {"errors"},
+    {"errors", "refusals"},
     {
         "access",
         "law",
@@ -49,6 +49,7 @@ ROWS = [
         "monitor",
         "oscwords",
         "unlisted",
+        "httplimits",
     },
     {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
     {"presence", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
@@ -57,7 +58,7 @@ ROWS = [
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
-    {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "httpguard", "midibank"},
+    {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "httpguard", "midibank", "httpdoor"},
     {"configtables", "oscroutes", "profile", "midipeer"},
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
     {"midiout"},
@@ -80,6 +81,8 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 PURE = {
     "errors",
     "access",
+    "refusals",
+    "httplimits",
     "ackwindow",
     "tables",
     "tomltext",
@@ -155,7 +158,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "app"},
+    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "httpdoor", "app"},
     "rtmidi": {"mididevices"},
     "sqlite3": {"statefile"},
 }

@@ -1,0 +1,292 @@
+"""The door of the HTTP port: which connections are taken, how long each may dawdle, and what becomes of nonsense.
+
+aiohttp reads and answers what has come in. It has limits of its own for a request line and a field (8,190 bytes each),
+for the number of fields (128) and for requests that wait behind one (32); what it lacks is here: caps and rates by
+address, a short time for half a request, an end for whoever does not take what was asked for, and refusals that
+neither fill the log nor show a traceback. Who may do what is ``httpguard``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+import struct
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from aiohttp import web
+
+from .httpanswers import error_answer
+from .httplimits import HttpLimits, Turnstile
+from .log import OncePer
+from .refusals import Cause, Refusals
+
+log = logging.getLogger(__name__)
+
+UNREAD_BYTES = 256 * 1024
+"""Whoever asks again with so much of earlier answers not taken is cut: aiohttp would answer for ever."""
+LINGER_S = 1.0
+"""What is left of a body that nobody wants is read for so long, so that the answer is not lost."""
+HANDSHAKE_S = 10.0
+"""For TLS."""
+CHECK_S = 1.0
+EXHAUSTED_S = 0.25
+"""A pause where the system has no more descriptors or memory."""
+RETRY_S = "10"
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class Door:
+    """All TCP connections of one server. ``stuck_s``: who takes nothing for so long is dropped."""
+
+    def __init__(
+        self,
+        limits: HttpLimits,
+        refusals: Refusals,
+        stuck_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.refusals = refusals
+        self.once = OncePer(log)
+        self.turnstile = Turnstile(limits)
+        self._stuck_s = stuck_s
+        self._clock = clock
+        self._visits: dict[Visit, None] = {}  # without a WebSocket, the oldest first
+        self._arrivals: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> HttpLimits:
+        """May be changed at any time: those inside stay."""
+        return self.turnstile.limits
+
+    @limits.setter
+    def limits(self, limits: HttpLimits) -> None:
+        self.turnstile.limits = limits
+
+    @asynccontextmanager
+    async def open(
+        self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[None]:
+        """Take connections for ``server`` until the block ends; ``listener`` listens already, and does not block."""
+        name = "https" if tls else "http"
+        tasks = [
+            asyncio.create_task(self._accept(server, listener, tls), name=f"{name}: door"),
+            asyncio.create_task(self._watch(), name=f"{name}: who takes nothing"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait([*tasks, *self._arrivals])
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        """The first of all: requests over the unix socket pass."""
+        visit = request.protocol
+        if isinstance(visit, Visit) and (cause := visit.refusal(self._clock())) is not None:
+            self.refuse(cause, visit.address)
+            if cause == "unread":
+                visit.abort()
+            answer = error_answer(429, "too_many", "this address asks for too much: wait a little")
+            answer.headers.update({"Retry-After": RETRY_S, "X-Content-Type-Options": "nosniff"})
+            answer.force_close()  # more of it is refused at the door, which costs less
+            return answer
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    def refuse(self, cause: Cause, address: str) -> None:
+        """Count it, and say it once."""
+        self.refusals.count(cause)
+        self.once.warning((cause, address), "HTTP from %s: refused: %s", address, _WORDS[cause])
+
+    # The connections
+
+    async def _accept(self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                conn, name = await loop.sock_accept(listener)
+            except OSError as exc:
+                if exc.errno in _EXHAUSTED:
+                    self.once.warning("exhausted", "HTTP: no more connections can be taken: %s", exc.strerror)
+                    self._crowd_out()
+                    await asyncio.sleep(EXHAUSTED_S)
+                continue  # it went before it was taken
+            address = str(name[0])
+            cause = self.turnstile.enter(address, self._clock())
+            if cause == "connections" and self._crowd_out():
+                cause = self.turnstile.enter(address, self._clock())
+            if cause is not None:
+                self.refuse(cause, address)
+                _reset(conn)
+                continue
+            task = asyncio.create_task(self._let_in(server, conn, address, tls), name=f"http: {address}")
+            self._arrivals.add(task)
+            task.add_done_callback(self._arrivals.discard)
+
+    async def _let_in(self, server: web.Server, conn: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        visit = Visit(self, server, address, loop)
+        handshake_s = HANDSHAKE_S if tls else None
+        try:
+            await loop.connect_accepted_socket(lambda: visit, conn, ssl=tls, ssl_handshake_timeout=handshake_s)
+        except (OSError, ssl.SSLError) as exc:
+            self.refusals.count("handshake")
+            self.once.info(("handshake", address), "HTTPS from %s: no handshake: %s", address, exc)
+        finally:
+            if not visit.is_in:  # else it leaves when its connection is lost; the socket is the transport's already
+                self.turnstile.leave(address)
+
+    def came(self, visit: Visit) -> None:
+        visit.came_at = self._clock()
+        self._visits[visit] = None
+
+    def upgraded(self, visit: Visit) -> None:
+        """It is a WebSocket now: the hub looks after it."""
+        self._visits.pop(visit, None)
+
+    def left(self, visit: Visit) -> None:
+        if not visit.has_asked and self._clock() - visit.came_at >= self.limits.request_s:
+            self.refusals.count("timeout")
+        self._visits.pop(visit, None)
+        self.turnstile.leave(visit.address)
+
+    def _crowd_out(self) -> bool:
+        """Drop the oldest connection that is no WebSocket and not exempt; False if there is none."""
+        for visit in self._visits:
+            if not self.limits.exempts(visit.address):
+                self.refuse("crowded_out", visit.address)
+                visit.abort()
+                self.left(visit)
+                visit.is_in = False
+                return True
+        return False
+
+    async def _watch(self) -> None:
+        """Drop who takes nothing of what was asked for."""
+        while True:
+            await asyncio.sleep(min(CHECK_S, self._stuck_s / 4))
+            now = self._clock()
+            for visit in list(self._visits):
+                if visit.is_stuck(now, self._stuck_s):
+                    self.refuse("unread", visit.address)
+                    visit.abort()
+
+
+class Visit(web.RequestHandler):
+    """One connection, as aiohttp serves it, with an end to its patience."""
+
+    __slots__ = ("_door", "_stuck_bytes", "_stuck_since", "_wire", "address", "came_at", "is_in")
+
+    def __init__(self, door: Door, server: web.Server, address: str, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            # aiohttp looks at it while it waits for a request, whatever has come of that, and from the beginning on.
+            keepalive_timeout=door.limits.request_s,
+            lingering_time=LINGER_S,
+            access_log=None,  # type: ignore[arg-type]  # as AppRunner hands it on
+            auto_decompress=False,  # of request bodies: nobody who is honest packs 64 kB
+        )
+        self.address = address
+        self.is_in = False
+        self.came_at = 0.0
+        self._door = door
+        self._wire: asyncio.Transport | None = None
+        self._stuck_since = 0.0
+        self._stuck_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._wire = cast(asyncio.Transport, transport)
+        self.is_in = True
+        self._door.came(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.is_in:
+            self.is_in = False
+            self._door.left(self)
+        super().connection_lost(exc)
+
+    def set_parser(self, *args: Any, **kwargs: Any) -> None:
+        self._door.upgraded(self)
+        super().set_parser(*args, **kwargs)
+
+    @property
+    def has_asked(self) -> bool:
+        """True if a whole request has come."""
+        return self._request_count > 0
+
+    def refusal(self, now: float) -> Cause | None:
+        """Why its next request is not answered."""
+        if self._wire is not None and self._wire.get_write_buffer_size() > UNREAD_BYTES:
+            return "unread"
+        return None if self._door.turnstile.may_ask(self.address, now) else "rate"
+
+    def is_stuck(self, now: float, timeout_s: float) -> bool:
+        """True if bytes have been waiting and none has left for ``timeout_s``."""
+        waiting = self._wire.get_write_buffer_size() if self._wire is not None else 0
+        if waiting == 0 or waiting < self._stuck_bytes:
+            self._stuck_since = now
+        self._stuck_bytes = waiting
+        return waiting > 0 and now - self._stuck_since > timeout_s
+
+    def abort(self) -> None:
+        if self._wire is not None:
+            with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
+                wire = self._wire.get_extra_info("socket")
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._wire.abort()
+
+    # What aiohttp makes of mistakes
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Said in ``handle_error``."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP (400), and what we have not foreseen (500): in our form, and no word of why to the client."""
+        if status == 500 and exc is not None:
+            place = traceback.extract_tb(exc.__traceback__)[-1:]
+            text = "".join(traceback.format_exception(exc))
+            self._door.once.log(logging.ERROR, ("500", type(exc), str(place)), "HTTP: an answer has failed: %s", text)
+            answer = error_answer(500, "failed", "this went wrong here; the log says more")
+        else:
+            self._door.refusals.count("malformed")
+            self._door.once.info(("malformed", self.address), "HTTP from %s: no HTTP that we read", self.address)
+            answer = error_answer(status, "bad_message", "this is no HTTP that we read")
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.force_close()
+        return answer
+
+
+def _reset(conn: socket.socket) -> None:
+    """Close it so that nothing of it stays here."""
+    with contextlib.suppress(OSError):
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    conn.close()
+
+
+_WORDS: dict[Cause, str] = {
+    "connections": "as many connections are open as may be ([http.limits] connections)",
+    "connections_per_address": "it has as many connections as one address may ([http.limits] connections_per_address)",
+    "crowded_out": "others need the place that it does nothing with",
+    "rate": "it asks too often ([http.limits] requests_per_s)",
+    "unread": "it does not take what it has asked for",
+}
