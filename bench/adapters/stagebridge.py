@@ -35,6 +35,9 @@ host = "127.0.0.1"
 port = {plan.http_port}
 pages = "pages"
 
+[http.limits]
+exempt = ["127.0.0.0/8"]
+
 [[osc]]
 name = "bench"
 listen = "127.0.0.1:{plan.osc_in}"
