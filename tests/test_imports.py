@@ -33,6 +33,8 @@ ROWS = [
         "miditakeover",
         "serviceunit",
         "midiwire",
+        "histogram",
+        "health",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
@@ -51,10 +53,10 @@ ROWS = [
         "unlisted",
         "httplimits",
     },
-    {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
-    {"presence", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
-    {"surface", "midifit"},
-    {"driver"},
+    {"store", "prometheus", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
+    {"presence", "latency", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
+    {"surface", "midifit", "metrics"},
+    {"driver", "pulse"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
@@ -71,6 +73,7 @@ ROWS = [
     {"statefile"},
     {"httpcontrols"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
+    {"vitals"},
     {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
@@ -147,6 +150,11 @@ PURE |= {
     "patchpd",
     "serviceunit",
     "saved",
+    "histogram",
+    "health",
+    "latency",
+    "metrics",
+    "prometheus",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
@@ -158,8 +166,20 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "httpdoor", "app"},
+    "aiohttp": {
+        "ws",
+        "websocket",
+        "http",
+        "httpanswers",
+        "httppeers",
+        "httpguard",
+        "httpcontrols",
+        "httpdoor",
+        "vitals",
+        "app",
+    },
     "rtmidi": {"mididevices"},
+    "prometheus_client": {"prometheus"},
     "sqlite3": {"statefile"},
 }
 NEVER_AT_START = {
