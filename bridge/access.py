@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Role = Literal["view", "control", "admin"]
+Mode = Literal["token", "open"]
+"""``[auth] mode``: whom we answer. ``token``: who was let in; ``open``: everybody, as an admin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +28,10 @@ class Grant:
         """What such a page may do: never ``admin``."""
         return replace(self, role="control" if self.role == "admin" else self.role, is_page=True)
 
+    def covers(self, other: Grant) -> bool:
+        """Whether it allows all that the other does."""
+        return _RANK[self.role] >= _RANK[other.role] and self.access in ("", other.access)
 
+
+_RANK: dict[Role, int] = {"view": 0, "control": 1, "admin": 2}
 EVERYTHING = Grant("admin")

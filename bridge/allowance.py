@@ -12,11 +12,15 @@ class Allowance:
         self._left = most
         self._at = 0.0
 
-    def take(self, amount: float, now: float) -> bool:
-        """Take so much; False, and nothing taken, where less is left. ``now``: monotonic s."""
+    def has(self, amount: float, now: float) -> bool:
+        """Whether so much is left. ``now``: monotonic s."""
         self._left = min(self._most, self._left + max(0.0, now - self._at) * self._per_s)
         self._at = now
-        if amount > self._left:
+        return amount <= self._left
+
+    def take(self, amount: float, now: float) -> bool:
+        """Take so much; False, and nothing taken, where less is left."""
+        if not self.has(amount, now):
             return False
         self._left -= amount
         return True

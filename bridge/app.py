@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +23,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
+from .access import Grant, Role
 from .bank import BankButtons
 from .config import Config
 from .control import CONFIG, PANIC, RESERVED, Control
@@ -34,13 +34,14 @@ from .http import Site
 from .httpcontrols import ControlRoutes
 from .httpdoor import Door
 from .httpguard import Guard
+from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
 from .learn import LearntFile
 from .learning import PORT, Learning
 from .log import OncePer
-from .metrics import Metrics
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
+from .pairing import Pairing
 from .persist import PATH as STATE
 from .persist import Persistence
 from .port import PeerHandle, Port, PortContext, PortKind, supervise
@@ -49,7 +50,6 @@ from .refusals import Refusals
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page, with_learnt
-from .vitals import Vitals
 from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class Bridge:
         self.store = Store(secrets.token_hex(8))
         self.http_port = 0
         """The TCP port that browsers use; known once the bridge runs."""
+        self._started = clock()
         self._once = OncePer(log, again_s=PANIC_AGAIN_S)
         self._frames = Frames(self.store)
         self.monitor = Monitor()
@@ -119,9 +120,20 @@ class Bridge:
             __version__,
             monitor=self.monitor,
             learning=self.learning,
-            metrics=Metrics(),
             unclaimed=self._state.saved.unclaimed,
         )
+        self.pairing = Pairing(
+            state,
+            config.auth.mode,
+            roles=self._roles,
+            revoked=self._revoked,
+            changed=self._regranted,
+            fallback=f"port-{config.http.port}",
+            clock=clock,
+        )
+        """Which devices were let in, and the codes that let more in."""
+        self._shared.admit = self.pairing.grant_of_token
+        self._shared.auth = config.auth.mode
         self.refusals = Refusals()
         """What was refused over HTTP and WebSocket, by cause."""
         self.hub = Hub(
@@ -149,15 +161,21 @@ class Bridge:
             taught=taught,
         )
         self.ports: list[Port] = []
-        self.port_troubles: dict[str, str] = {}
-        """By port's name: why it is not open."""
-        self._vitals = Vitals(self, self._state, self._shared.metrics)
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
             if peers:
                 self.ports += kind.open(peers, context)
         self._seen_pages: dict[str, int] = {}  # page → hash of its text when its inputs were read
         self._stack = AsyncExitStack()
+
+    def _roles(self) -> Mapping[str, Role]:
+        return {}
+
+    def _revoked(self, device: str) -> None:
+        self.hub.revoke(device)
+
+    def _regranted(self, device: str, grant: Grant) -> None:
+        self.hub.regrant(lambda before: grant if before.device == device else before)
 
     def _add_controls(self) -> None:
         now = self.clock()
@@ -214,8 +232,8 @@ class Bridge:
             await stack.enter_async_context(_running(self._watch_holds(), "holds"))
             await stack.enter_async_context(_running(self._lay_out(), "pages"))
             await stack.enter_async_context(self._learnt_file.kept())
+            await stack.enter_async_context(self.pairing.kept())
             await self._open_ports(stack)
-            await stack.enter_async_context(self._vitals.taken())
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
             await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
@@ -227,13 +245,20 @@ class Bridge:
     ) -> None:
         await self._stack.aclose()
 
+    def urls(self) -> list[str]:
+        """Addresses to open, the best one for a tablet first, this machine's own last. Reads the kernel's tables."""
+        return net.urls(self.config.http.host, self.http_port)
+
+    def _page_names(self) -> list[str]:
+        return [page["name"] for page in self.store.surface.get("pages", ())]
+
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""
         return [line for port in self.ports for line in port.peer_lines()]
 
     def peers(self) -> list[dict[str, Any]]:
         """What ``/healthz`` says of each peer, whether it mirrors, and the paths that it taught us."""
-        entries = [(entry, self.peer(entry["name"])) for entry in self._vitals.peers()]
+        entries = [(entry, self.peer(entry["name"])) for entry in self._peer_health()]
         return [{**entry, "mirror": peer.mirrors, "learnt": list(peer.learnt)} for entry, peer in entries]
 
     def learnt(self) -> list[dict[str, Any]]:
@@ -255,14 +280,36 @@ class Bridge:
         there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}" if names else "there is none"
         raise UnknownPeer(f"no peer {name}: {there}")
 
+    def _peer_health(self) -> list[dict[str, Any]]:
+        return [entry for port in self.ports for entry in port.health()]
+
     def health(self) -> dict[str, Any]:
         """What ``/healthz`` answers."""
-        return self._vitals.health()
+        counters = self._shared.counters
+        return {
+            "status": "ok",
+            "name": self.config.title,
+            "version": __version__,
+            "epoch": self.store.epoch,
+            "rev": self.store.revision,
+            "config": {"file": str(self.config.file or ""), "trouble": self.config_trouble},
+            "uptime_s": round(self.clock() - self._started, 1),
+            "controls": len(self.store),
+            "clients": self.hub.clients(),
+            "peers": self._peer_health(),
+            "state": self._state.health(),
+            "monitors": len(self.monitor),
+            "messages_in": counters.messages,
+            "refused": counters.refused,
+            "stale": counters.stale,
+            "frames_out": counters.frames,
+            "chains_cut": self.store.chains_cut,
+        }
 
     def status_text(self) -> str:
         """How it is, in one line: what a service manager shows."""
         states: dict[str, list[str]] = {}
-        for peer in self._vitals.peers():
+        for peer in self._peer_health():
             states.setdefault(str(peer["state"]), []).append(str(peer["name"]))
         clients = len(self.hub.clients())
         parts = [f"the configuration has mistakes: {self.config_trouble}"] if self.config_trouble else []
@@ -318,7 +365,7 @@ class Bridge:
         tried = []
         for port in self.ports:
             opened = asyncio.Event()
-            await stack.enter_async_context(_running(self._supervised(port, opened), f"port: {port.name}"))
+            await stack.enter_async_context(_running(supervise(port, opened.set), f"port: {port.name}"))
             tried.append(asyncio.create_task(opened.wait()))
         if tried:
             _, late = await asyncio.wait(tried, timeout=FIRST_TRY_S)
@@ -326,25 +373,19 @@ class Bridge:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _supervised(self, port: Port, opened: asyncio.Event) -> None:
-        def ready() -> None:
-            self.port_troubles.pop(port.name, None)
-            opened.set()
-
-        await supervise(port, ready, failed=partial(self.port_troubles.__setitem__, port.name))
-
     @asynccontextmanager
     async def _serving(self, listener: socket.socket, web_dir: Path, pages_dir: Path) -> AsyncIterator[None]:
         controls = ControlRoutes(self.store, self._frames, self.history, self.clock)
+        pairing = PairRoutes(self.pairing, self.urls, self._page_names, self.hub.devices)
         site = Site(
-            Guard((*net.own_names(), *self.config.http.hosts)),
+            Guard((*net.own_names(), *self.config.http.hosts), pairing.grant, pairing.prolong),
             self.door,
             web_dir=web_dir,
             pages_dir=pages_dir,
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=self.health,
-            routes=(*controls.routes(), *PeerRoutes(self).routes(), *self._vitals.routes()),
+            routes=(*controls.routes(), *PeerRoutes(self).routes(), *pairing.routes()),
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -360,7 +401,7 @@ class Bridge:
         """Nothing stays pressed on any peer because we stop."""
         self.store.let_go(Origin("bridge", "stop"), self.clock())
         deadline = time.monotonic() + LAST_WORD_S
-        while any(peer.get("waiting") for peer in self._vitals.peers()) and time.monotonic() < deadline:
+        while any(peer.get("waiting") for peer in self._peer_health()) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
     async def _watch_holds(self) -> None:

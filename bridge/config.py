@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .access import Mode
 from .bank import Bank
 from .coercion import Value
 from .configbanks import BankReader
@@ -57,7 +58,7 @@ class HttpSettings:
 class AuthSettings:
     """``[auth]``."""
 
-    mode: str = "open"
+    mode: Mode = "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from .access import Mode
 from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
 from .expand import MAX_CONTROLS
 from .httplimits import HttpLimits
@@ -108,12 +109,6 @@ def _state_file(raw: str) -> str:
         raise ValueError("cannot be used as a file")
     if raw.endswith(".toml"):
         raise ValueError("is a database, not TOML: call it state.db")
-    return raw
-
-
-def _mode(raw: Any) -> Any:
-    if raw == "token":
-        raise ValueError('pairing is not built yet: use mode = "open"')
     return raw
 
 
@@ -224,8 +219,10 @@ class HttpTable(Table):
 class AuthTable(Table):
     """Who may use it."""
 
-    mode: Annotated[Literal["open"], BeforeValidator(_mode)] = setting(
-        "open", '`"open"`: whoever reaches the HTTP port may see and move everything.'
+    mode: Mode = setting(
+        "open",
+        "`token`: who was let in by a code. `open`: whoever reaches the HTTP port may see and move everything, and let "
+        "the others do so.",
     )
 
 

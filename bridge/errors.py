@@ -13,6 +13,7 @@ BridgeError
 ├── UnknownPeer        no peer has this name
 ├── PatchError         no patch can be made for a peer of the configuration
 ├── ServiceError       this machine, or this user, cannot have the service
+├── PairingError       a device is not let in: code and text for the answer
 ├── StateError         what is kept from run to run cannot be read or written now; the show goes on without
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
@@ -127,6 +128,15 @@ class PatchError(BridgeError):
 
 class ServiceError(BridgeError):
     """A service that cannot be installed or taken away: what is in the way, and what to do."""
+
+
+class PairingError(BridgeError):
+    """A code that lets nobody in, or an access that there is not."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)
 
 
 class StateError(BridgeError):

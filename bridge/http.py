@@ -72,6 +72,7 @@ class Site:
                 web.get("/pages", self._to_pages),
                 web.get("/pages/{path:.*}", self._page),
                 web.get("/favicon.ico", self._icon),
+                web.get("/pair", self._pair),
                 web.get("/{path:.*}", self._asset),
             ]
         )
@@ -83,6 +84,13 @@ class Site:
         asset = await self._read(self._web, request.match_info["path"])
         if asset is None:
             raise web.HTTPNotFound(text="no such page; the surface is at /\n")
+        return _send(request, asset, {"Content-Security-Policy": SURFACE_POLICY})
+
+    async def _pair(self, request: web.Request) -> web.StreamResponse:
+        """Where a device that was not let in types its code."""
+        asset = await self._read(self._web, "pair.html")
+        if asset is None:
+            raise web.HTTPNotFound
         return _send(request, asset, {"Content-Security-Policy": SURFACE_POLICY})
 
     async def _icon(self, request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -24,7 +24,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Guard:
     """Decides for each request; ``middleware`` is aiohttp's."""
 
-    def __init__(self, hosts: Iterable[str]) -> None:
+    def __init__(
+        self,
+        hosts: Iterable[str],
+        admit: Callable[[web.Request], Grant | None] = lambda request: EVERYTHING,
+        prolong: Callable[[web.Request, web.StreamResponse], None] = lambda request, response: None,
+    ) -> None:
+        """``admit`` says what whoever asks may do, None where it was not let in; ``prolong`` is handed every page that
+        goes to one that was."""
+        self._admit, self._prolong = admit, prolong
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._once = OncePer(log)
 
@@ -35,8 +43,12 @@ class Guard:
         if refusal is not None:
             self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
             return error_answer(403, "not_allowed", refusal)
-        request[GRANT] = EVERYTHING  # [auth] mode = "open": nobody is told apart
+        grant = self._admit(request)
+        if grant is not None:
+            request[GRANT] = grant
         try:
+            if grant is None and not is_public(request.path):
+                raise _not_paired(request)
             response = await handler(request)
         except web.HTTPException as exc:
             if exc.status >= 400 and request.path.startswith(("/api/", "/healthz")):
@@ -44,6 +56,8 @@ class Guard:
             else:
                 response = exc
         if not response.prepared:
+            if grant is not None and response.status == 200 and response.content_type == "text/html":
+                self._prolong(request, response)
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")
             response.headers.setdefault("Cache-Control", "no-store")
@@ -59,8 +73,9 @@ class Guard:
         cause = (request.remote, "api", code)
         self._once.warning(cause, "REST from %s: %s %s: %s", request.remote, request.method, code, message)
         answer = error_answer(exc.status, code, message)
-        if "Allow" in exc.headers:
-            answer.headers["Allow"] = exc.headers["Allow"]
+        for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+            if name in exc.headers:
+                answer.headers[name] = exc.headers[name]
         return answer
 
     def _refusal(self, request: web.Request) -> str | None:
@@ -91,7 +106,46 @@ GRANT = web.RequestKey("grant", Grant)
 
 
 def grant_of(request: web.Request) -> Grant:
+    """Raises Refused (401) for whom nobody has let in."""
+    if GRANT not in request:
+        raise _unknown()
     return request[GRANT]
+
+
+def check_admin(request: web.Request) -> None:
+    """Raises Refused unless whoever asks is an admin."""
+    if grant_of(request).role != "admin":
+        raise Refused(403, "not_allowed", "only an admin may do this")
+
+
+def is_public(path: str) -> bool:
+    """True for what everybody on the network may ask for: what the page for pairing and sandboxed pages are made of.
+
+    Documents are not: neither what is called so, nor what has no suffix.
+    """
+    if path in _PUBLIC:
+        return True
+    if path.startswith("/api/"):
+        return False
+    _, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return bool(dot and suffix) and suffix.lower() not in _DOCUMENTS
+
+
+_PUBLIC = frozenset({"/pair", "/api/pair", "/ws", "/healthz"})
+_DOCUMENTS = frozenset({"html", "htm", "xhtml", "xht", "shtml"})
+
+
+def _not_paired(request: web.Request) -> web.HTTPException:
+    """A person who asks for a page is sent where a code can be typed, and comes back; a program is told."""
+    if request.path.startswith("/api/") or request.method not in ("GET", "HEAD"):
+        return _unknown()
+    return web.HTTPFound("/pair" if request.path_qs == "/" else f"/pair?to={quote(request.path_qs, safe='')}")
+
+
+def _unknown() -> Refused:
+    refused = Refused(401, "not_paired", "this device was not let in: open /pair, or send a token as Authorization")
+    refused.headers["WWW-Authenticate"] = "Bearer"
+    return refused
 
 
 def _host_name(host: str) -> str | None:

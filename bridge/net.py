@@ -62,6 +62,15 @@ def lan_addresses() -> list[Address]:
     return sorted(dict.fromkeys(filter(_is_reachable, real)), key=lambda address: address.version)
 
 
+def urls(host: str, port: int) -> list[str]:
+    """Addresses to open for what listens there, the best one for a tablet first, this machine's own last."""
+    if host not in ("0.0.0.0", "::", ""):
+        return [f"http://{f'[{host}]' if ':' in host else host}:{port}/"]
+    lan = [address for address in lan_addresses() if address.version == 4 or host == "::"]
+    names = [f"[{address}]" if address.version == 6 else str(address) for address in lan]
+    return [f"http://{name}:{port}/" for name in [*names, "127.0.0.1"]]
+
+
 def address_towards(host: str) -> Address | None:
     """The address of this machine that a packet to this host would leave from; None where there is no way. Sends
     nothing; a name is looked up."""

@@ -95,14 +95,6 @@ class OscPort:
         return "osc " + "+".join(peer.name for peer in self._peers)
 
     @property
-    def kind(self) -> str:
-        return "osc"
-
-    @property
-    def sent(self) -> int:
-        return sum(peer.sent for peer in self._peers)
-
-    @property
     def udp_port(self) -> int | None:
         """The UDP port that we listen on while it is open."""
         return self._carrier.port if isinstance(self._carrier, UdpCarrier) else None
@@ -118,8 +110,7 @@ class OscPort:
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer, for ``/healthz``."""
-        more = self._carrier.health() | {"strangers": self._receiver.strangers}
-        return [peer.health(self._clock()) | more for peer in self._peers]
+        return [peer.health(self._clock()) | self._carrier.health() for peer in self._peers]
 
     def peer(self, name: str) -> OscHandle | None:
         """One of its peers; None where it is none of them."""

@@ -189,8 +189,6 @@ class Hub:
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._entering: set[_Entering] = set()
         self._closing = False
-        self.on_told: Callable[[float], None] | None = None
-        """Told when a pass over the browsers is over, and when it began; whoever is told takes itself away."""
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -283,6 +281,11 @@ class Hub:
             else:
                 session.set_grant(grant, now)
         self._wake()
+
+    def devices(self) -> list[str]:
+        """The device of each session that is welcomed."""
+        sessions = (connection.session for connection in self._connections.values())
+        return [session.grant.device for session in sessions if session.welcomed and session.grant is not None]
 
     def clients(self) -> list[dict[str, object]]:
         """What is known of each browser, for health and the operator."""
@@ -458,8 +461,6 @@ class Hub:
         finally:
             if is_over:
                 self._rest = None  # whatever happened, the next pass can begin
-        if self.on_told is not None:
-            self.on_told(self._next_pass)
         if cpu_started:
             self._spent_s += self._cpu_clock() - cpu_started
         self._next_pass += min(LONGEST_GAP_S, max(PASS_GAP_S, PASS_SHARE * self._spent_s))

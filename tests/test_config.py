@@ -336,8 +336,7 @@ kind = "flaot"
         ("[http]\nhosts = ['a', 3]", ["2: http.hosts[1] = 3: must be text in quotes"]),
         ("[http]\ntitle = ''", ['2: http.title = "": must be 1–60 characters']),
         ("[http]\npages = '\\u0000'", None),
-        ("[auth]\nmode = 'token'", ['2: auth.mode = "token": pairing is not built yet: use mode = "open"']),
-        ("[auth]\nmode = 'opne'", ['2: auth.mode = "opne": must be "open" (did you mean "open"?)']),
+        ("[auth]\nmode = 'opne'", ['2: auth.mode = "opne": must be "token" or "open" (did you mean "open"?)']),
         ("[[page]]\nname = 'A'\n[[page]]\nname = 'A'", ['4: page[1].name = "A": is another page\'s name already']),
         ("[[page]]\nlayout = 'strip'", [
             "1: page[0].name: is required",

@@ -33,8 +33,6 @@ ROWS = [
         "miditakeover",
         "serviceunit",
         "midiwire",
-        "histogram",
-        "health",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
@@ -53,10 +51,12 @@ ROWS = [
         "unlisted",
         "httplimits",
     },
-    {"store", "prometheus", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
-    {"presence", "latency", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
-    {"surface", "midifit", "metrics"},
-    {"driver", "pulse"},
+    {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
+    {"devices"},
+    {"codes"},
+    {"presence", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
+    {"surface", "midifit"},
+    {"driver"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
@@ -71,9 +71,9 @@ ROWS = [
     {"config", "session", "history", "learn"},
     {"saved"},
     {"statefile"},
-    {"httpcontrols"},
+    {"httpcontrols", "pairing"},
+    {"httppairing"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
-    {"vitals"},
     {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
@@ -103,6 +103,8 @@ PURE = {
     "frames",
 }
 PURE |= {
+    "devices",
+    "codes",
     "coercion",
     "echo",
     "unlisted",
@@ -150,11 +152,6 @@ PURE |= {
     "patchpd",
     "serviceunit",
     "saved",
-    "histogram",
-    "health",
-    "latency",
-    "metrics",
-    "prometheus",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
@@ -166,20 +163,9 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {
-        "ws",
-        "websocket",
-        "http",
-        "httpanswers",
-        "httppeers",
-        "httpguard",
-        "httpcontrols",
-        "httpdoor",
-        "vitals",
-        "app",
-    },
+    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "httpdoor", "app"}
+    | {"httppairing"},
     "rtmidi": {"mididevices"},
-    "prometheus_client": {"prometheus"},
     "sqlite3": {"statefile"},
 }
 NEVER_AT_START = {

@@ -807,3 +807,16 @@ test("who follows what is learnt says so again on each new socket, and arms and 
   client.followLearning(false);
   assert.deepEqual(world.socket.of("subscribe").at(-1), { type: "subscribe", what: [] });
 });
+
+// Whom nobody has let in
+
+for (const code of [4401, 4403]) {
+  test(`a page that is closed with ${code} says so once and knocks no more`, () => {
+    const { world, client, socket, told } = online();
+    socket.ends(code);
+    assert.deepEqual(told.filter(([type]) => type === "shut-out"), [["shut-out", { code }]]);
+    assert.equal(client.status.state, "offline");
+    world.pass(60_000);
+    assert.equal(world.socket, socket, "no other socket was opened");
+  });
+}

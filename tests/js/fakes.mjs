@@ -41,9 +41,9 @@ export class FakeSocket extends EventTarget {
     this.dispatchEvent(event);
   }
 
-  ends() {
+  ends(code = 1006) {
     this.readyState = 3;
-    this.dispatchEvent(new Event("close"));
+    this.dispatchEvent(Object.assign(new Event("close"), { code }));
   }
 
   /** Messages of one type, oldest first. */
@@ -161,7 +161,7 @@ export function welcome(more = {}) {
 /** Everything that a client tells, as [type, detail]. */
 export function listen(client) {
   const told = [];
-  for (const type of ["status", "surface", "controls", "value", "trigger", "held", "mark", "unconfirmed", "missed", "cancel", "learning", "error"]) {
+  for (const type of ["status", "surface", "controls", "value", "trigger", "held", "mark", "unconfirmed", "missed", "cancel", "learning", "error", "shut-out"]) {
     client.addEventListener(type, (event) => told.push([type, event.detail]));
   }
   return told;

@@ -8,12 +8,14 @@
  * "controls" {added, described, removed} (paths) · "value" {path, value, from: "server"|"mine"} ·
  * "trigger" {path, args} · "held" {path} · "mark" {path} · "unconfirmed" {path} · "missed" {count} ·
  * "learning" what is being learnt, and was (docs/protocol.md) ·
+ * "shut-out" {code}: this device is not let in (4401), or no longer (4403), and nothing more is tried ·
  * "cancel" {paths}: what a finger held there is dead until it lifts · "error" {code, message, n?, path?}.
  */
 
 import { Link } from "./link.js";
 import { Model } from "./model.js";
 import { Outbox } from "./outbox.js";
+import { NOT_PAIRED, REVOKED } from "./pairing.js";
 
 export const PROTOCOL = 1;
 
@@ -27,6 +29,7 @@ export const JUMP_MS = 2500; // an alarm that is later than this means that the 
 export const RETRY_MS = [250, 3000]; // first and longest pause between attempts, before jitter
 export const ACK_MS = 50; // until the welcome says otherwise
 export const RARE_ACK_MS = 1000; // the pause while less than the welcome's `ack_bytes` have come
+const SHUT_OUT = new Set([NOT_PAIRED, REVOKED]);
 const UTF8 = new TextEncoder();
 const RETRY_GROWTH = 1.6;
 const DECLARE_CHUNK = 64; // controls per message, far below the server's frame limit
@@ -343,7 +346,7 @@ export class Client extends EventTarget {
     const link = new Link(new this.#env.WebSocket(this.#url), now, {
       open: (opened) => this.#greet(opened),
       message: (heard, data) => this.#hear(heard, data),
-      close: (closed) => this.#closed(closed),
+      close: (closed, code) => this.#closed(closed, code),
     });
     link.deadline = now + CONNECTING_MS;
     this.#candidate = link;
@@ -402,8 +405,14 @@ export class Client extends EventTarget {
     this.#tell("cancel", { paths: null }); // null: every one
   }
 
-  #closed(link) {
+  #closed(link, code) {
     const now = this.#env.now();
+    if (SHUT_OUT.has(code) && (link === this.#candidate || link === this.#current)) {
+      this.close(); // nothing that we could try again
+      this.#become("offline");
+      this.#tell("shut-out", { code });
+      return;
+    }
     if (link === this.#candidate) {
       this.#dropCandidate();
       this.#retryLater(now);

@@ -13,7 +13,7 @@ export class Link {
   trip = null; // the shortest round trip, ms; null until a ping was answered
   shows = "[]"; // the list of meters this socket was last told, as text
 
-  /** `on`: {open(link), message(link, object), close(link)}, none of them called after `drop`. */
+  /** `on`: {open(link), message(link, object), close(link, code)}, none of them called after `drop`. */
   constructor(socket, now, on) {
     this.openedAt = now;
     this.heardAt = now;
@@ -23,7 +23,7 @@ export class Link {
     this.listeners = {
       open: () => on.open(this),
       message: (event) => on.message(this, event.data),
-      close: () => on.close(this),
+      close: (event) => on.close(this, event?.code),
     };
     for (const [type, listener] of Object.entries(this.listeners)) socket.addEventListener(type, listener);
   }

@@ -1,0 +1,304 @@
+"""``Pairing``: which devices were let in, which codes wait, and the file that remembers the former.
+
+Secrets and codes are never logged. Not here: what of it is HTTP (``httppairing``), what counts as which (``devices``,
+``codes``), what a grant allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from .access import Grant, Mode, Role
+from .codes import Code, Codes
+from .devices import SEEN_S, Device, Devices, Kept, clean
+from .errors import PairingError
+from .statefolder import NO_FOLDER, set_aside, write_whole
+
+log = logging.getLogger(__name__)
+
+FILE = "devices.json"
+MAX_FILE_BYTES = 1024 * 1024
+WRITE_S = 2.0
+"""How long an answer waits for the disk; the device is in all the same."""
+RETRY_S = 10.0
+
+
+class Pairing:
+    """Who may come in. ``folder`` None: devices are kept in memory alone. ``fallback``: the instance's name then.
+
+    ``roles()`` are the ``[[access]]`` entries by name, as they are now. ``revoked(id)`` and ``changed(id, grant)`` are
+    called when a device's sessions are to end, or may do something else from now on. Runs on the event loop.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        mode: Mode,
+        *,
+        roles: Callable[[], Mapping[str, Role]] = dict,
+        revoked: Callable[[str], None] = lambda device: None,
+        changed: Callable[[str, Grant], None] = lambda device, grant: None,
+        fallback: str = "memory",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.mode: Mode = mode
+        self.trouble = "" if folder is not None else NO_FOLDER
+        """Why devices are in memory alone; "" where they are kept."""
+        self.codes = Codes(secrets.token_bytes)
+        self.devices = Devices(secrets.token_bytes, Kept(fallback))
+        self._path = None if folder is None else folder / FILE
+        self._roles, self._revoked, self._changed = roles, revoked, changed
+        self._clock = clock
+        self._seen_at: dict[str, float] = {}  # id → when that was worth writing down; monotonic
+        self._is_dirty = self._is_ending = False
+        self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def cookie(self) -> str:
+        """The name of our cookie: ports of one host share their cookies, so it says whose it is."""
+        return f"stagebridge-{self.devices.instance}"
+
+    # Who asks
+
+    def grant_of_token(self, token: str | None) -> Grant | None:
+        """What whoever has this token may do; None where it is nobody's, or its ``[[access]]`` entry is gone."""
+        if not token or (device := self.devices.find(token)) is None:
+            return None
+        self.saw(device)
+        return self.grant_of(device)
+
+    def grant_of(self, device: Device) -> Grant | None:
+        role = self._roles().get(device.access) if device.access else device.role
+        return None if role is None else Grant(role, device.access, device.id)
+
+    def saw(self, device: Device) -> None:
+        """It is there now."""
+        now = self._clock()
+        if now - self._seen_at.get(device.id, -SEEN_S) >= SEEN_S:
+            self._seen_at[device.id] = now
+            device.seen = time.time()
+            self._is_dirty = True  # written with what comes next, or in a minute
+
+    # Codes
+
+    def wanted(self, role: str, access: str) -> Grant:
+        """What a new code or device is to be worth. Raises PairingError."""
+        if access:
+            if access not in (roles := self._roles()):
+                names = ", ".join(roles) or "none"
+                raise PairingError("bad_value", f"there is no [[access]] entry {access}: there are {names}")
+            return Grant(roles[access], access)
+        if role not in _ROLES:
+            raise PairingError("bad_value", f"role is one of {', '.join(_ROLES)}")
+        return Grant(_ROLES[role])
+
+    def code(self, grant: Grant) -> Code:
+        return self.codes.make(grant, self._clock())
+
+    def redeem(self, digits: str, address: str, name: str, present: Device | None) -> tuple[Device, str | None]:
+        """Let a device in by a code. Raises PairingError. Returns it, and its token; None: it has its own already.
+
+        One that is in and may do as much keeps what it has, and the code goes on waiting: a tablet scans it again.
+        """
+        code = self.codes.look_up(digits, address, self._clock())
+        if present is not None:
+            grant = self.grant_of(present)
+            if grant is not None and grant.covers(code.grant):
+                return present, None
+        if code.grant.access:
+            self.wanted("", code.grant.access)  # it may be gone by now
+        self.codes.spend(code)
+        if present is not None:
+            self.regrant(present, code.grant)
+            return present, self.devices.renew(present)
+        device, token = self.add(name, code.grant)
+        log.info("%s was let in from %s (%s)", device.name, address, _worth(code.grant))
+        return device, token
+
+    # Devices
+
+    def add(self, name: str, grant: Grant) -> tuple[Device, str]:
+        known = {device.id for device in self.devices}
+        device, token = self.devices.add(name, grant, time.time())
+        for gone in known - {device.id for device in self.devices}:
+            self._revoked(gone)
+        self._note()
+        return device, token
+
+    def rename(self, device: Device, name: str) -> None:
+        device.name = clean(name)
+        self._note()
+
+    def regrant(self, device: Device, grant: Grant) -> None:
+        """It may do this from now on."""
+        self.devices.set_grant(device, grant)
+        self._note()
+        now = self.grant_of(device)
+        if now is not None:
+            self._changed(device.id, now)
+
+    def revoke(self, number: str) -> Device | None:
+        """Let it in no more, and cut it off. None where there is no such device."""
+        device = self.devices.remove(number)
+        if device is not None:
+            self._seen_at.pop(number, None)
+            self._revoked(number)
+            self._note()
+            log.info("%s is let in no more", device.name)
+        return device
+
+    async def written(self) -> None:
+        """Wait until what has changed is in the file, but not for ever."""
+        if self._path is None or not self._is_dirty:
+            return
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._wake.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_S):
+                await waiting
+
+    # The file
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Read the file; write what changes until the block ends."""
+        with contextlib.ExitStack() as stack:
+            if self._path is not None:
+                held = await asyncio.to_thread(self._begin, self._path)
+                if held is not None:
+                    stack.enter_context(held)
+            if self.trouble and self.mode == "token":
+                log.warning("devices that are let in are forgotten when stagebridge ends: %s", self.trouble)
+            task = asyncio.create_task(self._keep(), name=FILE)
+            try:
+                yield
+            finally:
+                self._is_ending = True
+                self._wake.set()
+                await task
+
+    def _note(self) -> None:
+        self._is_dirty = True
+        self._wake.set()
+
+    async def _keep(self) -> None:
+        while not self._is_ending or self._is_dirty:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S if self.trouble and self._path else SEEN_S):
+                    await self._wake.wait()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, []
+            if self._is_dirty and self._path is not None:
+                self._is_dirty = False
+                await self._write(self._path)
+            if self._path is None or (self.trouble and self._is_ending):
+                self._is_dirty = False
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
+
+    async def _write(self, path: Path) -> None:
+        text = msgspec.json.format(msgspec.json.encode(self.devices.kept()), indent=1).decode() + "\n"
+        try:
+            await asyncio.to_thread(write_whole, path, text)
+        except OSError as exc:
+            self._is_dirty = True
+            trouble = f"{path} cannot be written: {exc.strerror or exc}"
+            if trouble != self.trouble:
+                log.warning("who is let in, and no more, is forgotten when stagebridge ends: %s", trouble)
+            self.trouble = trouble
+            return
+        if self.trouble:
+            log.info("who is let in is kept again, in %s", path)
+        self.trouble = ""
+
+    # On a thread
+
+    def _begin(self, path: Path) -> IO[bytes] | None:
+        """Take the file, unless another stagebridge has it, and read it. Returns what holds it."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held = _hold(path.with_suffix(".lock"))
+        except OSError as exc:
+            if isinstance(exc, BlockingIOError):
+                self._path, self.trouble = None, f"{path} belongs to another stagebridge that runs"
+                return None
+            held = None  # a disk that cannot be written now: reading may do
+        try:
+            if (kept := _read(path)) is not None:
+                self.devices = Devices(secrets.token_bytes, kept)
+                return held
+        except (OSError, ValueError) as exc:
+            try:
+                aside = set_aside(path).name
+                log.warning("%s: %s; it is %s now, and every device has to be let in again", path, _why(exc), aside)
+            except OSError:
+                self._path, self.trouble = None, f"{path}: {_why(exc)}"
+                return held
+        self.devices = Devices(secrets.token_bytes)
+        self._is_dirty = True
+        return held
+
+
+_ROLES: dict[str, Role] = {"view": "view", "control": "control", "admin": "admin"}
+_decode = msgspec.json.Decoder(Kept).decode
+
+
+def _read(path: Path) -> Kept | None:
+    """None where there is no file. Raises OSError, and ValueError for one that nobody may trust."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    with file:
+        found = os.fstat(file.fileno())
+        if os.name == "posix":
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise ValueError("others may write it, so nobody knows who let these devices in")
+            if found.st_uid not in (os.geteuid(), 0):
+                raise ValueError("it belongs to another user")
+            if found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                os.fchmod(file.fileno(), 0o600)
+        kept = _decode(file.read(MAX_FILE_BYTES))
+    if not kept.instance.replace("-", "").replace("_", "").isalnum() or not kept.instance.isascii():
+        raise ValueError("its instance is no name")  # it stands in a header
+    return kept
+
+
+def _hold(path: Path) -> IO[bytes] | None:
+    """A lock for as long as the file is open. Raises BlockingIOError where somebody else has it."""
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, OSError):
+        return f"cannot be read: {exc.strerror or exc}"
+    return f"is broken ({exc})" if isinstance(exc, msgspec.MsgspecError) else str(exc)
+
+
+def _worth(grant: Grant) -> str:
+    return grant.access or grant.role
