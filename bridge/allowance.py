@@ -1,4 +1,4 @@
-"""How much of something dear may be asked for in a short time. Pure."""
+"""How much of something may be asked for, or come, in a short time. Pure."""
 
 from __future__ import annotations
 
@@ -24,3 +24,26 @@ class Allowance:
             return False
         self._left -= amount
         return True
+
+
+class Meter:
+    """At most ``per_s`` a second, over a second or so, of what comes so often that a call for each were too dear.
+
+    Whoever takes one counts ``left`` down by itself, and only below 0 asks ``refill`` whether it may.
+    """
+
+    __slots__ = ("_at", "left", "per_s")
+
+    def __init__(self, per_s: float, now: float) -> None:
+        self.per_s = per_s
+        self.left = per_s
+        self._at = now
+
+    def refill(self, now: float) -> bool:
+        """True if the one that was taken last was there; else it is given back. ``now``: monotonic s."""
+        self.left = min(self.per_s - 1, self.left + max(0.0, now - self._at) * self.per_s)
+        self._at = now
+        if self.left >= 0:
+            return True
+        self.left += 1
+        return False

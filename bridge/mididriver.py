@@ -23,8 +23,9 @@ from typing import Any
 
 from .errors import PortError
 from .midiclock import STOP, Pulse
+from .midicodec import MAX_SYSEX
 from .mididevices import Connection, Place, System
-from .midiwire import MAX_BYTES, Unpacker, pack
+from .midiwire import Unpacker, pack
 
 LEASE_S = 20.0
 """Whoever asks nothing for so long is dead while we hang in a call: the kernel ends us."""
@@ -173,7 +174,7 @@ class Driver:
         def heard(data: Sequence[int]) -> None:
             """On a thread of the driver's."""
             at = time.monotonic()
-            if len(data) < MAX_BYTES // 2:
+            if len(data) <= MAX_SYSEX + 2:  # nobody reads a longer one
                 self._mouth.say("heard", number, at, bytes(data))
 
         if is_made:

@@ -83,6 +83,20 @@ def address_towards(host: str) -> Address | None:
         return None
 
 
+def is_own(address: Address) -> bool:
+    """Whether this machine has the address now. A few system calls that do not wait; nothing is sent."""
+    if address.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect((str(address), 9))
+        except OSError:
+            return False  # there is no way to it
+        # What a host says to itself, it says from the address that it says it to.
+        return ipaddress.ip_address(probe.getsockname()[0].partition("%")[0]) == address
+
+
 def own_names() -> list[str]:
     """Host names that mean this machine in an address line: ``localhost``, its name, its name in ``.local``."""
     name = socket.gethostname().lower().rstrip(".")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from .allowance import Meter
 from .driver import Way
 from .drivers import open_driver
 from .errors import PortError
@@ -110,7 +111,11 @@ class OscPort:
 
     def health(self) -> list[dict[str, Any]]:
         """One entry per peer, for ``/healthz``."""
-        return [peer.health(self._clock()) | self._carrier.health() for peer in self._peers]
+        of_socket, strangers = self._carrier.health(), self._receiver.strangers
+        return [
+            {**peer.health(self._clock()), **of_socket, "refused": {"allow": strangers, "flood": peer.flooded}}
+            for peer in self._peers
+        ]
 
     def peer(self, name: str) -> OscHandle | None:
         """One of its peers; None where it is none of them."""
@@ -209,6 +214,15 @@ class OscPort:
     def known(self, address: Hashable, source: Source | None) -> None:
         """Who speaks from an address, until it is nobody."""
         self._receiver.sources.connected(address, source)
+
+    def refused(self, host: str) -> None:
+        """A host that is not let in has tried to connect."""
+        self._receiver.strangers += 1
+        self._receiver.sources.say_stranger(host)
+
+    def meter(self, peer: OscPeer, host: str) -> Meter:
+        """What a host's messages are counted by."""
+        return self._receiver.sources.meter(peer, host)
 
     def moved(self) -> None:
         """A target's address is known now, or another."""

@@ -14,6 +14,10 @@ from .oscpattern import is_pattern
 from .tables import check_name
 
 MAX_TARGETS = 16
+PRIVATE = (
+    "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1", "fe80::/10", "fc00::/7",
+)  # fmt: skip
+"""Networks that are no part of the internet: RFC 1918, RFC 3927, RFC 4193, RFC 4291, loopback."""
 MAX_SOURCES = 64
 MAX_ARGS = 16
 MAX_CALLS = 64

@@ -76,14 +76,14 @@ class Receiver:
         tap: OscTap,
     ) -> None:
         self.strangers = 0
-        """Packets from addresses that no table is for."""
+        """Packets from addresses that no table is for, or lets in."""
         self._store = store
         self._sender = sender
         self._once = once
         self._clock = clock
         self._wall_clock = wall_clock
         self._tap = tap
-        self.sources = Sources(peers, sender, once)
+        self.sources = Sources(peers, sender, once, clock)
         self.news = News(sender, once)
         self.learner = Learner(store, once)
         """For peers with ``auto = true``."""
@@ -102,6 +102,11 @@ class Receiver:
                 self._tap.stranger(address, len(data))
             return
         peer = source.peer
+        meter = source.meter
+        meter.left -= 1
+        if meter.left < 0 and not meter.refill(self._clock()):
+            self._drop(source, address, data)
+            return
         peer.received += 1
         try:
             packet = self._decode(data)
@@ -145,6 +150,15 @@ class Receiver:
         self._scheduled.clear()
         self.sources.forget()
 
+    def _drop(self, source: Source, address: Address, data: bytes) -> None:
+        """One packet of a flood."""
+        peer = source.peer
+        peer.flooded += 1
+        text = "osc %s: more than %d messages a second from %s: what is more is dropped (flood = … says how many)"
+        self._once.warning((peer.name, "flood", source.host), text, peer.name, source.meter.per_s, source.host)
+        if self._tap.monitor.is_watched:
+            self._tap.flooded(peer.name, address, len(data))
+
     def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
         entry = route.entry
         values = values_of(route, message.args)
@@ -176,8 +190,10 @@ class Receiver:
             self.complain(source, entry, message, exc)
 
     def _receive_bundle(self, source: Source, bundle: Bundle, now: float) -> None:
+        source.meter.left += 1  # the packet was counted, and what is in it counts
         for timetag, group in groupby(messages(bundle), key=lambda pair: pair[0]):
             batch = tuple(message for _, message in group)
+            source.meter.left -= len(batch)
             if source.peer.renames:
                 batch = tuple(each._replace(address=source.peer.heard_address(each.address)) for each in batch)
             if (host := source.peer.host) is not None:

@@ -6,18 +6,21 @@ and the control's latest value is sent when there is room (``oscout``).
 
 from __future__ import annotations
 
+from .oscsettings import Endpoint
 from .oscsocket import Address
 
 
 class Link:
     """One way out. ``shown`` is what people call it: ``192.168.1.20:9001``."""
 
-    __slots__ = ("address", "is_refused", "retry_at", "shown", "trouble", "trouble_at")
+    __slots__ = ("address", "endpoint", "is_refused", "retry_at", "shown", "trouble", "trouble_at")
 
-    def __init__(self, shown: str, address: Address | None = None) -> None:
+    def __init__(self, shown: str, address: Address | None = None, endpoint: Endpoint | None = None) -> None:
         self.shown = shown
         self.address = address
         """Where it leads; None while that is not known, or not connected."""
+        self.endpoint = endpoint
+        """What its address is found by, where that is a setting."""
         self.trouble = ""
         """Why nothing can be sent, in words; "" while it can."""
         self.trouble_at = 0.0

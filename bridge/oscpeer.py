@@ -1,4 +1,5 @@
-"""What the OSC port knows of one peer while it runs: where it is, what it was sent, how it is. No I/O.
+"""What the OSC port knows of one peer while it runs: where it is, what it was sent, how it is. No I/O, but
+a question to the kernel whose an address is (``net``).
 
 Sockets, timers and what a message does are in ``osc``.
 """
@@ -10,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
+from . import net
+from .allowance import Meter
 from .control import Control
 from .driver import Wanted
 from .echo import EchoBook, TriggerEchoes
@@ -25,7 +28,7 @@ from .oscpace import Owed
 from .oscpolicy import policy_of
 from .oscquestions import Questions
 from .oscroutes import RouteTable
-from .oscsettings import Binding, Settings
+from .oscsettings import LISTED_PER_S, OTHERS_PER_S, Binding, Settings
 from .oscsocket import Address, host_of
 from .osctap import OscTap
 from .port import Peer
@@ -108,6 +111,8 @@ class Source:
     """Where answers to it go: where it spoke from, and where the peer listens if that is known."""
     target: Target | None
     """Which of the peer's targets it is; None if none, as far as we know."""
+    meter: Meter
+    """How much it may still say, and all others at its host."""
 
 
 class Host(Protocol):
@@ -196,6 +201,8 @@ class OscPeer:
         """Triggers, answers and oversized messages that could not be sent; values are sent again."""
         self.loops = 0
         """Times that what came in and went out without end was cut."""
+        self.flooded = 0
+        """Packets that were dropped because one host sent too many."""
         self.early = 0
         """Bundles for too far ahead, or too many: applied at once."""
         self._unlisted: dict[Address, Unlisted[Route]] = {}
@@ -205,6 +212,7 @@ class OscPeer:
         self._own: dict[str, Control] = {}  # controls without the names and colours that peers give them, by path
         self._peer = peer
         self._networks = settings.networks
+        self._allowed = settings.allowed
         self._warn = warn
 
     @property
@@ -258,14 +266,33 @@ class OscPeer:
         return address if number is None else (address[0], number, *address[2:])
 
     def hears(self, host: str) -> bool:
-        """True if the table is for messages from this address."""
-        if not self._networks:
-            return True
+        """True if the table is for messages from this address, and lets them in."""
         try:
             address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             return False
-        return any(address in network for network in self._networks)
+        if self._networks:
+            return any(address in network for network in self._networks)
+        if any(address in network for network in self._allowed) or self._is_named(host):
+            return True
+        return "allow" not in self.settings.model_fields_set and net.is_own(address)
+
+    def flood_per_s(self, host: str) -> int:
+        """How many messages a second are taken from this address, which it ``hears``."""
+        if self.settings.flood is not None:
+            return self.settings.flood
+        return LISTED_PER_S if self._networks or self.knows(host) else OTHERS_PER_S
+
+    def knows(self, host: str) -> bool:
+        """True if the table says that it is there, or it is this machine."""
+        return self._is_named(host) or net.is_own(ipaddress.ip_address(host))
+
+    def _is_named(self, host: str) -> bool:
+        """True if the table says that it is there."""
+        return any(
+            target.address is not None and target.link.endpoint is not None and host_of(target.address) == host
+            for target in self.targets
+        )
 
     def is_touch(self, address: str) -> bool:
         """True if this is where a finger on some control is said: ``touch = "{path}/z"``."""

@@ -19,6 +19,7 @@ from .oscfields import (
     MAX_COLORS,
     MAX_SOURCES,
     MAX_TARGETS,
+    PRIVATE,
     SHOWN,
     TOP_CC,
     VALUE,
@@ -70,6 +71,8 @@ SHIPPED = (
 )  # fmt: skip
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles``."""
 MAX_LEARNT = 4096
+LISTED_PER_S, OTHERS_PER_S = 100_000, 5_000
+"""``flood`` where it is not written: of hosts in ``send``, ``host`` or ``from`` and of this machine, and of others."""
 BindingCurve: TypeAlias = Literal["linear", "log", "db", "table"]
 
 LEAST_DATAGRAM = 128  # bytes
@@ -149,6 +152,21 @@ class Settings(Table):
             "Needed where two tables have the same `listen`.",
             json_schema_extra={"x-default": "everybody"},
         )
+    )
+    allow: Annotated[tuple[str, ...], PlainValidator(read_sources), WithJsonSchema({**_TEXTS, "minItems": 1})] = Field(
+        PRIVATE,
+        description="Addresses or networks that are let in, beside the hosts that the table names: "
+        '`["192.168.1.0/24"]`; `["0.0.0.0/0", "::/0"]` is everybody, the internet too.',
+        json_schema_extra={"x-default": "this machine, private and link-local networks"},
+    )
+    flood: int | None = Field(
+        None,
+        ge=10,
+        le=1_000_000,
+        description="Most messages a second from one host; more are dropped, and counted.",
+        json_schema_extra={
+            "x-default": f"{LISTED_PER_S} from hosts that the table names and this machine, {OTHERS_PER_S} from others"
+        },
     )
     transport: Literal["udp", "tcp-slip", "tcp-length"] = Field(
         "udp", description="UDP, or TCP with packets framed by SLIP (OSC 1.1) or by their length (OSC 1.0)."
@@ -326,6 +344,11 @@ class Settings(Table):
         """``from``, parsed; empty is everybody."""
         return tuple(ipaddress.ip_network(text, strict=False) for text in self.sources)
 
+    @property
+    def allowed(self) -> tuple[Network, ...]:
+        """``allow``, parsed."""
+        return tuple(ipaddress.ip_network(text, strict=False) for text in self.allow)
+
 
 def _names_ipv6(raw: Mapping[str, Any]) -> bool:
     """True if a target is written as an IPv6 address: an IPv4 socket could not reach it."""
@@ -345,6 +368,8 @@ def _contradictions(one: Settings) -> Iterator[str]:
         yield f"host needs a port, which the profile {one.profile} does not know: write port = …"
     if one.port is not None and one.host is None:
         yield "port needs host"
+    if one.sources and "allow" in one.model_fields_set:
+        yield "allow stands beside from, which lets in whom it names: write one of them"
     if one.on_connect == "pull" and one.query == "none":
         yield 'on_connect = "pull" needs to know how to ask: write query = "address"'
     needs = (("keepalive_s", "keepalive"), ("probe_s", "probe"), ("auto_max", "auto"))

@@ -85,8 +85,14 @@ class OscTap:
         """Something has come from where no peer is; it was not read."""
         now = self._wall_clock()
         if takers := self.monitor.takers("", None, now):
-            why = "no [[osc]] table is for this address"
+            why = "no [[osc]] table is for this address, or lets it in"
             _put(takers, Line(now, "in", PORT, "", self._shown(where), size, note=why))
+
+    def flooded(self, peer: str, where: Address, size: int) -> None:
+        """Something has come from a host that sends too much; it was not read."""
+        now = self._wall_clock()
+        if takers := self.monitor.takers(peer, None, now):
+            _put(takers, Line(now, "in", PORT, peer, self._shown(where), size, note="dropped: too many from there"))
 
     def remark(self, message: Message, text: str) -> None:
         """What came of a message of the last packet that came; its address may have been read in another way."""

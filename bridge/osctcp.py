@@ -18,6 +18,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any, Protocol
 
+from .allowance import Meter
 from .log import OncePer
 from .oscframing import SizeReader, SlipReader, sized, slip
 from .osclink import Link
@@ -66,16 +67,21 @@ class Owner(Protocol):
     def known(self, address: Hashable, source: Source | None) -> None:
         """Who speaks from an address, until it is nobody."""
 
+    def refused(self, host: str) -> None:
+        """A host that is not let in has tried to connect."""
+
+    def meter(self, peer: OscPeer, host: str) -> Meter:
+        """What a host's messages are counted by."""
+
 
 class TcpLink(Link):
     """One connection, or the place of one. ``endpoint`` is where we connect to; None if it has connected to us."""
 
-    __slots__ = ("_frame", "_transport", "endpoint", "is_again", "peer")
+    __slots__ = ("_frame", "_transport", "is_again", "peer")
 
     def __init__(self, peer: OscPeer, shown: str, endpoint: Endpoint | None = None) -> None:
-        super().__init__(shown)
+        super().__init__(shown, endpoint=endpoint)
         self.peer = peer
-        self.endpoint = endpoint
         self.is_again = False
         """True once it was connected."""
         self._frame = slip if peer.settings.transport == "tcp-slip" else sized
@@ -291,9 +297,9 @@ class TcpCarrier:
         link = target.link
         assert isinstance(link, TcpLink)
         link.connect(connection.transport, connection.address)
-        self.owner.known(
-            connection.address, Source(self.peer, connection.address, host, target.origin, (target,), target)
-        )
+        meter = self.owner.meter(self.peer, host)
+        source = Source(self.peer, connection.address, host, target.origin, (target,), target, meter)
+        self.owner.known(connection.address, source)
         what = "has connected" if link.endpoint is None else "connected"
         self._once.info((self.peer.name, link.shown, "up"), "osc %s %s: %s", self.peer.name, link.shown, what)
         is_again = link.is_again if link.endpoint is not None else self._was_connected
@@ -303,7 +309,7 @@ class TcpCarrier:
     def _admit(self, connection: Connection, host: str) -> bool:
         """Make a target of who has connected; False if it may not."""
         if not host or not self.peer.hears(host):
-            self._once.warning(("stranger", host), "heard %s, for which no [[osc]] table is", host)
+            self.owner.refused(host)
             return False
         if sum(one.target is not None for one in self._connections) >= MAX_TARGETS:
             self.peer.lost += 1

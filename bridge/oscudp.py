@@ -50,12 +50,10 @@ class Owner(Protocol):
 class UdpLink(Link):
     """One address that is sent datagrams."""
 
-    __slots__ = ("_carrier", "endpoint", "peer")
+    __slots__ = ("_carrier", "peer")
 
     def __init__(self, carrier: UdpCarrier, peer: OscPeer, shown: str, address: Address | None = None) -> None:
         super().__init__(shown, address)
-        self.endpoint: Endpoint | None = None
-        """What its address is found by, where that is a setting."""
         self.peer = peer
         self._carrier = carrier
 
