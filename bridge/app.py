@@ -24,9 +24,11 @@ from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
 from .access import Grant, Role
+from .addresses import Addresses, AddressWatch
 from .bank import BankButtons
 from .config import Config
 from .control import CONFIG, PANIC, RESERVED, Control
+from .discovery import Discovery, Service, is_loopback, services, short_name
 from .errors import ControlError, PortError, UnknownPeer
 from .frames import Frames
 from .history import History
@@ -105,6 +107,9 @@ class Bridge:
         self._frames = Frames(self.store)
         self.monitor = Monitor()
         """Who looks at what goes in and out."""
+        self.addresses = AddressWatch()
+        """Those of this machine, while it runs."""
+        self.discovery = Discovery(self._services, self.addresses)
         self.learning = Learning()
         """What waits for a hand, and what was learnt."""
         self._learnt_file = LearntFile(state, self.learning, midi.KIND.binding)
@@ -237,6 +242,10 @@ class Bridge:
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
             await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
+            await self.addresses.look()
+            self.addresses.subscribe(self._on_addresses)
+            await stack.enter_async_context(_running(self.addresses.run(), "addresses"))
+            await stack.enter_async_context(_running(self.discovery.run(), "discovery"))
             self._stack = stack.pop_all()
         return self
 
@@ -298,6 +307,7 @@ class Bridge:
             "clients": self.hub.clients(),
             "peers": self._peer_health(),
             "state": self._state.health(),
+            "network": {"addresses": [*map(str, self.addresses.addresses)], **self.discovery.health()},
             "monitors": len(self.monitor),
             "messages_in": counters.messages,
             "refused": counters.refused,
@@ -348,6 +358,23 @@ class Bridge:
             return  # served for the first time, as it was read at start
         self._seen_pages[page] = text
         self._declare(page, await asyncio.to_thread(declared_controls, html, page))
+
+    def _on_addresses(self, addresses: Addresses) -> None:
+        """A cable has come, or gone: say where the page is now."""
+        if is_loopback(self.config.http.host):
+            return
+        urls = net.urls(self.config.http.host, self.http_port, addresses)
+        there = ", ".join(url for url in urls if "//127.0.0.1:" not in url)
+        log.info("the network has changed: %s", f"also at {there}" if there else "no other machine can reach this one")
+
+    def _services(self) -> list[Service]:
+        """What is said of us on the network."""
+        if not self.config.http.announce:
+            return []
+        offers = [port.offer for port in self.ports if isinstance(port, osc.OscPort)]
+        http = (self.config.http.host, self.http_port)
+        host = short_name(socket.gethostname())
+        return services(self.config.title, host, http, [offer for offer in offers if offer is not None])
 
     def _listener(self) -> socket.socket:
         host, port = self.config.http.host, self.config.http.port

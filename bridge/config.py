@@ -52,6 +52,7 @@ class HttpSettings:
     hosts: tuple[str, ...] = ()
     client_timeout_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
+    announce: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class _Reader:
                 http.hosts,
                 http.client_timeout_s,
                 HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
+                http.announce,
             ),
             AuthSettings(auth.mode),
             made,

@@ -207,6 +207,11 @@ class HttpTable(Table):
     hosts: Annotated[tuple[Host, ...], Field(strict=False)] = setting(
         (), "More names by which browsers may call this computer, for instance a name in your router's DNS."
     )
+    announce: bool = setting(
+        True,
+        "Say on the network where the page and the OSC ports are (zeroconf, Bonjour), and answer to `<host>.local`. "
+        "What only this computer reaches is not announced.",
+    )
     title: Name = setting("stagebridge", "What the browser's tab and the home screen say.")
     client_timeout_s: float = setting(
         10.0, "Seconds after which a browser whose socket takes nothing any more is dropped.", ge=1, le=3600

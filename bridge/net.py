@@ -62,12 +62,14 @@ def lan_addresses() -> list[Address]:
     return sorted(dict.fromkeys(filter(_is_reachable, real)), key=lambda address: address.version)
 
 
-def urls(host: str, port: int) -> list[str]:
-    """Addresses to open for what listens there, the best one for a tablet first, this machine's own last."""
+def urls(host: str, port: int, addresses: Iterable[Address] | None = None) -> list[str]:
+    """Addresses to open for what listens there, the best one for a tablet first, this machine's own last.
+
+    ``addresses`` are this machine's, where they are known; else they are looked up."""
     if host not in ("0.0.0.0", "::", ""):
         return [f"http://{f'[{host}]' if ':' in host else host}:{port}/"]
-    lan = [address for address in lan_addresses() if address.version == 4 or host == "::"]
-    names = [f"[{address}]" if address.version == 6 else str(address) for address in lan]
+    found = lan_addresses() if addresses is None else addresses
+    names = [f"[{one}]" if one.version == 6 else str(one) for one in found if one.version == 4 or host == "::"]
     return [f"http://{name}:{port}/" for name in [*names, "127.0.0.1"]]
 
 

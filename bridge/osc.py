@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from .allowance import Meter
+from .discovery import Listener
 from .driver import Way
 from .drivers import open_driver
 from .errors import PortError
@@ -28,7 +29,7 @@ from .osclane import Carriage
 from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import PROFILES
-from .oscsettings import Binding, Settings, check_peers
+from .oscsettings import Binding, Settings, check_peers, parse_endpoint
 from .oscsocket import Address, shown
 from .osctap import OscTap
 from .osctcp import TcpCarrier
@@ -104,6 +105,19 @@ class OscPort:
     def tcp_port(self) -> int | None:
         """The TCP port that others can connect to while it is open."""
         return self._carrier.port if isinstance(self._carrier, TcpCarrier) else None
+
+    @property
+    def offer(self) -> Listener | None:
+        """Where others may find us while it is open; None where any free port is taken: only who is told knows it."""
+        settings = self._peers[0].settings
+        number = self._carrier.port
+        if number is None or settings.listen.endswith(":0"):
+            return None
+        framing = settings.transport.removeprefix("tcp-") if settings.is_tcp else ""
+        host = parse_endpoint(settings.listen).host
+        return Listener(
+            "tcp" if settings.is_tcp else "udp", host, number, tuple(peer.name for peer in self._peers), framing
+        )
 
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""

@@ -85,11 +85,20 @@ class Lab:
             )
             stack.callback(lab._relay.kill)
             assert lab._answer() == {"ready": True}
-            for side, own, other in (("server", SERVER, TABLET), ("tablet", TABLET, SERVER)):
-                name = lab._names[side]  # type: ignore[index]
-                _ip("-n", name, "addr", "add", own, "peer", other, "dev", "sb0")
-                _ip("-n", name, "link", "set", "sb0", "mtu", "1500", "up")
+            for side in sides:
+                _ip("-n", lab._names[side], "link", "set", "sb0", "mtu", "1500", "up")
+                lab.plug(side)
             yield lab
+
+    def plug(self, side: Side) -> None:
+        """Give it its address, and the way to everywhere."""
+        own, other = (SERVER, TABLET) if side == "server" else (TABLET, SERVER)
+        _ip("-n", self._names[side], "addr", "add", own, "peer", other, "dev", "sb0")
+        _ip("-n", self._names[side], "route", "add", "default", "dev", "sb0")
+
+    def unplug(self, side: Side) -> None:
+        """Take its address away."""
+        _ip("-n", self._names[side], "addr", "flush", "dev", "sb0", "scope", "global")
 
     @contextmanager
     def inside(self, side: Side) -> Iterator[None]:

@@ -36,6 +36,8 @@ ROWS = [
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
+    {"addresses"},
+    {"discovery"},
     {
         "control",
         "patch",
@@ -167,6 +169,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     | {"httppairing"},
     "rtmidi": {"mididevices"},
     "sqlite3": {"statefile"},
+    "zeroconf": {"discovery"},
 }
 NEVER_AT_START = {
     "segno",

@@ -56,11 +56,7 @@ def urls_of(host: str, port: int) -> list[str]:
     """Addresses to open, the best one for a tablet first, this machine's own last."""
     from bridge import net
 
-    if host not in ("0.0.0.0", "::", ""):
-        return [f"http://{f'[{host}]' if ':' in host else host}:{port}/"]
-    lan = [address for address in net.lan_addresses() if address.version == 4 or host == "::"]
-    names = [f"[{address}]" if address.version == 6 else str(address) for address in lan]
-    return [f"http://{name}:{port}/" for name in [*names, "127.0.0.1"]]
+    return net.urls(host, port)
 
 
 def qr_code(url: str) -> str:
