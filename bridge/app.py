@@ -40,6 +40,7 @@ from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
 from .learn import LearntFile
 from .learning import PORT, Learning
+from .localsocket import LocalSocket
 from .log import OncePer
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
@@ -84,7 +85,8 @@ class Bridge:
     Raises PortError when the HTTP port cannot be had; any other port's trouble is a state, with retries.
     Leaving the block releases momentaries, closes browsers and ports, and frees every socket. ``state`` is the folder
     for what outlives a run (``statefolder.state_folder``); without it that is kept in memory. ``config_trouble`` is why
-    ``config`` is not what its file says now; everybody is told.
+    ``config`` is not what its file says now; everybody is told. ``local`` opens the socket of the command line for an
+    HTTP port (``localsocket.listen``); without it there is none.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Bridge:
         limits: Limits | None = None,
         state: Path | None = None,
         config_trouble: str = "",
+        local: Callable[[int], tuple[LocalSocket | None, str]] | None = None,
     ) -> None:
         self.config = config
         self.config_trouble = config_trouble
@@ -102,6 +105,9 @@ class Bridge:
         self.store = Store(secrets.token_hex(8))
         self.http_port = 0
         """The TCP port that browsers use; known once the bridge runs."""
+        self.local: Path | None = None
+        """The socket of the command line."""
+        self._open_local = local
         self._started = clock()
         self._once = OncePer(log, again_s=PANIC_AGAIN_S)
         self._frames = Frames(self.store)
@@ -418,11 +424,31 @@ class Bridge:
         await runner.setup()
         assert runner.server is not None
         try:
-            async with self.door.open(runner.server, listener):
+            async with self.door.open(runner.server, listener), self._serving_locally(runner.server):
                 yield
                 await self.hub.close()
         finally:
             await runner.cleanup()
+
+    @asynccontextmanager
+    async def _serving_locally(self, server: web.Server) -> AsyncIterator[None]:
+        """The same application on the socket of the command line; without one the show goes on."""
+        if self._open_local is None:
+            yield
+            return
+        local, why = await asyncio.to_thread(self._open_local, self.http_port)
+        if local is None:
+            if why:
+                log.warning("the command line has no socket to reach us by: %s", why)
+            yield
+            return
+        opened = await asyncio.get_running_loop().create_unix_server(server, sock=local.sock)
+        self.local = local.path
+        try:
+            yield
+        finally:
+            opened.close()
+            await asyncio.to_thread(local.close)
 
     async def _let_go(self) -> None:
         """Nothing stays pressed on any peer because we stop."""

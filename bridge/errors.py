@@ -152,4 +152,8 @@ class PortError(BridgeError):
 
 
 class RemoteError(BridgeError):
-    """A running daemon that cannot be reached, or refuses what it is asked."""
+    """A running daemon that cannot be reached, or refuses what it is asked; then ``code`` is its own word for why."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)

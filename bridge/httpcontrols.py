@@ -135,5 +135,5 @@ def _record(record: Record, wall_s: float) -> dict[str, Any]:
 def _origin(request: web.Request) -> Origin:
     """Who asks: the address, with the name in ``X-Client`` where programs at one address tell themselves apart."""
     client = "".join(char for char in request.headers.get("X-Client", "") if char.isprintable())[:64].strip()
-    address = request.remote or "unknown"
+    address = request.remote or "this machine"
     return Origin("rest", f"{client} at {address}" if client else address)

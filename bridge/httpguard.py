@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import quote, urlsplit
 
@@ -14,9 +15,13 @@ from aiohttp import web
 
 from .access import EVERYTHING, Grant
 from .httpanswers import REFUSALS, Refused, error_answer
+from .localsocket import HOST as LOCAL_HOST
 from .log import OncePer
 
 log = logging.getLogger(__name__)
+
+LOCAL_FAMILY = getattr(socket, "AF_UNIX", None)
+_BY_PROXY = ("origin", "sec-fetch-", "forwarded", "x-forwarded-", "x-real-ip", "via", "cookie", "referer")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,11 +44,12 @@ class Guard:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what a foreign page in somebody's browser could make it send (rebinding, cross-site)."""
-        refusal = self._refusal(request)
+        is_here = is_local(request)
+        refusal = _local_refusal(request) if is_here else self._refusal(request)
         if refusal is not None:
             self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
             return error_answer(403, "not_allowed", refusal)
-        grant = self._admit(request)
+        grant = EVERYTHING if is_here else self._admit(request)
         if grant is not None:
             request[GRANT] = grant
         try:
@@ -56,7 +62,7 @@ class Guard:
             else:
                 response = exc
         if not response.prepared:
-            if grant is not None and response.status == 200 and response.content_type == "text/html":
+            if grant is not None and not is_here and response.status == 200 and response.content_type == "text/html":
                 self._prolong(request, response)
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -146,6 +152,21 @@ def _unknown() -> Refused:
     refused = Refused(401, "not_paired", "this device was not let in: open /pair, or send a token as Authorization")
     refused.headers["WWW-Authenticate"] = "Bearer"
     return refused
+
+
+def is_local(request: web.Request) -> bool:
+    """True if it comes over the socket of the command line (``localsocket``): whoever can open that may do
+    everything."""
+    sock = request.get_extra_info("socket")
+    return sock is not None and sock.family == LOCAL_FAMILY
+
+
+def _local_refusal(request: web.Request) -> str | None:
+    """No browser can open that socket: where one speaks there, a proxy stands between, and would let everybody in."""
+    is_passed_on = any(name.lower().startswith(_BY_PROXY) for name in request.headers)
+    if is_passed_on or request.headers.get("Host") != LOCAL_HOST:
+        return f"this socket is for programs of this machine (Host: {LOCAL_HOST}); a proxy belongs before the HTTP port"
+    return None
 
 
 def _host_name(host: str) -> str | None:

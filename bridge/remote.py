@@ -1,5 +1,6 @@
 """What commands say to a running daemon: a small client of ``stagebridge.v1``, and of its HTTP interface.
 
+A daemon of this machine is reached through its socket (``localsocket``), which needs no token; any other by its URL.
 Here: one connection, what it has heard, values from and to a shell's words. Not here: arguments, printing (``cli``).
 """
 
@@ -8,17 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from . import localsocket
 from .control import RESERVED
 from .errors import RemoteError
+from .localsocket import HOST
 from .messages import SUBPROTOCOL
+from .statefolder import NAME, state_folder
 
-DEFAULT_URL = "ws://127.0.0.1:8080/ws"
+DEFAULT_PORT = 8080
 TIMEOUT_S = 5.0
 PEERS = f"{RESERVED}/peers/"
 METER_S = 0.3  # meters come 30 times a second, and the latest at once
@@ -26,6 +34,19 @@ MAX_FRAME_BYTES = 4 << 20  # the daemon's are at most 256 kB
 
 _ON = ("true", "on", "yes", "1")
 _OFF = ("false", "off", "no", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """Where a daemon is: on this machine by its HTTP port, reached through its socket; or anywhere, by its URL."""
+
+    port: int = DEFAULT_PORT
+    url: str = ""
+    token: str = ""
+    """The secret of a device, over the network; its socket needs none."""
+
+    def __str__(self) -> str:
+        return _base(self.url) if self.url else f"port {self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +62,40 @@ class Event:
 class Remote:
     """A connection to a daemon, and its controls as it has told them: ``controls`` (descriptors) and ``values``."""
 
-    def __init__(self, socket: Any, url: str) -> None:
+    def __init__(self, socket: Any, daemon: Daemon) -> None:
         self.controls: dict[str, Mapping[str, Any]] = {}
         self.values: dict[str, Any] = {}
         self._socket = socket
-        self._url = url
+        self._daemon = daemon
         self._n = 0
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, name: str) -> AsyncIterator[Self]:
+    async def connect(cls, daemon: Daemon, name: str) -> AsyncIterator[Self]:
         """Connect, say hello as ``name`` and hear all there is. Raises RemoteError."""
         from websockets.asyncio.client import connect
-        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
         from websockets.typing import Subprotocol
 
-        url = full_url(url)
+        url = full_url(daemon.url or str(daemon.port))
+        local = await asyncio.to_thread(_local, daemon)
+        where: dict[str, Any] = {"unix": True, "sock": local} if local is not None else {}
         try:
             socket = await connect(
-                url, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None, proxy=None, max_size=MAX_FRAME_BYTES,
-                open_timeout=TIMEOUT_S, close_timeout=1.0,
+                f"ws://{HOST}/ws" if local is not None else url, subprotocols=[Subprotocol(SUBPROTOCOL)],
+                compression=None, proxy=None, max_size=MAX_FRAME_BYTES, open_timeout=TIMEOUT_S, close_timeout=1.0,
+                **where,
             )  # fmt: skip
+        except InvalidStatus as exc:
+            raise _refused(bytes(exc.response.body or b""), exc.response.status_code, daemon) from exc
         except (InvalidHandshake, InvalidURI, EOFError) as exc:
-            raise RemoteError(f"what answers at {url} is not stagebridge: {exc}") from exc
-        except TimeoutError as exc:
-            raise RemoteError(f"no answer from {url} within {TIMEOUT_S:g} s") from exc
-        except OSError as exc:
-            raise RemoteError(f"no stagebridge is running at {url} (to start it: stagebridge run)") from exc
+            raise _no_stagebridge(daemon, f": {exc}") from exc
+        except OSError as exc:  # TimeoutError is one
+            raise _unreachable(daemon, exc) from exc
         async with socket:
-            remote = cls(socket, url)
-            await remote._send(type="hello", name=name, keys="path", acks=False)
+            remote = cls(socket, daemon)
+            token = {"token": daemon.token} if local is None and daemon.token else {}
+            await remote._send(type="hello", name=name, keys="path", acks=False, **token)
             await remote.settle()
             yield remote
 
@@ -112,7 +137,7 @@ class Remote:
                 while (answer := await self._receive())["type"] != "applied" or answer["n"] < self._n:
                     self._take(answer)
         except TimeoutError as exc:
-            raise RemoteError(f"no answer from {self._url} within {TIMEOUT_S:g} s") from exc
+            raise _unreachable(self._daemon, exc) from exc
 
     async def watch_monitor(self, peer: str | None, pattern: str | None) -> None:
         """Hear the monitor from now on. Raises RemoteError for an unknown peer, and for what is no pattern."""
@@ -148,12 +173,12 @@ class Remote:
         except ConnectionClosed as exc:
             raise self._closed(exc) from exc
         if message["type"] == "error":
-            raise RemoteError(message["message"])
+            raise _error(message["code"], message["message"], self._daemon)
         return message
 
     def _closed(self, exc: Any) -> RemoteError:
         reason = f": {exc.rcvd.reason}" if exc.rcvd and exc.rcvd.reason else ""
-        return RemoteError(f"the connection to {self._url} has ended{reason}")
+        return RemoteError(f"the connection to {self._daemon} has ended{reason}")
 
     def _take(self, message: Mapping[str, Any]) -> list[Event]:
         events = []
@@ -174,37 +199,104 @@ class Remote:
         return events
 
 
-def request(url: str, method: str, path: str, body: Any = None) -> Any:
+def request(daemon: Daemon, method: str, path: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> Any:
     """One request of the daemon's HTTP interface; its answer. Raises RemoteError, in the daemon's words."""
-    import urllib.error
-    import urllib.request
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
-    scheme, _, rest = full_url(url).partition("://")
-    base = f"{'https' if scheme == 'wss' else 'http'}://{rest.partition('/')[0]}"
-    data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(base + path, data, method=method)
-    if data is not None:
-        asked.add_header("Content-Type", "application/json")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    local = _local(daemon)
+    if local is not None:
+        connection = HTTPConnection(HOST)
+        local.settimeout(timeout_s)
+        connection.sock = local
+    else:
+        parts = urlsplit(full_url(daemon.url or str(daemon.port)))
+        kind = HTTPSConnection if parts.scheme == "wss" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if local is None and daemon.token:
+        headers["Authorization"] = f"Bearer {daemon.token}"
+    with closing(connection):
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            raw = answer.read()
+        except HTTPException as exc:
+            raise _no_stagebridge(daemon) from exc
+        except OSError as exc:
+            raise _unreachable(daemon, exc) from exc
+    if answer.status != 200:
+        raise _refused(raw, answer.status, daemon)
     try:
-        with opener.open(asked, timeout=TIMEOUT_S) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as exc:
-        with exc:
-            raise RemoteError(_refusal(exc.read(), base)) from exc
-    except TimeoutError as exc:
-        raise RemoteError(f"no answer from {base} within {TIMEOUT_S:g} s") from exc
-    except (OSError, ValueError) as exc:  # URLError is an OSError
-        if isinstance(exc, ValueError):
-            raise RemoteError(f"what answers at {base} is not stagebridge") from exc
-        raise RemoteError(f"no stagebridge is running at {base} (to start it: stagebridge run)") from exc
+        return json.loads(raw)
+    except ValueError as exc:
+        raise _no_stagebridge(daemon) from exc
 
 
-def _refusal(answer: bytes, base: str) -> str:
+def _local(daemon: Daemon) -> socket.socket | None:
+    """A connection through the socket of a daemon on this machine; None where we find none that is for us."""
+    for path in _places(daemon):
+        try:
+            return localsocket.connect(path, TIMEOUT_S)
+        except TimeoutError as exc:
+            raise _unreachable(daemon, exc) from exc
+        except OSError:  # none is there, one that a daemon has left behind, or one of somebody else
+            continue
+    return None
+
+
+def _places(daemon: Daemon) -> list[Path]:
+    if daemon.url or not hasattr(socket, "AF_UNIX"):
+        return []
+    return localsocket.candidates(daemon.port, os.environ, state_folder(os.environ))
+
+
+def _way_in(daemon: Daemon) -> str:
+    """What somebody needs whom a daemon does not know."""
+    for path in _places(daemon):
+        try:
+            localsocket.connect(path, TIMEOUT_S).close()
+        except PermissionError:
+            if path.parent == localsocket.SYSTEM:
+                return f"you may not open {path}: join its group: sudo usermod -aG {NAME} $USER, and log in anew"
+            return f"you may not open {path}: it is another user's"
+        except OSError:
+            continue
+    return f"{daemon} does not know us: a device's token is needed, --token or $STAGEBRIDGE_TOKEN"
+
+
+def _unreachable(daemon: Daemon, exc: OSError) -> RemoteError:
+    if isinstance(exc, TimeoutError):
+        return RemoteError(f"no answer from {daemon} within {TIMEOUT_S:g} s")
+    if isinstance(exc, ssl.SSLError):
+        return RemoteError(
+            f"{daemon} cannot be trusted: {getattr(exc, 'verify_message', '') or exc.reason}; "
+            "SSL_CERT_FILE=FILE names its authority's certificate"
+        )
+    return RemoteError(f"no stagebridge is running at {daemon} (to start it: stagebridge run)")
+
+
+def _refused(answer: bytes, status: int, daemon: Daemon) -> RemoteError:
     try:
-        return str(json.loads(answer)["message"])
+        said = json.loads(answer)
+        return _error(str(said["error"]), str(said["message"]), daemon)
     except (ValueError, KeyError, TypeError):
-        return f"what answers at {base} is not stagebridge"
+        return _no_stagebridge(daemon, f": it answers HTTP {status}")
+
+
+def _error(code: str, message: str, daemon: Daemon) -> RemoteError:
+    if code == "not_paired" and not daemon.token:
+        message = _way_in(daemon)
+    return RemoteError(message, code)
+
+
+def _no_stagebridge(daemon: Daemon, why: str = "") -> RemoteError:
+    return RemoteError(f"what answers at {daemon} is not stagebridge{why}")
+
+
+def _base(url: str) -> str:
+    """The URL that a person would open."""
+    scheme, _, rest = full_url(url).partition("://")
+    return f"{'https' if scheme == 'wss' else 'http'}://{rest.removesuffix('/ws')}"
 
 
 def full_url(text: str) -> str:
@@ -224,7 +316,7 @@ def full_url(text: str) -> str:
         if scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError
     except ValueError as exc:
-        raise RemoteError(f"{text} is no address of a daemon: it looks like {DEFAULT_URL}, or like 8080") from exc
+        raise RemoteError(f"{text} is no address of a daemon: it looks like http://foh.local:{DEFAULT_PORT}") from exc
     host = parts.netloc if parts.port is not None or scheme == "wss" else f"{parts.netloc}:8080"
     return f"{scheme}://{host}{parts.path if parts.path not in ('', '/') else '/ws'}"
 

@@ -19,7 +19,7 @@ from .log import printable
 from .osccodec import ALL, Message, decode, encode_message, messages
 from .oscfields import Endpoint, parse_endpoint
 from .oscwords import arguments, plain_words, tags_of
-from .remote import Remote, request, to_words
+from .remote import Daemon, Remote, request, to_words
 from .surface import LEARNT
 from .tomltext import lines
 
@@ -31,9 +31,9 @@ MAX_GROUP = 60  # characters, as the configuration has it
 # monitor
 
 
-async def monitor(url: str, peer: str | None, pattern: str | None, as_json: bool) -> AsyncIterator[list[str]]:
+async def monitor(daemon: Daemon, peer: str | None, pattern: str | None, as_json: bool) -> AsyncIterator[list[str]]:
     """What goes in and out, some lines at a time, until the daemon goes."""
-    async with Remote.connect(url, "stagebridge monitor") as remote:
+    async with Remote.connect(daemon, "stagebridge monitor") as remote:
         await remote.watch_monitor(peer, pattern)
         while True:
             lines, lost = await remote.hear_monitor()
@@ -83,7 +83,9 @@ def _word(value: Any) -> str:
 # send, push
 
 
-def send(url: str, target: str, address: str, words: Sequence[str], types: str | None, wait_s: float) -> list[str]:
+def send(
+    daemon: Daemon, target: str, address: str, words: Sequence[str], types: str | None, wait_s: float
+) -> list[str]:
     """Send one message to a peer of the daemon, or over UDP to ``host:port``; what came back within ``wait_s``."""
     if not address.startswith("/"):
         raise RemoteError(f"{address} is no address: it starts with /")
@@ -104,7 +106,7 @@ def send(url: str, target: str, address: str, words: Sequence[str], types: str |
     if types is None:
         words = [word for word, tag in zip(words, tags, strict=True) if tag not in "TF"]
     body = {"address": address, "args": list(words), "types": tags}
-    request(url, "POST", f"/api/peers/{quote(target, safe='')}/send", body)
+    request(daemon, "POST", f"/api/peers/{quote(target, safe='')}/send", body)
     return []
 
 
@@ -144,19 +146,19 @@ def message_text(message: Message) -> str:
     return " ".join([message.address, tags, *map(_word, plain_words(message.args, 4096, 4096))])
 
 
-def push(url: str, peer: str) -> int:
+def push(daemon: Daemon, peer: str) -> int:
     """Have the daemon send a peer every value; how many."""
-    count: int = request(url, "POST", f"/api/peers/{quote(peer, safe='')}/push")["values"]
+    count: int = request(daemon, "POST", f"/api/peers/{quote(peer, safe='')}/push")["values"]
     return count
 
 
 # learn
 
 
-def learnt_toml(url: str, only: str | None) -> str:
+def learnt_toml(daemon: Daemon, only: str | None) -> str:
     """What peers have taught the daemon, and what was learnt of hardware, as tables of a configuration; "" where it
     is nothing."""
-    peers = request(url, "GET", "/api/peers")["peers"]
+    peers = request(daemon, "GET", "/api/peers")["peers"]
     if only is not None and all(peer["name"] != only for peer in peers):
         raise RemoteError(f"no peer {only}: there are {', '.join(peer['name'] for peer in peers) or 'none'}")
     teachers: dict[str, list[Mapping[str, Any]]] = {}
@@ -165,13 +167,13 @@ def learnt_toml(url: str, only: str | None) -> str:
             teachers.setdefault(path, []).append(peer)
     controls = [
         control
-        for control in request(url, "GET", "/api/controls")["controls"]
+        for control in request(daemon, "GET", "/api/controls")["controls"]
         if control.get("owner") == "learn"
         and (only is None or any(peer["name"] == only for peer in teachers.get(control["path"], ())))
     ]
     bound = [
         (one["path"], one["peer"], one["binding"])
-        for one in request(url, "GET", "/api/learnt")["bindings"]
+        for one in request(daemon, "GET", "/api/learnt")["bindings"]
         if only in (None, one["peer"])
     ]
     tables = [control_toml(control, teachers.get(control["path"], ())) for control in controls]

@@ -114,7 +114,7 @@ class Connection:
         self._stuck_bytes = 0
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     @property
@@ -228,7 +228,7 @@ class Hub:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
         client, asks = f"c{next(self._numbers)}", _unacknowledged(ws.transport)
         session = Session(self.shared, client, entering.grant, unacknowledged=asks)
-        connection = Connection(session, ws, request.remote or "?", self._clock())
+        connection = Connection(session, ws, request.remote or "this machine", self._clock())
         connection.is_exempt = self.http_limits.exempts(connection.host)
         ws.allowance = self.http_limits.messages_per_s
         ws.on_held = partial(self._hold, ws)

@@ -40,6 +40,8 @@ class Daemon:
         self._out = out
         self._err = err
         self.http_port = 0
+        self.home: Mapping[str, str] = {}
+        """Variables with which a command finds its socket."""
 
     @classmethod
     @contextmanager
@@ -66,12 +68,14 @@ class Daemon:
             **os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(tmp_path / "state"),
             **(env or {}),
         }  # fmt: skip
+        environment.pop("RUNTIME_DIRECTORY", None)
         environment.pop("STATE_DIRECTORY", None)  # it keeps nothing of ours beside what somebody uses here
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=environment, cwd=tmp_path
             )
         daemon = cls(process, out, err)
+        daemon.home = {"XDG_STATE_HOME": environment["XDG_STATE_HOME"]}
         try:
             daemon._wait_ready()
             yield daemon

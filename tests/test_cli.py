@@ -73,7 +73,7 @@ def command(*args: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if name != "STAGEBRIDGE_URL"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("STAGEBRIDGE_")}
     return {**env, "PYTHONPATH": str(ROOT), **more}
 
 
@@ -110,8 +110,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 def ask(daemon: Daemon, *args: str) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of a command about this daemon."""
-    answer = run(*args, "--url", daemon.ws_url)
+    """(exit code, stdout, stderr) of a command about this daemon, through its socket."""
+    answer = run(*args, "--port", str(daemon.http_port), **daemon.home)
     return answer.returncode, answer.stdout.strip(), answer.stderr.strip()
 
 
@@ -192,15 +192,17 @@ def test_without_a_daemon_one_line_says_so(args: list[str]) -> None:
     port = free_tcp_port()
     answer = run(*args, "--url", str(port))
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == (
-        f"stagebridge: no stagebridge is running at ws://127.0.0.1:{port}/ws (to start it: stagebridge run)\n"
-    )
+    at = f"http://127.0.0.1:{port}"
+    assert answer.stderr == f"stagebridge: no stagebridge is running at {at} (to start it: stagebridge run)\n"
+    answer = run(*args, "--port", str(port))
+    assert answer.stderr == f"stagebridge: no stagebridge is running at port {port} (to start it: stagebridge run)\n"
 
 
 def test_another_server_on_the_port_is_no_stagebridge(daemon: Daemon) -> None:
     answer = run("get", "/tempo", "--url", f"{daemon.url}healthz")
     assert answer.returncode == 1
-    assert re.fullmatch(r"stagebridge: what answers at ws://\S+/healthz is not stagebridge: .*200.*\n", answer.stderr)
+    said = r"stagebridge: what answers at http://\S+/healthz is not stagebridge: it answers HTTP 200\n"
+    assert re.fullmatch(said, answer.stderr)
 
 
 def test_the_url_may_come_from_the_environment(daemon: Daemon) -> None:
@@ -305,7 +307,7 @@ def test_watch_says_that_the_daemon_has_stopped(tmp_path: Path) -> None:
         daemon.stop()
         assert watch.wait(5) == 1
         assert watch.stderr is not None
-        assert watch.stderr.read().startswith(f"stagebridge: the connection to {daemon.ws_url} has ended")
+        assert watch.stderr.read().startswith(f"stagebridge: the connection to {daemon.url.rstrip('/')} has ended")
 
 
 # run

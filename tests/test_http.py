@@ -345,16 +345,6 @@ async def test_pages_of_other_sites_can_have_peers_sent_nothing(
         assert (await answer.json())["error"] == "not_allowed"
 
 
-async def test_messages_as_they_stand_are_taken_from_this_machine_alone(client: aiohttp.ClientSession) -> None:
-    for header in ("X-Forwarded-For", "Forwarded"):
-        async with client.post(
-            "/api/peers/max/send", json={"address": "/x"}, headers={header: "for=10.0.0.9"}
-        ) as answer:
-            assert (answer.status, (await answer.json())["error"]) == (403, "not_allowed")
-    async with client.post("/api/peers/max/send", json={"address": "/x"}) as answer:
-        assert (answer.status, (await answer.json())["error"]) == (404, "unknown_peer")
-
-
 async def test_health_is_answered(client: aiohttp.ClientSession) -> None:
     async with client.get("/healthz") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok"})

@@ -39,6 +39,7 @@ ROWS = [
     {"addresses"},
     {"discovery"},
     {
+        "localsocket",
         "control",
         "patch",
         "expand",
@@ -62,8 +63,8 @@ ROWS = [
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
-    {"mistakes", "oscbind", "osclooks", "configvalues", "httppeers", "httpguard", "midibank", "httpdoor"},
-    {"configtables", "oscroutes", "profile", "midipeer"},
+    {"mistakes", "oscbind", "osclooks", "configvalues", "httpguard", "midibank", "httpdoor"},
+    {"httppeers", "configtables", "oscroutes", "profile", "midipeer"},
     {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
     {"midiout"},
     {"oscparcel", "oscsettle", "osclearner", "oscnews", "oscsources", "midihandle"},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import log
 from bridge.errors import OscError, RemoteError
 
-from .terminal import fail, remote_command, run_loop
+from .terminal import daemon_of, fail, remote_command, run_loop
 
 if TYPE_CHECKING:
     from bridge.remote import Event
@@ -50,7 +50,7 @@ async def _watch_remote(arguments: argparse.Namespace) -> int:
     from bridge.remote import Event, Remote
 
     is_wanted = path_filter(arguments.pattern)
-    async with Remote.connect(arguments.url, "stagebridge watch") as remote:
+    async with Remote.connect(daemon_of(arguments), "stagebridge watch") as remote:
         if arguments.pattern:
             if not any(map(is_wanted, remote.controls)) and not is_pattern(arguments.pattern):
                 await remote.show([_as_path(arguments.pattern)])  # says that it is unknown, and what was perhaps meant
@@ -119,7 +119,7 @@ async def _get_remote(arguments: argparse.Namespace) -> int:
     from bridge.remote import Remote, to_words
 
     path = _as_path(arguments.path)
-    async with Remote.connect(arguments.url, "stagebridge get") as remote:
+    async with Remote.connect(daemon_of(arguments), "stagebridge get") as remote:
         control = await _control(remote, path)
         value = await remote.meter(path) if control["kind"] == "meter" else remote.values.get(path)
     if arguments.json:
@@ -141,7 +141,7 @@ async def _set_remote(arguments: argparse.Namespace) -> int:
     from bridge.remote import Remote, from_words, to_words, word_args
 
     path = _as_path(arguments.path)
-    async with Remote.connect(arguments.url, "stagebridge set") as remote:
+    async with Remote.connect(daemon_of(arguments), "stagebridge set") as remote:
         control = await _control(remote, path)
         if control["kind"] == "trigger":
             await remote.trigger(path, word_args(arguments.words))
@@ -164,7 +164,7 @@ async def _panic_remote(arguments: argparse.Namespace) -> int:
     from bridge.control import PANIC
     from bridge.remote import Remote
 
-    async with Remote.connect(arguments.url, "stagebridge panic") as remote:
+    async with Remote.connect(daemon_of(arguments), "stagebridge panic") as remote:
         await remote.trigger(PANIC, ())
     if arguments.json:
         print(json.dumps({"path": PANIC}))

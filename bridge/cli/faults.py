@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge import log
 
-from .terminal import counted, remote_command, run_loop
+from .terminal import counted, daemon_of, remote_command, run_loop
 
 
 def add(commands: Any) -> None:
@@ -63,7 +63,7 @@ def _monitor(arguments: argparse.Namespace) -> int:
 async def _monitor_remote(arguments: argparse.Namespace) -> None:
     from bridge import tools
 
-    async for lines in tools.monitor(arguments.url, arguments.peer, arguments.filter, arguments.json):
+    async for lines in tools.monitor(daemon_of(arguments), arguments.peer, arguments.filter, arguments.json):
         print(*lines, sep="\n", flush=True)
 
 
@@ -71,7 +71,7 @@ def _send(arguments: argparse.Namespace) -> int:
     from bridge import tools
 
     target, address, words = arguments.target, arguments.address, arguments.words
-    answers = tools.send(arguments.url, target, address, words, arguments.types, arguments.wait)
+    answers = tools.send(daemon_of(arguments), target, address, words, arguments.types, arguments.wait)
     if arguments.json:
         print(json.dumps({"answers": answers}, ensure_ascii=False))
     else:
@@ -82,7 +82,7 @@ def _send(arguments: argparse.Namespace) -> int:
 def _push(arguments: argparse.Namespace) -> int:
     from bridge import tools
 
-    count = tools.push(arguments.url, arguments.peer)
+    count = tools.push(daemon_of(arguments), arguments.peer)
     if arguments.json:
         print(json.dumps({"values": count}))
     else:
@@ -93,7 +93,7 @@ def _push(arguments: argparse.Namespace) -> int:
 def _learn(arguments: argparse.Namespace) -> int:
     from bridge import tools
 
-    text = tools.learnt_toml(arguments.url, arguments.peer)
+    text = tools.learnt_toml(daemon_of(arguments), arguments.peer)
     if arguments.json:
         import tomllib
 

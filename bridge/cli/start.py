@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,14 +62,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) -> None:
     """Run a bridge until a signal asks it to stop."""
-    from bridge import lastgood
+    from bridge import lastgood, localsocket
     from bridge.app import Bridge
     from bridge.systemd import Notifier
 
+    local = partial(localsocket.listen, os.environ, state)
     stop = asyncio.Event()
     _on_stop_signal(stop.set)
     async with (
-        Bridge(start.settings, state=state, config_trouble=start.trouble) as bridge,
+        Bridge(start.settings, state=state, config_trouble=start.trouble, local=local) as bridge,
         Notifier(os.environ).running(bridge.status_text),
     ):
         print(await asyncio.to_thread(_greeting, bridge, start.settings, show_qr), flush=True)

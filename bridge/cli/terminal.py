@@ -8,24 +8,39 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bridge import log
+
+if TYPE_CHECKING:
+    from bridge.remote import Daemon
 
 
 def remote_command(
     commands: Any, name: str, summary: str, command: Any, about: str = "of a running daemon"
 ) -> argparse.ArgumentParser:
-    from bridge.remote import DEFAULT_URL  # light: websockets itself is imported when it connects
+    from bridge.remote import DEFAULT_PORT  # light: websockets itself is imported when it connects
 
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary} ({about})")
-    parser.add_argument(
-        "--url", default=os.environ.get("STAGEBRIDGE_URL", DEFAULT_URL), metavar="URL",
-        help=f"of the daemon (default: $STAGEBRIDGE_URL, else {DEFAULT_URL}); a port or host:port will do",
-    )  # fmt: skip
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", type=port, metavar="N", help=f"of a daemon on this machine (default: {DEFAULT_PORT})")
+    where.add_argument(
+        "--url", metavar="URL", help="of a daemon anywhere: http://host:8080 (default: $STAGEBRIDGE_URL)"
+    )
+    parser.add_argument("--token", metavar="TOKEN", help="of a device, for --url (default: $STAGEBRIDGE_TOKEN)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
     return parser
+
+
+def daemon_of(arguments: argparse.Namespace) -> Daemon:
+    """The daemon that a ``remote_command`` is about."""
+    from bridge.remote import DEFAULT_PORT, Daemon
+
+    token = arguments.token or os.environ.get("STAGEBRIDGE_TOKEN", "")
+    if arguments.port is not None:
+        return Daemon(arguments.port, token=token)
+    return Daemon(DEFAULT_PORT, arguments.url or os.environ.get("STAGEBRIDGE_URL", ""), token)
 
 
 def port(text: str) -> int:
