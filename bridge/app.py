@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +43,7 @@ from .learn import LearntFile
 from .learning import PORT, Learning
 from .localsocket import LocalSocket
 from .log import OncePer
+from .metrics import Metrics
 from .monitor import Monitor
 from .pages import declared_controls, read_pages
 from .pairing import Pairing
@@ -53,6 +55,7 @@ from .refusals import Refusals
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page, with_learnt
+from .vitals import Vitals
 from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
@@ -108,7 +111,6 @@ class Bridge:
         self.local: Path | None = None
         """The socket of the command line."""
         self._open_local = local
-        self._started = clock()
         self._once = OncePer(log, again_s=PANIC_AGAIN_S)
         self._frames = Frames(self.store)
         self.monitor = Monitor()
@@ -131,6 +133,7 @@ class Bridge:
             __version__,
             monitor=self.monitor,
             learning=self.learning,
+            metrics=Metrics(),
             unclaimed=self._state.saved.unclaimed,
         )
         self.pairing = Pairing(
@@ -172,6 +175,9 @@ class Bridge:
             taught=taught,
         )
         self.ports: list[Port] = []
+        self.port_troubles: dict[str, str] = {}
+        """By port's name: why it is not open."""
+        self._vitals = Vitals(self, self._state, self._shared.metrics)
         for kind in kinds.values():
             peers = [peer for peer in config.peers if peer.table == kind.table]
             if peers:
@@ -245,6 +251,7 @@ class Bridge:
             await stack.enter_async_context(self._learnt_file.kept())
             await stack.enter_async_context(self.pairing.kept())
             await self._open_ports(stack)
+            await stack.enter_async_context(self._vitals.taken())
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
             await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
@@ -273,7 +280,7 @@ class Bridge:
 
     def peers(self) -> list[dict[str, Any]]:
         """What ``/healthz`` says of each peer, whether it mirrors, and the paths that it taught us."""
-        entries = [(entry, self.peer(entry["name"])) for entry in self._peer_health()]
+        entries = [(entry, self.peer(entry["name"])) for entry in self._vitals.peers()]
         return [{**entry, "mirror": peer.mirrors, "learnt": list(peer.learnt)} for entry, peer in entries]
 
     def learnt(self) -> list[dict[str, Any]]:
@@ -295,37 +302,14 @@ class Bridge:
         there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}" if names else "there is none"
         raise UnknownPeer(f"no peer {name}: {there}")
 
-    def _peer_health(self) -> list[dict[str, Any]]:
-        return [entry for port in self.ports for entry in port.health()]
-
     def health(self) -> dict[str, Any]:
         """What ``/healthz`` answers."""
-        counters = self._shared.counters
-        return {
-            "status": "ok",
-            "name": self.config.title,
-            "version": __version__,
-            "epoch": self.store.epoch,
-            "rev": self.store.revision,
-            "config": {"file": str(self.config.file or ""), "trouble": self.config_trouble},
-            "uptime_s": round(self.clock() - self._started, 1),
-            "controls": len(self.store),
-            "clients": self.hub.clients(),
-            "peers": self._peer_health(),
-            "state": self._state.health(),
-            "network": {"addresses": [*map(str, self.addresses.addresses)], **self.discovery.health()},
-            "monitors": len(self.monitor),
-            "messages_in": counters.messages,
-            "refused": counters.refused,
-            "stale": counters.stale,
-            "frames_out": counters.frames,
-            "chains_cut": self.store.chains_cut,
-        }
+        return self._vitals.health()
 
     def status_text(self) -> str:
         """How it is, in one line: what a service manager shows."""
         states: dict[str, list[str]] = {}
-        for peer in self._peer_health():
+        for peer in self._vitals.peers():
             states.setdefault(str(peer["state"]), []).append(str(peer["name"]))
         clients = len(self.hub.clients())
         parts = [f"the configuration has mistakes: {self.config_trouble}"] if self.config_trouble else []
@@ -398,13 +382,20 @@ class Bridge:
         tried = []
         for port in self.ports:
             opened = asyncio.Event()
-            await stack.enter_async_context(_running(supervise(port, opened.set), f"port: {port.name}"))
+            await stack.enter_async_context(_running(self._supervised(port, opened), f"port: {port.name}"))
             tried.append(asyncio.create_task(opened.wait()))
         if tried:
             _, late = await asyncio.wait(tried, timeout=FIRST_TRY_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _supervised(self, port: Port, opened: asyncio.Event) -> None:
+        def ready() -> None:
+            self.port_troubles.pop(port.name, None)
+            opened.set()
+
+        await supervise(port, ready, failed=partial(self.port_troubles.__setitem__, port.name))
 
     @asynccontextmanager
     async def _serving(self, listener: socket.socket, web_dir: Path, pages_dir: Path) -> AsyncIterator[None]:
@@ -418,7 +409,12 @@ class Bridge:
             socket=self.hub.handle,
             page_edited=self._page_edited,
             health=self.health,
-            routes=(*controls.routes(), *PeerRoutes(self).routes(), *pairing.routes()),
+            routes=(
+                *controls.routes(),
+                *PeerRoutes(self).routes(),
+                *pairing.routes(),
+                *self._vitals.routes(),
+            ),
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -454,7 +450,7 @@ class Bridge:
         """Nothing stays pressed on any peer because we stop."""
         self.store.let_go(Origin("bridge", "stop"), self.clock())
         deadline = time.monotonic() + LAST_WORD_S
-        while any(peer.get("waiting") for peer in self._peer_health()) and time.monotonic() < deadline:
+        while any(peer.get("waiting") for peer in self._vitals.peers()) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
     async def _watch_holds(self) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from .learning import Learning
 from .messages import MAX_MESSAGE_BYTES
+from .metrics import EVERY_S, FIELDS, Metrics
 from .monitor import Watcher
 from .store import Change, Delta, Entry, Origin, Store
 
@@ -50,6 +51,14 @@ def error(code: str, message: str, n: int | None = None, path: str | None = None
     if path is not None:
         out["path"] = path[:_MAX_ERROR_TEXT]
     return _encode(out)
+
+
+def metrics(metrics: Metrics, told: int) -> bytes:
+    """The rows after number ``told``, as far as they are kept, and how everything is now."""
+    rows = metrics.since(told)
+    return _encode(
+        {"type": "metrics", "every_s": EVERY_S, "fields": FIELDS, "rows": rows, "health": metrics.health_now()}
+    )
 
 
 def monitor(watch: Watcher) -> bytes:

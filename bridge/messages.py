@@ -132,7 +132,7 @@ class Subscribe(msgspec.Struct, tag="subscribe", tag_field="type"):
     ``peer`` and ``address`` (a pattern; what is below it too) narrow the monitor.
     """
 
-    what: Annotated[list[Literal["monitor", "learn"]], msgspec.Meta(max_length=8)]
+    what: Annotated[list[Literal["monitor", "learn", "metrics"]], msgspec.Meta(max_length=8)]
     peer: str | None = None
     address: str | None = None
 

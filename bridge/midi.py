@@ -74,6 +74,14 @@ class MidiPort:
     def name(self) -> str:
         return "midi " + "+".join(device.peer.name for device in self._devices)
 
+    @property
+    def kind(self) -> str:
+        return "midi"
+
+    @property
+    def sent(self) -> int:
+        return sum(device.peer.sent for device in self._devices)
+
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""
         return [f"{device.peer.name}: {device.peer.life}, {device.peer.text}" for device in self._devices]

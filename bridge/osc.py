@@ -97,6 +97,14 @@ class OscPort:
         return "osc " + "+".join(peer.name for peer in self._peers)
 
     @property
+    def kind(self) -> str:
+        return "osc"
+
+    @property
+    def sent(self) -> int:
+        return sum(peer.sent for peer in self._peers)
+
+    @property
     def udp_port(self) -> int | None:
         """The UDP port that we listen on while it is open."""
         return self._carrier.port if isinstance(self._carrier, UdpCarrier) else None
@@ -127,7 +135,12 @@ class OscPort:
         """One entry per peer, for ``/healthz``."""
         of_socket, strangers = self._carrier.health(), self._receiver.strangers
         return [
-            {**peer.health(self._clock()), **of_socket, "refused": {"allow": strangers, "flood": peer.flooded}}
+            {
+                **peer.health(self._clock()),
+                **of_socket,
+                "strangers": strangers,
+                "refused": {"allow": strangers, "flood": peer.flooded},
+            }
             for peer in self._peers
         ]
 

@@ -64,6 +64,7 @@ class Pairing:
         self._seen_at: dict[str, float] = {}  # id → when that was worth writing down; monotonic
         self._is_dirty = self._is_ending = False
         self._wake = asyncio.Event()
+        self._held: IO[bytes] | None = None  # while this is open, the file is ours
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
@@ -176,20 +177,19 @@ class Pairing:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Read the file; write what changes until the block ends."""
-        with contextlib.ExitStack() as stack:
-            if self._path is not None:
-                held = await asyncio.to_thread(self._begin, self._path)
-                if held is not None:
-                    stack.enter_context(held)
-            if self.trouble and self.mode == "token":
-                log.warning("devices that are let in are forgotten when stagebridge ends: %s", self.trouble)
-            task = asyncio.create_task(self._keep(), name=FILE)
-            try:
-                yield
-            finally:
-                self._is_ending = True
-                self._wake.set()
-                await task
+        if self._path is not None:
+            await asyncio.to_thread(self._begin, self._path)
+        if self.trouble and self.mode == "token":
+            log.warning("devices that are let in are forgotten when stagebridge ends: %s", self.trouble)
+        task = asyncio.create_task(self._keep(), name=FILE)
+        try:
+            yield
+        finally:
+            self._is_ending = True
+            self._wake.set()
+            await task
+            if self._held is not None:
+                self._held.close()
 
     def _note(self) -> None:
         self._is_dirty = True
@@ -214,10 +214,11 @@ class Pairing:
     async def _write(self, path: Path) -> None:
         text = msgspec.json.format(msgspec.json.encode(self.devices.kept()), indent=1).decode() + "\n"
         try:
-            await asyncio.to_thread(write_whole, path, text)
+            await asyncio.to_thread(self._replace, path, text)
         except OSError as exc:
             self._is_dirty = True
-            trouble = f"{path} cannot be written: {exc.strerror or exc}"
+            trouble = _TAKEN if isinstance(exc, BlockingIOError) else f"cannot be written: {exc.strerror or exc}"
+            trouble = f"{path} {trouble}"
             if trouble != self.trouble:
                 log.warning("who is let in, and no more, is forgotten when stagebridge ends: %s", trouble)
             self.trouble = trouble
@@ -228,43 +229,55 @@ class Pairing:
 
     # On a thread
 
-    def _begin(self, path: Path) -> IO[bytes] | None:
-        """Take the file, unless another stagebridge has it, and read it. Returns what holds it."""
+    def _begin(self, path: Path) -> None:
+        """Read the file, unless another stagebridge has it. Nothing is made where there is none yet."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            held = _hold(path.with_suffix(".lock"))
-        except OSError as exc:
-            if isinstance(exc, BlockingIOError):
-                self._path, self.trouble = None, f"{path} belongs to another stagebridge that runs"
-                return None
-            held = None  # a disk that cannot be written now: reading may do
+            if not path.exists():
+                self.devices = Devices(secrets.token_bytes)
+                return
+            self._hold(path)
+        except BlockingIOError:
+            self._path, self.trouble = None, f"{path} {_TAKEN}"
+            return
+        except OSError as exc:  # a disk that cannot be written now: reading may do
+            log.debug("%s cannot be locked: %s", path, exc)
         try:
-            if (kept := _read(path)) is not None:
-                self.devices = Devices(secrets.token_bytes, kept)
-                return held
+            self.devices = Devices(secrets.token_bytes, _read(path))
+            return
         except (OSError, ValueError) as exc:
             try:
                 aside = set_aside(path).name
                 log.warning("%s: %s; it is %s now, and every device has to be let in again", path, _why(exc), aside)
             except OSError:
                 self._path, self.trouble = None, f"{path}: {_why(exc)}"
-                return held
+                return
         self.devices = Devices(secrets.token_bytes)
-        self._is_dirty = True
-        return held
+
+    def _replace(self, path: Path, text: str) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._hold(path)
+        write_whole(path, text)
+
+    def _hold(self, path: Path) -> None:
+        """The file is ours until we end. Raises BlockingIOError where another stagebridge has it, and OSError."""
+        if self._held is None and os.name == "posix":
+            import fcntl
+
+            with contextlib.ExitStack() as stack:
+                file = stack.enter_context(path.with_suffix(".lock").open("ab"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.pop_all()
+                self._held = file
 
 
+_TAKEN = "belongs to another stagebridge that runs"
 _ROLES: dict[str, Role] = {"view": "view", "control": "control", "admin": "admin"}
 _decode = msgspec.json.Decoder(Kept).decode
 
 
-def _read(path: Path) -> Kept | None:
-    """None where there is no file. Raises OSError, and ValueError for one that nobody may trust."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return None
-    with file:
+def _read(path: Path) -> Kept:
+    """Raises OSError, and ValueError for a file that nobody may trust."""
+    with path.open("rb") as file:
         found = os.fstat(file.fileno())
         if os.name == "posix":
             if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -277,21 +290,6 @@ def _read(path: Path) -> Kept | None:
     if not kept.instance.replace("-", "").replace("_", "").isalnum() or not kept.instance.isascii():
         raise ValueError("its instance is no name")  # it stands in a header
     return kept
-
-
-def _hold(path: Path) -> IO[bytes] | None:
-    """A lock for as long as the file is open. Raises BlockingIOError where somebody else has it."""
-    if os.name != "posix":
-        return None
-    import fcntl
-
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise
-    return file
 
 
 def _why(exc: Exception) -> str:

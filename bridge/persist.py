@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .control import RESERVED
 from .errors import StateError
+from .histogram import Histogram
 from .saved import Saved, rows_of, told
 from .statefolder import NO_FOLDER
 from .store import Store
@@ -67,6 +68,9 @@ class Persistence:
         self._is_said = True
         self._is_ending = asyncio.Event()
         self._writes = self._failures = 0
+        self._written_at: float | None = None
+        self.write_times = Histogram()
+        """How long writes took that succeeded."""
 
     @property
     def state(self) -> str:
@@ -79,6 +83,7 @@ class Persistence:
             "state": self.state,
             "file": None if self._path is None or not self._is_wanted else str(self._path),
             "writes": self._writes,
+            "written_s_ago": None if self._written_at is None else round(self._clock() - self._written_at, 1),
             "failures": self._failures,
         }
 
@@ -141,6 +146,7 @@ class Persistence:
         taken = self.saved.take() if self._is_open else self.saved.all()
         if self._is_open and not taken:
             return
+        began = self._clock()
         try:
             await _on(thread, lambda: write(rows_of(taken)))
         except StateError as exc:
@@ -149,6 +155,8 @@ class Persistence:
             self._failed(exc)
         else:
             self._writes += 1
+            self._written_at = self._clock()
+            self.write_times.add(self._written_at - began)
             self._is_open = True
             self._tell_aside()
             self._say("")

@@ -116,6 +116,14 @@ class Port(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def kind(self) -> str:
+        """Its table in the configuration, which is the kind of its origins too."""
+
+    @property
+    def sent(self) -> int:
+        """Messages that have left, to all of its peers."""
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """Open, call ``ready`` once able to receive and send, and run until cancelled.
 
@@ -173,10 +181,12 @@ async def supervise(
     port: Port,
     ready: Callable[[], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    failed: Callable[[str], None] = lambda cause: None,
 ) -> None:
     """Serve a port for ever: log a failure once per cause, wait 0.1 s, doubling to 5 s, serve again.
 
-    ``ready`` is called every time that the port is. Returns only by cancellation.
+    ``ready`` is called every time that the port is, ``failed(cause)`` every time that it is no more. Returns only by
+    cancellation.
     """
     delay_s = FIRST_RETRY_S
     said = ""
@@ -200,5 +210,6 @@ async def supervise(
         if cause != said:
             log.warning("%s: %s; trying again", port.name, cause, exc_info=defect)
             said = cause
+        failed(cause)
         await sleep(delay_s)
         delay_s = min(delay_s * 2, LAST_RETRY_S)

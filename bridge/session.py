@@ -7,7 +7,7 @@ A session is a cursor on the store's log (``revision`` is what its browser was l
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Keys
 from .learning import Learning
+from .metrics import Metrics
 from .monitor import MAX_WATCHERS, Monitor, Watcher
 from .store import Entry, Origin, Store
 
@@ -58,6 +59,8 @@ class Counters:
 
     messages: int = 0
     refused: int = 0
+    by_code: Counter[str] = field(default_factory=Counter)
+    """What was refused, by its error code."""
     stale: int = 0
     frames: int = 0
 
@@ -82,6 +85,7 @@ class Shared:
     on_asides: Callable[[], None] = lambda: None
     """Told when something begins to wait for some session beside the controls (``Session.poll_aside``)."""
     learning: Learning = field(default_factory=Learning)
+    metrics: Metrics = field(default_factory=Metrics)
     unclaimed: dict[str, None] = field(default_factory=dict)
     """Paths that pages have declared in an earlier run and none in this one (``Saved.unclaimed``)."""
     admit: Callable[[str], Grant | None] = lambda token: None
@@ -112,7 +116,7 @@ class Session:
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "grant", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
-        "learns", "_learning_told", "window",
+        "learns", "_learning_told", "_metrics_told", "window",
         "_shared", "_store", "_keys", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_clock", "_fingers",
     )  # fmt: skip
@@ -148,6 +152,7 @@ class Session:
         self.learns = False
         """It is told what is being learnt."""
         self._learning_told = -1
+        self._metrics_told: int | None = None  # number of the last row; None: it has not asked
         self.window = AckWindow(shared.recent, shared.ack_s, unacknowledged)
         """When the next frame may leave."""
         self._shared = shared
@@ -190,6 +195,7 @@ class Session:
         """The connection is gone: nobody looks at the monitor there, and nobody learns."""
         self.learns = False
         self._unwatch()
+        self._watch_metrics(False)
 
     def set_grant(self, grant: Grant, now: float) -> None:
         """From now on it may do this: what it may not any more ends at once, and it is told in a new ``welcome``."""
@@ -210,6 +216,13 @@ class Session:
         if self.watch is not None:
             self._shared.monitor.unwatch(self.watch)
             self.watch = None
+
+    def _watch_metrics(self, is_wanted: bool) -> None:
+        if is_wanted == (self._metrics_told is not None):
+            return
+        self._metrics_told = 0 if is_wanted else None
+        self._shared.metrics.watchers += 1 if is_wanted else -1
+        self._shared.on_asides()
 
     def _execute(self, message: msg.Message, now: float) -> Close | None:
         if isinstance(message, msg.Hello):
@@ -323,6 +336,7 @@ class Session:
         if message.what:
             self._check_admin()
         looks, watch = "monitor" in message.what, self.watch
+        self._watch_metrics("metrics" in message.what)
         if "learn" in message.what:
             self.learns, self._learning_told = True, -1
             self._shared.on_asides()
@@ -478,6 +492,7 @@ class Session:
 
     def _refuse(self, exc: ProtocolError, n: int | None, entry: Entry | None = None, path: str | None = None) -> None:
         self._shared.counters.refused += 1
+        self._shared.counters.by_code[exc.code] += 1
         self._shared.on_refused(self.client, exc)
         if len(self._errors) >= MAX_PENDING_ERRORS:
             self._errors_dropped += 1
@@ -592,14 +607,20 @@ class Session:
     def has_asides(self) -> bool:
         """True if something waits that is told beside the controls."""
         is_news = self.learns and self._learning_told != self._shared.learning.revision
+        told = self._metrics_told
+        is_news = is_news or (told is not None and told != self._shared.metrics.number)
         return is_news or (self.watch is not None and not self.watch.is_empty)
 
     def poll_aside(self) -> bytes | None:
-        """One frame of what waits beside the controls, the latest ``learning`` or some lines for the ``monitor``: ask
-        again while it ``has_asides``."""
+        """One frame of what waits beside the controls, the latest ``learning``, rows of ``metrics`` or some lines for
+        the ``monitor``: ask again while it ``has_asides``."""
         if self.learns and self._learning_told != (revision := self._shared.learning.revision):
             self._learning_told = revision
             return out.learning(self._shared.learning)
+        metrics = self._shared.metrics
+        if (told := self._metrics_told) is not None and told != metrics.number:
+            self._metrics_told = metrics.number
+            return out.metrics(metrics, told)
         return None if self.watch is None or self.watch.is_empty else out.monitor(self.watch)
 
     def _take_errors(self) -> list[bytes]:

@@ -189,6 +189,8 @@ class Hub:
         self._ghosts: set[Connection] = set()  # they have been told Close, and are not gone yet
         self._entering: set[_Entering] = set()
         self._closing = False
+        self.on_told: Callable[[float], None] | None = None
+        """Told when a pass over the browsers is over, and when it began; whoever is told takes itself away."""
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -461,6 +463,8 @@ class Hub:
         finally:
             if is_over:
                 self._rest = None  # whatever happened, the next pass can begin
+        if self.on_told is not None:
+            self.on_told(self._next_pass)
         if cpu_started:
             self._spent_s += self._cpu_clock() - cpu_started
         self._next_pass += min(LONGEST_GAP_S, max(PASS_GAP_S, PASS_SHARE * self._spent_s))

@@ -144,6 +144,8 @@ async def stage(tmp_path: Path) -> Any:
     config = parse(CONFIG, KINDS, tmp_path, "config.toml")
     async with Bridge(config) as bridge:
         made = Stage(bridge)
+        assert bridge.hub.shared.metrics.latencies is not None
+        bridge.hub.shared.metrics.latencies.disarm()  # no beat of the pulse comes between what is counted
         await asyncio.sleep(0)
         yield made
         made.hub._connections.clear()
@@ -176,6 +178,21 @@ async def test_a_monitor_that_nobody_watches_is_not_even_called(stage: Stage) ->
     assert "bridge.oscin" in modules
     assert "bridge.oscudp" in modules
     assert not {"bridge.osctap", "bridge.monitor"} & modules
+
+
+async def test_a_move_that_is_measured_takes_few_calls_more_and_the_next_none(stage: Stage) -> None:
+    latencies = stage.hub.shared.metrics.latencies
+    assert latencies is not None
+    latencies.disarm()
+    plain, first, second = (encode_message("/fader/1", (value,)) for value in (0.9, 0.8, 0.7))
+    cost = calls(lambda: stage.receive(plain, FROM))
+    latencies.arm()
+    measured = calls(lambda: stage.receive(first, FROM))
+    assert cost + 10 < measured <= cost + 45  # 20 times a second, whatever comes
+    assert calls(lambda: stage.receive(second, FROM)) <= cost
+    assert stage.hub.on_told is not None
+    stage.show()
+    assert stage.hub.on_told is None
 
 
 async def test_a_flood_that_somebody_watches_takes_few_calls_more(stage: Stage) -> None:

@@ -33,6 +33,8 @@ ROWS = [
         "miditakeover",
         "serviceunit",
         "midiwire",
+        "histogram",
+        "health",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
     | {"wsframes"},
@@ -54,12 +56,12 @@ ROWS = [
         "unlisted",
         "httplimits",
     },
-    {"store", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
+    {"store", "prometheus", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
     {"devices"},
     {"codes"},
-    {"presence", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
-    {"surface", "midifit"},
-    {"driver"},
+    {"presence", "latency", "bank", "midimode", "midishow", "learning", "mididriver", "midilink"},
+    {"surface", "midifit", "metrics"},
+    {"driver", "pulse"},
     {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
     {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
     | {"midilearn", "midiroutes"},
@@ -77,6 +79,7 @@ ROWS = [
     {"httpcontrols", "pairing"},
     {"httppairing"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
+    {"vitals"},
     {"app", "lastgood", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
@@ -155,6 +158,11 @@ PURE |= {
     "patchpd",
     "serviceunit",
     "saved",
+    "histogram",
+    "health",
+    "latency",
+    "metrics",
+    "prometheus",
 }
 IMPURE_MODULES = {
     "aiohttp", "asyncio", "concurrent", "datetime", "http", "multiprocessing", "os", "pathlib", "pythonosc", "random",
@@ -166,9 +174,21 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
-    "aiohttp": {"ws", "websocket", "http", "httpanswers", "httppeers", "httpguard", "httpcontrols", "httpdoor", "app"}
-    | {"httppairing"},
+    "aiohttp": {
+        "ws",
+        "websocket",
+        "http",
+        "httpanswers",
+        "httppeers",
+        "httpguard",
+        "httpcontrols",
+        "httpdoor",
+        "httppairing",
+        "vitals",
+        "app",
+    },
     "rtmidi": {"mididevices"},
+    "prometheus_client": {"prometheus"},
     "sqlite3": {"statefile"},
     "zeroconf": {"discovery"},
 }

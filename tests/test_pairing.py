@@ -433,9 +433,7 @@ async def test_a_second_stagebridge_on_the_same_folder_leaves_the_file_alone(
 async def test_a_disk_that_takes_nothing_keeps_nobody_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pairing = Pairing(tmp_path / "state", "token")
     async with pairing.kept():
-        await pairing.written()
-        (tmp_path / "state" / "devices.json").unlink()
-        (tmp_path / "state" / "devices.json").mkdir()  # nothing can be put there, whoever we are
+        (tmp_path / "state" / "devices.json").mkdir(parents=True)  # nothing can be put there, whoever we are
         device, token = pairing.add("FOH", CONTROL)
         await pairing.written()
         assert "cannot be written" in pairing.trouble

@@ -171,7 +171,9 @@ async def test_a_file_that_is_not_wanted_is_not_made(tmp_path: Path, pages: Path
     async with running(tmp_path, text) as bridge:
         assert bridge.store.get("/a").value == 0.0
         assert bridge.store.get(PATH).value == "off"
-        assert bridge.health()["state"] == {"state": "off", "file": None, "writes": 0, "failures": 0}
+        assert bridge.health()["state"] == {
+            "state": "off", "file": None, "writes": 0, "written_s_ago": None, "failures": 0,
+        }  # fmt: skip
     assert not (tmp_path / "state").exists()
 
 
