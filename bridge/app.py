@@ -7,16 +7,15 @@ loop's policy and logging are set up in ``cli`` alone. Nothing is opened before 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import errno
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,11 +25,13 @@ from aiohttp import web
 from . import __version__, midi, net, osc, resources
 from .access import Grant, Role
 from .addresses import Addresses, AddressWatch
-from .bank import BankButtons
 from .config import Config
-from .control import CONFIG, PANIC, RESERVED, Control
+from .config import load as load_config
+from .configdiff import plan
+from .configured import Configured, is_learnt, state_path
+from .control import PANIC, Control
 from .discovery import Discovery, Service, is_loopback, services, short_name
-from .errors import ControlError, PortError, UnknownPeer
+from .errors import ConfigError, PortError, Problem
 from .frames import Frames
 from .history import History
 from .http import Site
@@ -39,22 +40,28 @@ from .httpdoor import Door
 from .httpguard import Guard
 from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
+from .httpreload import ReloadRoutes
+from .lastgood import Start
 from .learn import LearntFile
 from .learning import PORT, Learning
 from .localsocket import LocalSocket
 from .log import OncePer
 from .metrics import Metrics
 from .monitor import Monitor
-from .pages import declared_controls, read_pages
+from .pagecontrols import PageControls
+from .pagecontrols import read as read_pages
 from .pairing import Pairing
 from .persist import PATH as STATE
 from .persist import Persistence
-from .port import PeerHandle, Port, PortContext, PortKind, supervise
+from .port import PeerHandle, Port, PortContext, PortKind
+from .ports import Ports
 from .presence import Presence
 from .refusals import Refusals
+from .reloading import Follower, Outcome, Reloading
 from .session import Shared
 from .store import Change, Origin, Store
-from .surface import Page, with_learnt
+from .surface import Page
+from .tasks import running
 from .vitals import Vitals
 from .ws import Hub, Limits
 
@@ -63,8 +70,6 @@ log = logging.getLogger(__name__)
 KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND, midi.KIND)}
 """Every kind of port, by its table in the configuration."""
 
-FIRST_TRY_S = 0.5
-"""How long a start waits for ports to open, before it reports them as they are."""
 LAST_WORD_S = 0.25
 """How long ports stay open at the end for what their pace keeps back."""
 HOLDS_CHECK_S = 1.0
@@ -89,7 +94,8 @@ class Bridge:
     Leaving the block releases momentaries, closes browsers and ports, and frees every socket. ``state`` is the folder
     for what outlives a run (``statefolder.state_folder``); without it that is kept in memory. ``config_trouble`` is why
     ``config`` is not what its file says now; everybody is told. ``local`` opens the socket of the command line for an
-    HTTP port (``localsocket.listen``); without it there is none.
+    HTTP port (``localsocket.listen``); without it there is none. ``load`` reads the configuration anew for a reload (by
+    itself: its file), ``keep`` is given what was taken; both are called on a thread.
     """
 
     def __init__(
@@ -101,8 +107,10 @@ class Bridge:
         state: Path | None = None,
         config_trouble: str = "",
         local: Callable[[int], tuple[LocalSocket | None, str]] | None = None,
+        load: Callable[[], Start] | None = None,
+        keep: Callable[[Start], None] = lambda start: None,
     ) -> None:
-        self.config = config
+        self._kinds = kinds
         self.config_trouble = config_trouble
         self.clock = clock
         self.store = Store(secrets.token_hex(8))
@@ -121,11 +129,12 @@ class Bridge:
         self.learning = Learning()
         """What waits for a hand, and what was learnt."""
         self._learnt_file = LearntFile(state, self.learning, midi.KIND.binding)
-        self._page_of: dict[str, str] = {}  # path of a declared control → the page that it follows
         taught: dict[str, set[str]] = {}
+        page_of: dict[str, str] = {}
         self._state = Persistence(
-            self.store, state, config.state.file, self._publish_saved, clock, taught, self._page_of.keys()
+            self.store, state, config.state.file, self._publish_saved, clock, taught, page_of.keys()
         )
+        self._pages = PageControls(self.store, self._state.saved.unclaimed, page_of, clock)
         self._shared = Shared(
             self.store,
             self._frames,
@@ -157,13 +166,16 @@ class Bridge:
         self.door = Door(config.http.limits, self.refusals, config.http.client_timeout_s, clock)
         self.history = History()
         self._laid_out_anew = asyncio.Event()
-        self._add_controls()
+        self._presence = Presence(self.store)
+        self._configured = Configured(self.store, config)
+        self._configured.apply(plan(None, config), clock())
+        panic = Control(path=PANIC, kind="trigger", owner="bridge", label="Panic")
+        self._panic = self.store.add(panic, now=clock())
+        self._configured.say(config_trouble, clock())
+        saved = Control(path=STATE, kind="string", owner="bridge", access="read", label="State")
+        self.store.add(saved, now=clock(), value=self._state.state)
         self.store.subscribe(self.history.note)
         self.store.subscribe(self._on_changes)
-        if config.banks:
-            self.store.subscribe(BankButtons(self.store, config.banks).note)
-        self._presence = Presence(self.store)
-        self._shown_pages: dict[str, Sequence[Page]] = {}  # by peer
         context = PortContext(
             self.store,
             clock,
@@ -174,15 +186,12 @@ class Bridge:
             self._presence,
             taught=taught,
         )
-        self.ports: list[Port] = []
-        self.port_troubles: dict[str, str] = {}
-        """By port's name: why it is not open."""
+        self._ports = Ports(kinds, config.peers, context)
+        self._reloading = Reloading(config, self._configured, self._ports, self._pages, clock, self._say_trouble)
+        self._reloading.followers.append(self._follow)
+        self._site: Site | None = None
+        self._load, self._keep = load, keep
         self._vitals = Vitals(self, self._state, self._shared.metrics)
-        for kind in kinds.values():
-            peers = [peer for peer in config.peers if peer.table == kind.table]
-            if peers:
-                self.ports += kind.open(peers, context)
-        self._seen_pages: dict[str, int] = {}  # page → hash of its text when its inputs were read
         self._stack = AsyncExitStack()
 
     def _roles(self) -> Mapping[str, Role]:
@@ -194,43 +203,70 @@ class Bridge:
     def _regranted(self, device: str, grant: Grant) -> None:
         self.hub.regrant(lambda before: grant if before.device == device else before)
 
-    def _add_controls(self) -> None:
-        now = self.clock()
-        for control in self.config.controls:
-            self.store.add(control, now=now)
-        panic = Control(path=PANIC, kind="trigger", owner="bridge", label="Panic")
-        self._panic = self.store.add(panic, now=now)
-        if self.config_trouble:
-            trouble = Control(path=CONFIG, kind="string", owner="bridge", access="read", label="Configuration")
-            self.store.set(self.store.add(trouble, now=now), self.config_trouble, Origin("bridge", "config"), now)
-        for peer in self.config.peers:
-            path = f"{RESERVED}/peers/{peer.name}"
-            state = Control(path=path, kind="string", owner="bridge", access="read", label=peer.name)
-            self.store.add(state, now=now)
-        state = Control(path=STATE, kind="string", owner="bridge", access="read", label="State")
-        self.store.add(state, now=now, value=self._state.state)
-        self.store.set_surface(self.config.surface.to_wire(), now=now)
+    @property
+    def config(self) -> Config:
+        """What holds now."""
+        return self._reloading.config
+
+    @property
+    def ports(self) -> Sequence[Port]:
+        """Those of all kinds."""
+        return list(self._ports)
+
+    @property
+    def port_troubles(self) -> Mapping[str, str]:
+        """By port's name: why it is not open."""
+        return self._ports.troubles
+
+    @property
+    def followers(self) -> list[Follower]:
+        """Parts that take settings from the new configuration at a reload."""
+        return self._reloading.followers
+
+    async def reload(self, load: Callable[[], Start] | None = None) -> Outcome:
+        """Change what the file says now, or what ``load`` gives instead, and nothing else; where that has mistakes,
+        nothing at all. Open pages and ports that are as they were go on."""
+        load = load or self._load or self._load_file
+        return await self._reloading.reload(load, self._keep)
+
+    def _load_file(self) -> Start:
+        if (file := self.config.file) is None:
+            raise ConfigError([Problem("", "there is no file to read anew")], "the configuration")
+        return Start(load_config(file, self._kinds))
+
+    async def _follow(self, old: Config, new: Config) -> Iterable[str]:
+        """What stands in parts of our own."""
+        self._shared.server_name = new.title
+        if old.http.client_timeout_s != new.http.client_timeout_s:
+            self.hub.limits = replace(self.hub.limits, client_timeout_s=new.http.client_timeout_s)
+        self.door.limits = self.hub.http_limits = new.http.limits
+        if old.http.pages != new.http.pages and self._site is not None:
+            self._site.use_pages(await asyncio.to_thread(self._pages_dir))
+        if old.state != new.state:
+            await self._state.move(new.state.file)
+        return ()
+
+    def _pages_dir(self) -> Path:
+        """People's own pages; else the examples."""
+        return self.config.http.pages or resources.pages_dir()
+
+    def _say_trouble(self, trouble: str) -> None:
+        self.config_trouble = trouble
+        self._configured.say(trouble, self.clock())
 
     def _on_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
             if change.entry is self._panic and change.what == "trigger":
-                self._calm_down(change)
+                self._once.warning(("panic", change.origin), "panic, from %s", change.origin, now=change.time)
+                self._configured.calm_down(change)
             elif change.what in ("added", "removed", "described"):
-                if change.what != "described" and change.entry.control.owner == "learn":
+                if change.what != "described" and is_learnt(change.entry):
                     self._laid_out_anew.set()
                 if change.what != "removed":
                     self._presence.added(change.entry, change.time)
 
-    def _calm_down(self, cause: Change) -> None:
-        """Release every hold and momentary, then set what ``[panic]`` says."""
-        self._once.warning(("panic", cause.origin), "panic, from %s", cause.origin, now=cause.time)
-        origin = Origin("bridge", "panic")
-        self.store.let_go(origin, cause.time)
-        values = [(entry, value) for path, value in self.config.panic.items() if (entry := self.store.find(path))]
-        self.store.apply(values, origin, cause.time)
-
     def _publish_state(self, peer: str, text: str) -> None:
-        entry = self.store.find(f"{RESERVED}/peers/{peer}")
+        entry = self.store.find(state_path(peer))
         if entry is not None:
             self.store.set(entry, text, Origin("bridge", peer), self.clock())
 
@@ -241,24 +277,21 @@ class Bridge:
         async with AsyncExitStack() as stack:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
             listener = stack.enter_context(await asyncio.to_thread(self._listener))
-            web_dir, pages_dir, declared = await asyncio.to_thread(self._read_pages)
-            for page, text, controls in declared:
-                self._seen_pages[page] = text
-                self._declare(page, controls)
+            self._pages.declare(await asyncio.to_thread(read_pages, self.config.http.pages))
             await stack.enter_async_context(self._state.kept())  # the last to end: it keeps what the others do then
-            await stack.enter_async_context(_running(self._watch_holds(), "holds"))
-            await stack.enter_async_context(_running(self._lay_out(), "pages"))
+            await stack.enter_async_context(running(self._watch_holds(), "holds"))
+            await stack.enter_async_context(running(self._lay_out(), "pages"))
             await stack.enter_async_context(self._learnt_file.kept())
             await stack.enter_async_context(self.pairing.kept())
-            await self._open_ports(stack)
+            await stack.enter_async_context(self._ports.served())
             await stack.enter_async_context(self._vitals.taken())
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
-            await stack.enter_async_context(self._serving(listener, web_dir, pages_dir))
+            await stack.enter_async_context(self._serving(listener))
             await self.addresses.look()
             self.addresses.subscribe(self._on_addresses)
-            await stack.enter_async_context(_running(self.addresses.run(), "addresses"))
-            await stack.enter_async_context(_running(self.discovery.run(), "discovery"))
+            await stack.enter_async_context(running(self.addresses.run(), "addresses"))
+            await stack.enter_async_context(running(self.discovery.run(), "discovery"))
             self._stack = stack.pop_all()
         return self
 
@@ -276,7 +309,7 @@ class Bridge:
 
     def peer_lines(self) -> list[str]:
         """One line per peer, for the operator."""
-        return [line for port in self.ports for line in port.peer_lines()]
+        return self._ports.lines()
 
     def peers(self) -> list[dict[str, Any]]:
         """What ``/healthz`` says of each peer, whether it mirrors, and the paths that it taught us."""
@@ -294,13 +327,7 @@ class Bridge:
 
     def peer(self, name: str) -> PeerHandle:
         """One peer. Raises UnknownPeer, with the nearest name."""
-        for port in self.ports:
-            if (found := port.peer(name)) is not None:
-                return found
-        names = [peer.name for peer in self.config.peers]
-        near = difflib.get_close_matches(name, names, n=1)
-        there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}" if names else "there is none"
-        raise UnknownPeer(f"no peer {name}: {there}")
+        return self._ports.peer(name)
 
     def health(self) -> dict[str, Any]:
         """What ``/healthz`` answers."""
@@ -315,39 +342,6 @@ class Bridge:
         parts = [f"the configuration has mistakes: {self.config_trouble}"] if self.config_trouble else []
         parts.append(f"{clients} client" if clients == 1 else f"{clients} clients")
         return "; ".join([*parts, *(f"{state}: {', '.join(names)}" for state, names in sorted(states.items()))])
-
-    def _read_pages(self) -> tuple[Path, Path, list[tuple[str, int, list[Control]]]]:
-        """Our pages, people's own, and of each the hash of its text and what it declares. Reads the disk."""
-        pages_dir = self.config.http.pages or resources.pages_dir()
-        declared = [(page, hash(html), declared_controls(html, page)) for page, html in read_pages(pages_dir)]
-        return resources.web_dir(), pages_dir, declared
-
-    def _declare(self, page: str, controls: list[Control]) -> None:
-        """Inputs of people's own pages exist before any browser has come, and follow their page when it is edited.
-
-        The configuration beats every page, and the first page to name a path beats the others.
-        """
-        now = self.clock()
-        for control in controls:
-            entry = self.store.find(control.path)
-            if control.path in self._shared.unclaimed:
-                del self._shared.unclaimed[control.path]
-                self._page_of[control.path] = page
-            if entry is None:
-                self._page_of[control.path] = page
-                try:
-                    self.store.add(control, now=now)
-                except ControlError as exc:
-                    log.warning("%s: %s", page, exc)
-            elif self._page_of.get(control.path) == page:
-                self.store.describe(entry, control, now=now)
-
-    async def _page_edited(self, page: str, html: str) -> None:
-        page, text = page or "index.html", hash(html)
-        if self._seen_pages.get(page) == text:
-            return  # served for the first time, as it was read at start
-        self._seen_pages[page] = text
-        self._declare(page, await asyncio.to_thread(declared_controls, html, page))
 
     def _on_addresses(self, addresses: Addresses) -> None:
         """A cable has come, or gone: say where the page is now."""
@@ -377,43 +371,24 @@ class Bridge:
         self.http_port = listener.getsockname()[1]
         return listener
 
-    async def _open_ports(self, stack: AsyncExitStack) -> None:
-        """Start one supervised task per port, and wait until each has been tried."""
-        tried = []
-        for port in self.ports:
-            opened = asyncio.Event()
-            await stack.enter_async_context(_running(self._supervised(port, opened), f"port: {port.name}"))
-            tried.append(asyncio.create_task(opened.wait()))
-        if tried:
-            _, late = await asyncio.wait(tried, timeout=FIRST_TRY_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-
-    async def _supervised(self, port: Port, opened: asyncio.Event) -> None:
-        def ready() -> None:
-            self.port_troubles.pop(port.name, None)
-            opened.set()
-
-        await supervise(port, ready, failed=partial(self.port_troubles.__setitem__, port.name))
-
     @asynccontextmanager
-    async def _serving(self, listener: socket.socket, web_dir: Path, pages_dir: Path) -> AsyncIterator[None]:
+    async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
         controls = ControlRoutes(self.store, self._frames, self.history, self.clock)
         pairing = PairRoutes(self.pairing, self.urls, self._page_names, self.hub.devices)
-        site = Site(
+        self._site = site = Site(
             Guard((*net.own_names(), *self.config.http.hosts), pairing.grant, pairing.prolong),
             self.door,
-            web_dir=web_dir,
-            pages_dir=pages_dir,
+            web_dir=await asyncio.to_thread(resources.web_dir),
+            pages_dir=await asyncio.to_thread(self._pages_dir),
             socket=self.hub.handle,
-            page_edited=self._page_edited,
+            page_edited=self._pages.edited,
             health=self.health,
             routes=(
                 *controls.routes(),
                 *PeerRoutes(self).routes(),
                 *pairing.routes(),
                 *self._vitals.routes(),
+                *ReloadRoutes(self.reload).routes(),
             ),
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -459,7 +434,7 @@ class Bridge:
             self.store.expire_holds(self.clock())
 
     def _show_pages(self, peer: str, pages: Sequence[Page]) -> None:
-        self._shown_pages[peer] = pages
+        self._configured.show_pages(peer, pages)
         self._laid_out_anew.set()
 
     async def _lay_out(self) -> None:
@@ -467,10 +442,7 @@ class Bridge:
         while True:
             await self._laid_out_anew.wait()
             self._laid_out_anew.clear()
-            controls = [entry.control for entry in self.store if entry.control.owner == "learn"]
-            brought = [page for pages in self._shown_pages.values() for page in pages]
-            surface = with_learnt(self.config.surface.with_pages(brought), controls)
-            self.store.set_surface(surface.to_wire(), now=self.clock())
+            self._configured.lay_out(self.clock())
             await asyncio.sleep(LAY_OUT_S)
 
 
@@ -494,20 +466,3 @@ def listen_problem(host: str, port: int, exc: OSError) -> str:
     # Python's own text goes on with "while attempting to bind".
     why = os.strerror(exc.errno) if exc.errno is not None and exc.errno in errno.errorcode else exc
     return f"HTTP cannot listen on {host}:{port}: {why}"
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Run a coroutine as a named task while the block lasts; a failure of its own is logged there and then."""
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(_report)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (exc := task.exception()) is not None:
-        log.error("%s has failed", task.get_name(), exc_info=exc)

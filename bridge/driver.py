@@ -191,6 +191,9 @@ class Driver(Protocol):
     def changed(self, change: Change, now: float) -> Effects:
         """A control that the driver has added or bound was moved or fired, and not by the peer itself."""
 
+    def want(self, bindings: Mapping[str, tuple[Any, ...]], now: float) -> Effects:
+        """The configuration names other things at the peer: ``Wanted.bindings`` are these now."""
+
     def tick(self, now: float) -> Effects:
         """Time has passed; only while the peer is there."""
 

@@ -59,6 +59,11 @@ class Site:
         self._routes = tuple(routes)
         self._reading = asyncio.Lock()
 
+    def use_pages(self, folder: Path) -> None:
+        """People's own pages are these from now on."""
+        self._pages = Assets(folder)
+        self._page_etags.clear()
+
     def application(self) -> web.Application:
         """The aiohttp application; the caller runs it."""
         app = web.Application(

@@ -52,26 +52,35 @@ class Start:
     """Where it is the file: its text and those of the profiles beside it, by their names in a copy."""
 
 
+def read(file: Path, registry: Registry, overrides: Overrides) -> Start:
+    """The configuration itself, and the texts that it was read from. Raises ConfigError."""
+    texts = _texts(file)
+    return Start(configuration.load(file, registry, overrides), texts=texts)
+
+
 def start(file: Path, state: Path | None, registry: Registry, overrides: Overrides) -> Start:
     """The configuration; where it has mistakes, they are logged, and it is its last good copy. Raises ConfigError where
     there is no such copy."""
     try:
-        texts = _texts(file)
-        return Start(configuration.load(file, registry, overrides), texts=texts)
+        return read(file, registry, overrides)
     except ConfigError as exc:
         copy = None if state is None else _load(state, file, registry, overrides)
         if copy is None:
             log.error("%s has mistakes, and there is no last good copy of it", file)
             raise
         settings, kept = copy
-        mistakes = [problem.render(exc.file) for problem in exc.problems]
-        more = "" if len(mistakes) == 1 else f" (and {len(mistakes) - 1} more)"
-        first = exc.problems[0].render(file.name)
-        trouble = f"the last good copy, of {kept}, runs instead: {first}{more}"[:MAX_TEXT]
-        for mistake in mistakes[:MAX_LOGGED]:
-            log.error("%s", mistake)
-        log.error("%s", trouble)
-        return Start(settings, trouble)
+        return Start(settings, told(exc, f"the last good copy, of {kept}, runs instead"))
+
+
+def told(exc: ConfigError, instead: str) -> str:
+    """Log what is wrong, and that something else runs ``instead``; that in one line, for the page."""
+    for problem in exc.problems[:MAX_LOGGED]:
+        log.error("%s", problem.render(exc.file))
+    more = "" if len(exc.problems) == 1 else f" (and {len(exc.problems) - 1} more)"
+    first = exc.problems[0].render(Path(exc.file).name)
+    trouble = f"{instead}: {first}{more}"[:MAX_TEXT]
+    log.error("%s", trouble)
+    return trouble
 
 
 def keep(state: Path | None, file: Path, started: Start) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from .control import Control
 from .errors import PortError
 from .learning import Learnt
 from .log import OncePer
@@ -40,12 +41,17 @@ RETRY_S = 1.0
 Found = tuple[Place | None, Place | None]
 
 
-def open_ports(peers: Sequence[Peer], context: PortContext) -> list[MidiPort]:
-    """One port for each MIDI system: its devices are looked for together. Opens nothing yet."""
-    by_api: dict[str, list[Peer]] = {}
+def group_peers(peers: Sequence[Peer]) -> Mapping[Hashable, Sequence[Peer]]:
+    """By MIDI system: its devices are looked for together."""
+    by_api: dict[Hashable, list[Peer]] = {}
     for peer in peers:
         by_api.setdefault(peer.settings.api, []).append(peer)
-    return [MidiPort(group, context) for group in by_api.values()]
+    return by_api
+
+
+def open_ports(peers: Sequence[Peer], context: PortContext) -> list[MidiPort]:
+    """One port for each MIDI system. Opens nothing yet."""
+    return [MidiPort(group, context) for group in group_peers(peers).values()]
 
 
 class MidiPort:
@@ -62,13 +68,16 @@ class MidiPort:
         self._store = context.store
         self._answer_s = answer_s
         self._api: str = peers[0].settings.api
-        self._once = once = OncePer(log)
-        tap = MidiTap(context.monitor, time.time)
-        presence = context.presence or Presence(context.store)
+        self._once = OncePer(log)
+        self._tap = MidiTap(context.monitor, time.time)
+        self._context = context
+        self._call_later = call_later
+        self._presence = context.presence or Presence(context.store)
         self._learning = context.learning
-        self._learning.teachers.update(peer.name for peer in peers if peer.settings.in_port is not None)
-        self._devices = [_Device(peer, context, presence, once, call_later, tap) for peer in peers]
-        context.lanes.update({device.peer.name: device.out for device in self._devices})
+        self._is_open = False
+        self._devices = [self._device(peer) for peer in peers]
+        self._rebound: list[tuple[_Device, Sequence[str]]] = []
+        self._coming: list[Peer] = []
 
     @property
     def name(self) -> str:
@@ -98,6 +107,7 @@ class MidiPort:
         """Find the devices, call ``ready``, and go on looking until cancelled. Raises PortError when the system or its
         driver is lost."""
         unsubscribe = [self._store.subscribe(self._tell, is_urgent=True), self._learning.subscribe(self._learnt)]
+        self._is_open = True
         for device in self._devices:
             device.start()
         try:
@@ -120,10 +130,46 @@ class MidiPort:
                 device.say(str(exc))
             raise
         finally:
+            self._is_open = False
             for end in unsubscribe:
                 end()
             for device in self._devices:
                 device.stop()
+
+    # Other devices, or the same with other bindings
+
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+        """See ``port.Port``. A device that is new is looked for at the next look."""
+        settings = {peer.name: peer.settings for peer in peers}
+        for device in list(self._devices):
+            if device.peer.settings != settings.get(device.peer.name):
+                self._devices.remove(device)
+                self._learning.teachers.discard(device.peer.name)
+                self._context.lanes.pop(device.peer.name, None)
+                device.leave()
+        kept = {device.peer.name: device for device in self._devices}
+        self._coming = [peer for peer in peers if peer.name not in kept]
+        self._rebound = [(kept[peer.name], kept[peer.name].peer.adopt(peer)) for peer in peers if peer.name in kept]
+
+    def follow(self) -> None:
+        """See ``port.Port``."""
+        for device, paths in self._rebound:
+            for entry in filter(None, map(self._store.find, paths)):
+                device.rebind(entry)
+            device.peer.drop_banks()
+        for peer in self._coming:
+            device = self._device(peer)
+            self._devices.append(device)
+            if self._is_open:
+                device.start()
+        self._rebound, self._coming = [], []
+
+    def _device(self, peer: Peer) -> _Device:
+        if peer.settings.in_port is not None:
+            self._learning.teachers.add(peer.name)
+        device = _Device(peer, self._context, self._presence, self._once, self._call_later, self._tap)
+        self._context.lanes[peer.name] = device.out
+        return device
 
     async def _begin(self, driver: Driver) -> None:
         """Wait for the MIDI system: the driver stays, and costs nothing."""
@@ -170,6 +216,7 @@ class _Device:
         self._places: Found = (None, None)
         self._said = ""
         self._was_gone = False
+        self._has_left = False
         presence.join(self.peer)
 
     def start(self) -> None:
@@ -181,6 +228,12 @@ class _Device:
         """It is looked for no more."""
         self.peer.trouble = self.peer.trouble or "our MIDI ports are not open"
         self._publish_state()
+
+    def leave(self) -> None:
+        """It is none of ours any more."""
+        self._has_left = True
+        self.disconnect()
+        self._presence.leave(self.peer, self._clock())
 
     def say(self, trouble: str) -> None:
         """Why it is not there."""
@@ -199,6 +252,8 @@ class _Device:
     async def match(self, driver: Driver, ports: Ports, devices: Sequence[_Device]) -> None:
         """Connect, disconnect or leave it, by the ports that are there now; ``devices`` are all that look for some."""
         settings = self.peer.settings
+        if self._has_left:
+            return
         if self._line is not None and not self._is_there(driver, ports):
             self.disconnect()
             log.info("midi %s: gone", self.peer.name)
@@ -263,6 +318,9 @@ class _Device:
         except PortError as exc:
             self.say(str(exc))
             self._once.warning((self.peer.name, "open", str(exc)), "midi %s: %s", self.peer.name, self.peer.trouble)
+            return
+        if self._has_left:
+            line.close()
             return
         self._line, self._places = line, found
         self.peer.in_name, self.peer.out_name = names[0] or "", names[1] or ""
@@ -333,7 +391,8 @@ KIND = PortKind(
     "midi",
     Settings,
     Binding,
-    open_ports,
+    group_peers,
+    MidiPort,
     None,
     check_binding,
     PROFILES.complete,

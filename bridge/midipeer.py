@@ -67,7 +67,7 @@ class MidiPeer:
         self.grips: set[Route] = set()
         """Faders and buttons in a hand that took them when they were another control's: until it lets go, it moves
         nothing, and nothing moves under it."""
-        self.banks = {seat.bank: MidiBank() for seats in peer.banked.values() for seat, _ in seats}
+        self.banks = {bank: MidiBank() for bank in _banks(peer)}
         """By the path of the control that says which window is held."""
         self.writer = Writer()
         self.received = self.sent = self.bad = self.unknown = self.lost = 0
@@ -99,6 +99,26 @@ class MidiPeer:
         """True if the control goes to it."""
         return any(route.speaks for route in self._of.get(entry.id, ()))
 
+    def adopt(self, peer: Peer) -> Sequence[str]:
+        """The same table with other bindings, from the next ``put`` on. Paths of what is bound otherwise, and of banks
+        that are new."""
+        bindings, banked = self._bindings, self._banked
+        self._bindings, self._banked = peer.bindings, peer.banked
+        new = [bank for bank in _banks(peer) if bank not in self.banks]
+        self.banks |= {bank: MidiBank() for bank in new}
+        paths = dict.fromkeys((*bindings, *peer.bindings, *banked, *peer.banked))
+        others = [
+            path
+            for path in paths
+            if bindings.get(path) != peer.bindings.get(path) or banked.get(path) != peer.banked.get(path)
+        ]
+        return [*new, *others]
+
+    def drop_banks(self) -> None:
+        """Forget banks that nothing stands in any more."""
+        there = {seat.bank for seats in self._banked.values() for seat, _ in seats}
+        self.banks = {bank: held for bank, held in self.banks.items() if bank in there}
+
     def put(self, entry: Entry) -> list[Route]:
         """A control is there, or it or its bindings are others; what the device is to be shown of it."""
         if entry.path in self.banks:
@@ -108,14 +128,19 @@ class MidiPeer:
         bindings += [(None, one) for one in learnt if one not in own]  # it may have been pasted by now
         bindings += self._banked.get(entry.path, ())
         before = self._of.pop(entry.id, [])
-        shown = self._drop(route for route in before if route.seat is None)
+        known = {_place(route): route for route in before if route.seat is None}
+        shown: list[Route] = []
         if bindings:
             self._of[entry.id] = list(self._compiled(entry, bindings))
         for route in self._of.get(entry.id, ()):
             if route.seat is None:
                 self._add(route)
+                if (old := known.get(_place(route))) is not None:
+                    self._pass_on(old, route)  # the hardware shows what it was sent, and its fader is where it was
                 shown.append(route)
-            else:
+        self._drop(route for route in before if route.seat is None)
+        for route in self._of.get(entry.id, ()):
+            if route.seat is not None:
                 shown += self._moved(self.banks[route.seat.bank].put(route))
         return shown + self._drop(route for route in before if route.seat is not None)
 
@@ -258,3 +283,12 @@ class MidiPeer:
             "lost": self.lost,
             "waiting": len(self.pending) + len(self.events) + len(self.carried),
         }
+
+
+def _place(route: Route) -> tuple[Key, bytes, bool]:
+    """Which part of the hardware a route reaches."""
+    return route.key, route.head, route.text is not None
+
+
+def _banks(peer: Peer) -> Iterable[str]:
+    return dict.fromkeys(seat.bank for seats in peer.banked.values() for seat, _ in seats)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from .allowance import Meter
+from .control import Control
 from .discovery import Listener
 from .driver import Way
 from .drivers import open_driver
@@ -29,6 +30,7 @@ from .osclane import Carriage
 from .oscout import Outbox
 from .oscpeer import OscPeer, Source, Target
 from .oscprofile import PROFILES
+from .oscrebind import Rebinding
 from .oscsettings import Binding, Settings, check_peers, parse_endpoint
 from .oscsocket import Address, shown
 from .osctap import OscTap
@@ -47,13 +49,21 @@ HOUSE_PATIENCE_S = 0.05
 """Peers are kept alive all the same while a name is looked for."""
 
 
+def group_peers(peers: Sequence[Peer]) -> Mapping[Hashable, Sequence[Peer]]:
+    """By socket: UDP peers with the same ``listen`` share one; any other has its own, which is another with other
+    settings."""
+    shared: dict[Hashable, list[Peer]] = {}
+    for peer in peers:
+        settings: Settings = peer.settings
+        is_alone = settings.is_tcp or settings.listen.endswith(":0")
+        key = (peer.name, repr(settings)) if is_alone else settings.listen
+        shared.setdefault(key, []).append(peer)
+    return shared
+
+
 def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
-    """One port per socket: UDP peers with the same ``listen`` share one. Opens nothing yet."""
-    shared: dict[str, list[Peer]] = {}
-    for index, peer in enumerate(peers):
-        listen, is_alone = peer.settings.listen, peer.settings.is_tcp or peer.settings.listen.endswith(":0")
-        shared.setdefault(f"{listen} {index}" if is_alone else listen, []).append(peer)
-    return [OscPort(group, context) for group in shared.values()]
+    """One port per socket. Opens nothing yet."""
+    return [OscPort(group, context) for group in group_peers(peers).values()]
 
 
 class OscPort:
@@ -73,10 +83,16 @@ class OscPort:
         self._store = context.store
         self._clock = context.clock
         self._publish = context.publish_state
+        self._context = context
+        self._call_later = call_later
         self._once = OncePer(log)
-        tap = OscTap(context.monitor, wall_clock, shown)
+        self._tap = tap = OscTap(context.monitor, wall_clock, shown)
+        self._presence = context.presence or Presence(context.store)
         self._peers = [OscPeer(peer, self._warn_binding, tap) for peer in peers]
+        """The same list in all parts: who comes and goes does so everywhere."""
+        self._change: Rebinding | None = None
         self._out = Outbox(self._peers, self._store, self._once, self._clock, call_later)
+        self._is_open = False
         self._receiver = Receiver(self._peers, self._store, self, self._once, self._clock, wall_clock, tap)
         self._carrier: UdpCarrier | TcpCarrier
         if self._peers[0].settings.is_tcp:
@@ -84,13 +100,12 @@ class OscPort:
             self._carrier = TcpCarrier(peer, self._once, self._clock, self)
         else:
             self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
+        self._hosts: list[DriverHost] = []
+        self._watch = Watch(
+            self._peers, self._out, self._presence, self._publish_state, self._once, self._clock, call_later
+        )
         for peer in self._peers:
-            if peer.settings.auto:
-                context.taught[peer.name] = peer.learnt
-            peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
-        self._hosts = [self._host(peer, context, call_later) for peer in self._peers if peer.settings.driver]
-        presence = context.presence or Presence(context.store)
-        self._watch = Watch(self._peers, self._out, presence, self._publish_state, self._once, self._clock, call_later)
+            self._prepare(peer)
 
     @property
     def name(self) -> str:
@@ -159,8 +174,7 @@ class OscPort:
                 peer.closed = str(exc)
             self._watch.stop()
             raise
-        unsubscribes = [self._store.subscribe(self._out.tell, is_urgent=True)]
-        unsubscribes += [self._store.subscribe(host.tell) for host in self._hosts]
+        unsubscribe = self._store.subscribe(self._out.tell, is_urgent=True)
         house: asyncio.Task[None] | None = None
         try:
             self._start()
@@ -174,8 +188,7 @@ class OscPort:
                     house = None
                 await asyncio.sleep(min(HOUSEKEEPING_S, self._watch.keep(self._clock())))
         finally:
-            for unsubscribe in unsubscribes:
-                unsubscribe()
+            unsubscribe()
             self._stop()
             if house is not None:
                 house.cancel()
@@ -183,17 +196,23 @@ class OscPort:
             await self._carrier.close()
 
     def _start(self) -> None:
+        self._is_open = True
         self._out.start()
         for peer in self._peers:
-            peer.is_open, peer.closed, peer.listening = True, "", self._carrier.listening
-            peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
-            for entry in self._store:
-                peer.put(entry)
-        for host in self._hosts:
-            host.start()
+            self._begin(peer)
         self._watch.start()
 
+    def _begin(self, peer: OscPeer) -> None:
+        """Our socket is there for a peer."""
+        peer.is_open, peer.closed, peer.listening = True, "", self._carrier.listening
+        peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
+        for entry in self._store:
+            peer.put(entry)
+        if isinstance(peer.host, DriverHost):
+            peer.host.start()
+
     def _stop(self) -> None:
+        self._is_open = False
         for host in self._hosts:
             host.stop()
         self._out.stop()
@@ -208,15 +227,82 @@ class OscPort:
     def _publish_state(self, peer: OscPeer) -> None:
         self._publish(peer.name, peer.state)
 
-    def _host(self, peer: OscPeer, context: PortContext, call_later: CallLater) -> DriverHost:
-        assert peer.settings.driver is not None
-        driver = open_driver(peer.settings.driver, peer.wanted())
+    # Other peers, or the same with other bindings
+
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+        """See ``port.Port``."""
+        settings = {peer.name: peer.settings for peer in peers}
+        carried = {one.name: self._leave(one) for one in list(self._peers) if one.settings != settings.get(one.name)}
+        kept = {one.name: one for one in self._peers}
+        self._change = change = Rebinding(self._store, self._out, described)
+        for peer in peers:
+            if (one := kept.get(peer.name)) is not None:
+                change.keep(one, peer)
+            else:
+                change.come(OscPeer(peer, self._warn_binding, self._tap), carried.get(peer.name, {}))
+        self._receiver.sources.forget()
+
+    def follow(self) -> None:
+        """See ``port.Port``."""
+        change, self._change = self._change, None
+        if change is None:
+            return
+        for entry in change.rebind(self._clock()):
+            self._presence.added(entry, self._clock())
+        for peer, owed in change.coming:
+            self._prepare(peer)
+            self._peers.append(peer)
+            self._carrier.look_up(peer)
+            if self._is_open:
+                self._begin(peer)
+                self._watch.begin(peer)
+                self._presence.changed(peer, self._clock())
+                for target in peer.targets:
+                    self._out.owe(target, owed.get(target.shown, ()))
+        self._receiver.sources.forget()
+
+    def _prepare(self, peer: OscPeer) -> None:
+        """Everything that a peer needs but the socket."""
+        taught = self._context.taught
+        if peer.settings.auto:
+            peer.learnt = taught.setdefault(peer.name, peer.learnt)
+        else:
+            taught.pop(peer.name, None)
+        peer.targets += [peer.target(self._carrier.link(peer, endpoint)) for endpoint in peer.settings.targets]
+        if peer.settings.driver is not None:
+            self._hosts.append(self._host(peer, peer.settings.driver))
+        self._presence.join(peer)
+
+    def _leave(self, peer: OscPeer) -> dict[str, set[int]]:
+        """A peer is none any more. What its targets were still owed, by where they are."""
+        now = self._clock()
+        owed = {target.shown: target.owed.keys for target in peer.targets}
+        for entry in list(self._store):
+            for holder in [holder for holder in entry.holders if peer.said(holder)]:
+                self._store.release(entry, holder, now)
+        if isinstance(peer.host, DriverHost):
+            peer.host.leave()
+            self._hosts.remove(peer.host)
+        self._out.leave(peer)
+        self._peers.remove(peer)
+        self._watch.leave(peer)
+        peer.clear()
+        return owed
+
+    def _host(self, peer: OscPeer, driver: str) -> DriverHost:
         host = DriverHost(
-            driver, peer, self._store, self._once, self._publish_state, context.show_pages, self._clock, call_later
+            open_driver(driver, peer.wanted()),
+            peer,
+            self._store,
+            self._once,
+            self._publish_state,
+            self._context.show_pages,
+            self._clock,
+            self._call_later,
         )
         peer.host = host
         if peer.settings.lane is not None:
-            peer.carriage = Carriage(peer.settings.lane, context.lanes.get, partial(self._warn_lane, peer))
+            peer.carriage = Carriage(peer.settings.lane, self._context.lanes.get, partial(self._warn_lane, peer))
         return host
 
     def _warn_lane(self, peer: OscPeer, path: str, way: Way) -> None:
@@ -297,5 +383,13 @@ class OscPort:
 
 
 KIND = PortKind(
-    "osc", Settings, Binding, open_ports, check_peers, check_binding, PROFILES.complete, lane_of=lambda one: one.lane
+    "osc",
+    Settings,
+    Binding,
+    group_peers,
+    OscPort,
+    check_peers,
+    check_binding,
+    PROFILES.complete,
+    lane_of=lambda one: one.lane,
 )

@@ -7,7 +7,7 @@ at the peer's pace, which they share with the values. What a driver knows of its
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,6 +75,8 @@ class DriverHost:
         self._tags = policy_of(peer.settings.types).tags
         self._origin = Origin("osc", peer.name)
         self._own: dict[str, Control] = {}  # controls of the configuration without what the peer calls them, by path
+        self._meant: dict[str, Control] = {}  # controls of the driver where the configuration has one of its own
+        self._asked_before: Mapping[str, tuple[Any, ...]] = {}
         self._effects: deque[Effect] = deque()
         self._calls: deque[bytes] = deque()
         self._tick_timer: Timer | None = None
@@ -82,15 +84,18 @@ class DriverHost:
         self._send_timer: Timer | None = None
         self._is_running = False
         self._is_open = False
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """The port is open."""
         self._is_open = True
+        self._unsubscribe = self._store.subscribe(self.tell)
         self._tick_timer = self._call_later(self._driver.tick_s, self._tick)
 
     def stop(self) -> None:
         """The port is closed: nothing that waits leaves any more. Controls stay, and are told what the driver makes of
         a peer that is gone."""
+        self._unsubscribe()
         self.gone()
         while self._effects:
             self._run(None)
@@ -100,6 +105,30 @@ class DriverHost:
                 timer.cancel()
         self._tick_timer = self._run_timer = self._send_timer = None
         self._calls.clear()
+
+    def leave(self) -> None:
+        """The peer is none any more: what it has brought goes with it."""
+        self.stop()
+        for path in list(self._peer.bound):
+            self._remove(path, self._clock())
+        self._meant.clear()
+        self._show_pages(self._peer.name, ())
+
+    def adopt(self, described: Mapping[str, Control | None], before: Mapping[str, tuple[Any, ...]]) -> None:
+        """The configuration is another: ``described`` are controls that it describes anew, or not any more; ``before``
+        is what it asked of the driver."""
+        for path, control in described.items():
+            if control is None:
+                self._own.pop(path, None)
+            elif path in self._own:
+                self._own[path] = control
+        self._asked_before = before
+
+    def follow(self) -> None:
+        """The store has the new controls: ask of the driver what is wanted now."""
+        wanted = self._peer.wanted().bindings
+        if wanted != self._asked_before:
+            self._do(self._driver.want(wanted, self._clock()))
 
     # What happens
 
@@ -134,6 +163,8 @@ class DriverHost:
         """What the store has just said: one of its subscribers."""
         bound = self._peer.bound
         for change in changes:
+            if change.what == "removed" and (meant := self._meant.pop(change.entry.path, None)) is not None:
+                self._do([Add(meant, bound.get(meant.path, ()))])  # the configuration does not want it any more
             if change.what in ("value", "trigger") and change.entry.path in bound and not self._is_own(change.origin):
                 self._do(self._driver.changed(change, change.time))
 
@@ -219,6 +250,8 @@ class DriverHost:
             return
         if entry.control.owner == DRIVER:
             self._store.describe(entry, control, now=now, origin=self._origin)
+        else:
+            self._meant[control.path] = control
         self._peer.rebind(entry)
         if value is not None:
             self._store.set(entry, value, self._said_by(), now)
@@ -233,6 +266,7 @@ class DriverHost:
 
     def _remove(self, path: str, now: float) -> None:
         self._peer.bound.pop(path, None)
+        self._meant.pop(path, None)
         entry = self._store.find(path)
         if entry is None:
             return

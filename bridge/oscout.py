@@ -62,20 +62,33 @@ class Outbox:
         self._settler.start()
 
     def stop(self) -> None:
-        """Forget who asked, and stop all timers. A momentary whose release still waits rests at once: it would stay
-        pressed over there."""
+        """Forget who asked, and stop all timers. A momentary rests at once: it would stay pressed over there."""
         for peer in self._peers:
-            for target in peer.targets:
-                for entry in filter(None, map(self._store.find, target.owed.keys)):
-                    if entry.control.momentary and entry.value == entry.control.rest:
-                        for packet in self._packets(peer, peer.routes.speakers.get(entry.id, ()), entry, entry.value):
-                            target.link.send(packet)
+            self._rest(peer)
         self._is_open = False
         self._settler.stop()
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
         self._askers.clear()
+
+    def leave(self, peer: OscPeer) -> None:
+        """The same for one peer that is none any more."""
+        self._rest(peer)
+        self._askers = {at: asker for at, asker in self._askers.items() if asker[0] is not peer}
+
+    def _rest(self, peer: OscPeer) -> None:
+        for target in peer.targets:
+            late = target.owed.keys
+            for routes in peer.routes.speakers.values():
+                entry = routes[0].entry
+                if entry.id in late or entry.value != entry.control.rest:
+                    self._rest_now(peer, target, entry)
+
+    def _rest_now(self, peer: OscPeer, target: Target, entry: Entry) -> None:
+        if entry.control.momentary:
+            for packet in self._packets(peer, peer.routes.speakers.get(entry.id, ()), entry, entry.control.rest):
+                target.link.send(packet)
 
     # Changes
 
@@ -103,6 +116,10 @@ class Outbox:
                         peer.questions.ask(peer.routes.questions(change.entry))
             elif what == "removed":
                 for peer in self._peers:
+                    for target in peer.targets:
+                        if change.entry.id in target.owed:  # its release too would go with it
+                            self._rest_now(peer, target, change.entry)
+                            target.owed.drop(change.entry.id)
                     peer.drop(change.entry)
 
     def _send_change(self, peer: OscPeer, routes: Sequence[Route], change: Change, now: float) -> None:

@@ -7,7 +7,7 @@ Sockets, timers and what a message does are in ``osc``.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -214,6 +214,21 @@ class OscPeer:
         self._networks = settings.networks
         self._allowed = settings.allowed
         self._warn = warn
+
+    def adopt(self, peer: Peer, described: Mapping[str, Control | None]) -> Iterable[str]:
+        """The same table with other bindings, from the next ``put`` on. Paths of what is bound otherwise."""
+        before, self._peer = self._peer, peer
+        for path, control in described.items():
+            if control is None:
+                self._own.pop(path, None)
+            elif path in self._own:
+                self._own[path] = control
+        return [
+            path
+            for path in dict.fromkeys((*before.bindings, *peer.bindings, *before.excluded, *peer.excluded))
+            if before.bindings.get(path) != peer.bindings.get(path)
+            or (path in before.excluded) != (path in peer.excluded)
+        ]
 
     @property
     def heard_at(self) -> float | None:

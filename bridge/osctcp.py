@@ -207,6 +207,9 @@ class TcpCarrier:
         """The way to who has connected from there."""
         return TcpLink(peer, shown(address))
 
+    def look_up(self, peer: OscPeer) -> None:
+        """Nothing is to be found before it is connected to."""
+
     # Life
 
     async def open(self) -> None:

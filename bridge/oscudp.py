@@ -93,10 +93,13 @@ class UdpCarrier:
         self._once = once
         self._clock = clock
         self._owner = owner
-        self._name = "osc " + "+".join(peer.name for peer in peers)
         self._dropped: int | None = None
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
+
+    @property
+    def _name(self) -> str:
+        return "osc " + "+".join(peer.name for peer in self._peers)
 
     @property
     def listening(self) -> str:
@@ -134,8 +137,14 @@ class UdpCarrier:
         """Send through this socket; the addresses that are no names are known now."""
         self.sock = sock
         self.port = sock.getsockname()[1]
-        for link in self._links():
-            if link.endpoint is not None:
+        for peer in self._peers:
+            self.look_up(peer)
+
+    def look_up(self, peer: OscPeer) -> None:
+        """Find a peer's addresses, as far as they are no names."""
+        for target in peer.targets if self.sock is not None else ():
+            link = target.link
+            if isinstance(link, UdpLink) and link.endpoint is not None:
                 link.address = literal(link.endpoint, self._listen)
                 if link.address is None and not link.trouble:
                     link.trouble = LOOKING

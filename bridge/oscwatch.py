@@ -50,23 +50,33 @@ class Watch:
         self._rest_timer: Timer | None = None
         self._resting: dict[Target, OscPeer] = {}
         self._is_open = False
-        for peer in peers:
-            presence.join(peer)
 
     def start(self) -> None:
         """Our port is open, and every control has its routes."""
-        now = self._clock()
         self._is_open = True
         for peer in self._peers:
-            was_heard = peer.life.was_heard
-            self._see_links(peer, now)
-            due = peer.life.opened(now)
-            greeting = opening(peer.settings.on_connect, was_heard, peer.settings.probe is not None)
-            there = [target for target in peer.targets if not peer.life.trouble(target)]
-            self._forgive(peer, there)
-            self._greet(peer, there, greeting)
-            self._do(peer, due)
-            self._tell(peer, now)
+            self.begin(peer)
+
+    def begin(self, peer: OscPeer) -> None:
+        """The same for one peer."""
+        now = self._clock()
+        was_heard = peer.life.was_heard
+        self._see_links(peer, now)
+        due = peer.life.opened(now)
+        greeting = opening(peer.settings.on_connect, was_heard, peer.settings.probe is not None)
+        there = [target for target in peer.targets if not peer.life.trouble(target)]
+        self._forgive(peer, there)
+        self._greet(peer, there, greeting)
+        self._do(peer, due)
+        self._tell(peer, now)
+
+    def leave(self, peer: OscPeer) -> None:
+        """A peer is none any more."""
+        for target in peer.targets:
+            self._resting.pop(target, None)
+        peer.life.closed()
+        peer.questions.clear()
+        self._presence.leave(peer, self._clock())
 
     def stop(self) -> None:
         """Our port is closed, or could not be opened."""

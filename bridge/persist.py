@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,8 +58,8 @@ class Persistence:
     ) -> None:
         self.saved = Saved(taught, drawn)
         self._store = store
-        self._is_wanted = bool(file)
-        self._path = None if folder is None and not Path(file).is_absolute() else (folder or Path()) / file
+        self._folder = folder
+        self._is_wanted, self._path = self._place(file)
         self._publish = publish
         self._clock = clock
         self._period_s, self._retry_s = period_s, retry_s
@@ -67,6 +68,8 @@ class Persistence:
         self._trouble = ""
         self._is_said = True
         self._is_ending = asyncio.Event()
+        self._is_fresh = False  # the file is another one: what it held is not what there is
+        self._writing = asyncio.Lock()
         self._writes = self._failures = 0
         self._written_at: float | None = None
         self.write_times = Histogram()
@@ -91,13 +94,12 @@ class Persistence:
     async def kept(self) -> AsyncIterator[None]:
         """Bring the last run's state back, before anybody listens to the store; keep what changes until the block
         ends, and then what has changed last."""
-        if not self._is_wanted or self._path is None:
-            self._say("" if not self._is_wanted else NO_FOLDER)
-            yield
-            return
-        thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        thread = ThreadPoolExecutor(1, thread_name_prefix="state")  # which begins when it has something to do
         try:
-            await self._begin(thread, self._path)
+            if self._path is None:
+                self._say("" if not self._is_wanted else NO_FOLDER)
+            else:
+                await self._begin(thread, self._path)
             task = asyncio.create_task(self._keep(thread), name="state")
             try:
                 yield
@@ -109,11 +111,23 @@ class Persistence:
                 await _on(thread, self._file.close)
             thread.shutdown(wait=False)
 
+    async def move(self, file: str) -> None:
+        """Keep it in another file from now on, which becomes what there is now; "": nowhere. The one before stays."""
+        async with self._writing:
+            before, self._file = self._file, None
+            self._is_wanted, self._path = self._place(file)
+            self._is_open, self._is_fresh = False, True
+            if before is not None:
+                await asyncio.to_thread(before.close)
+        self._say("" if self._path is not None or not self._is_wanted else NO_FOLDER)
+
+    def _place(self, file: str) -> tuple[bool, Path | None]:
+        has_place = bool(file) and (self._folder is not None or Path(file).is_absolute())
+        return bool(file), (self._folder or Path()) / file if has_place else None
+
     async def _begin(self, thread: ThreadPoolExecutor, path: Path) -> None:
         def begin() -> Any:
-            from .statefile import StateFile  # SQLite takes its time, and this is its thread
-
-            self._file = StateFile(path)
+            self._file = _state_file(path)
             return self._file.open()
 
         try:
@@ -131,7 +145,8 @@ class Persistence:
     async def _keep(self, thread: ThreadPoolExecutor) -> None:
         while True:
             is_last, began = self._is_ending.is_set(), self._clock()
-            await self._write(thread)
+            async with self._writing:
+                await self._write(thread)
             if is_last:
                 return
             pause = self._period_s if self._is_open else self._retry_s
@@ -140,9 +155,13 @@ class Persistence:
                     await self._is_ending.wait()
 
     async def _write(self, thread: ThreadPoolExecutor) -> None:
-        assert self._file is not None
+        if self._path is None:
+            return
+        if self._file is None:
+            self._file = await _on(thread, partial(_state_file, self._path))
         self.saved.note(self._store)
-        write = self._file.write if self._is_open else self._file.open_again
+        again = self._file.take_over if self._is_fresh else self._file.open_again
+        write = self._file.write if self._is_open else again
         taken = self.saved.take() if self._is_open else self.saved.all()
         if self._is_open and not taken:
             return
@@ -157,7 +176,7 @@ class Persistence:
             self._writes += 1
             self._written_at = self._clock()
             self.write_times.add(self._written_at - began)
-            self._is_open = True
+            self._is_open, self._is_fresh = True, False
             self._tell_aside()
             self._say("")
 
@@ -178,6 +197,12 @@ class Persistence:
         if self._file is not None and self._file.aside is not None:
             log.warning("%s was broken: it is %s now, and a new one is begun", self._path, self._file.aside.name)
             self._file.aside = None
+
+
+def _state_file(path: Path) -> StateFile:
+    from .statefile import StateFile  # SQLite takes its time: on its thread
+
+    return StateFile(path)
 
 
 async def _on(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

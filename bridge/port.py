@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -140,6 +140,19 @@ class Port(Protocol):
     def peer(self, name: str) -> PeerHandle | None:
         """One of its peers; None where it is none of them."""
 
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+        """These are its peers from now on; ``described`` are the controls that the configuration describes anew, by
+        path, or does not describe any more (None). Called while the store still has the old ones, and followed by
+        ``follow``.
+
+        Who is not among them, or has other settings, leaves now. What stays open, stays: the new bindings hold for
+        the controls that come, and nothing is sent.
+        """
+
+    def follow(self) -> None:
+        """The store has the new controls: bind anew what is bound otherwise, open the peers that are new. Sends what a
+        peer was told in another form before, and to new peers what their policy says; nothing else."""
+
 
 class Completion(NamedTuple):
     """A peer's table with what is known of its kind. ``said`` is what is wrong in it: keys below it, message, hint;
@@ -157,8 +170,10 @@ class PortKind:
     table: str
     settings: type[BaseModel]
     binding: type[BaseModel]
-    open: Callable[[Sequence[Peer], PortContext], Sequence[Port]]
-    """Builds the ports of all peers of this kind; opens nothing yet."""
+    group: Callable[[Sequence[Peer]], Mapping[Hashable, Sequence[Peer]]]
+    """Which peers share a port, by what that port is: as long as there is the same, it is not closed."""
+    open: Callable[[Sequence[Peer], PortContext], Port]
+    """Builds the port of one such group; opens nothing yet."""
     check_peers: Callable[[Sequence[Any]], Iterable[tuple[int, str, str]]] | None = None
     """(index, key, message) of each mistake that needs several of its tables to be seen."""
     check_binding: Callable[[Any, Any, Control], Iterable[tuple[str, str]]] | None = None

@@ -35,6 +35,11 @@ class Presence:
         """A peer of the configuration."""
         self._peers.append(peer)
 
+    def leave(self, peer: Listener, now: float) -> None:
+        """It is none any more: what nobody else hears of is silent without it."""
+        self._peers.remove(peer)
+        self._mark([entry for entry in self._store if MARK in entry.marks or peer.takes(entry)], now)
+
     def changed(self, peer: Listener, now: float) -> None:
         """A peer is gone, or there again: mark the controls that it takes. It may be so with every packet."""
         is_gone = peer.is_gone

@@ -93,6 +93,11 @@ class StateFile:
         known = self.open()
         self.write({path: row for path, row in rows.items() if known.get(path, Row()) != row})
 
+    def take_over(self, rows: Mapping[str, Row]) -> None:
+        """Open it, and have it hold these rows and no other."""
+        known = self.open()
+        self.write({**dict.fromkeys(known, Row()), **rows})
+
     def close(self) -> None:
         """Nothing of it is left open; never raises."""
         self._let_go()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -36,7 +36,6 @@ from .ws import Hub
 class Running(Protocol):
     """What is looked at."""
 
-    config: Config
     config_trouble: str
     store: Store
     hub: Hub
@@ -45,9 +44,16 @@ class Running(Protocol):
     refusals: Refusals
     addresses: AddressWatch
     discovery: Discovery
-    ports: list[Port]
-    port_troubles: dict[str, str]
-    """By port's name: why it is not open."""
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def ports(self) -> Sequence[Port]: ...
+
+    @property
+    def port_troubles(self) -> Mapping[str, str]:
+        """By port's name: why it is not open."""
 
     def clock(self) -> float: ...
 

@@ -36,7 +36,7 @@ ROWS = [
         "histogram",
         "health",
     }
-    | {"resources", "assets", "log", "net", "statefolder", "systemd", "timers"}
+    | {"resources", "assets", "log", "net", "statefolder", "systemd", "tasks", "timers"}
     | {"wsframes"},
     {"addresses"},
     {"discovery"},
@@ -73,14 +73,17 @@ ROWS = [
     {"configbindings"},
     {"configcontrols", "oschandle", "oscdriver", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch", "configbanks"},
-    {"config", "session", "history", "learn"},
+    {"config", "session", "history", "learn", "oscrebind", "pagecontrols"},
+    {"configdiff", "lastgood"},
     {"saved"},
     {"statefile"},
     {"httpcontrols", "pairing"},
     {"httppairing"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
-    {"vitals"},
-    {"app", "lastgood", "service"},
+    {"vitals", "configured", "ports"},
+    {"reloading"},
+    {"httpreload"},
+    {"app", "service"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
     {"__main__"},
@@ -184,6 +187,7 @@ ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to th
         "httpcontrols",
         "httpdoor",
         "httppairing",
+        "httpreload",
         "vitals",
         "app",
     },

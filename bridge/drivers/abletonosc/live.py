@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from bridge.driver import Add, Effect, Effects, Forget, Note, Read, Remove, Send, Show, Wanted, Warn
 from bridge.store import Change
@@ -117,6 +118,9 @@ class AbletonOsc:
             if (mover := part.movers.get(path)) is not None:
                 return self._after(list(mover(change, now)), now)
         return ()
+
+    def want(self, bindings: Mapping[str, tuple[Any, ...]], now: float) -> Effects:
+        return self._after([*self._named.want(bindings, now)], now)
 
     def tick(self, now: float) -> Effects:
         # Until it is known which tracks there are now, questions about those before would be errors, one in each tick.

@@ -8,7 +8,7 @@ name; what is not there says so, and is looked for again whenever the tracks cha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,27 +58,62 @@ class Chain:
     """(device, what) → of each of its parameters."""
 
 
+def _names(bindings: Mapping[str, tuple[Binding, ...]]) -> Iterator[Name]:
+    for path, of_path in bindings.items():
+        for binding in of_path:
+            if binding.live is not None:
+                yield Name(path, binding, binding.live)
+
+
 class Named(Part):
     def __init__(self, wanted: Wanted, tracks: Tracks, sends: Sends, parameters: Parameters) -> None:
         super().__init__()
         self._tracks = tracks
         self._sends = sends
         self._parameters = parameters
-        self._names = [
-            Name(path, binding, binding.live)
-            for path, bindings in wanted.bindings.items()
-            for binding in bindings
-            if binding.live is not None
-        ]
+        self._names = list(_names(wanted.bindings))
         self._chains: dict[Track, Chain] = {}
         self._poll_at = self._asked_at = 0.0
-        for name in self._names:
-            tracks.listen_also(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
+        self._listen(self._names)
         self.handlers = {
             "/live/track/get/volume": self._on_volume,
             "/live/track/get/devices/name": self._on_devices,
             **{f"/live/device/get/parameters/{fact}": self._reader(fact) for fact in FACTS},
         }
+
+    def _listen(self, names: Iterable[Name]) -> None:
+        for name in names:
+            self._tracks.listen_also(PROPS[what][0] for what in PROPS if name.text.casefold().endswith(f"/{what}"))
+
+    def want(self, bindings: Mapping[str, tuple[Binding, ...]], now: float) -> Effects:
+        """Other controls name something: those that stay are left alone, and what is not named any more is let go."""
+        before = {(name.path, name.text): name for name in self._names}
+        self._names = []
+        changed: dict[str, None] = {}
+        new: list[Name] = []
+        for name in _names(bindings):
+            known = before.pop((name.path, name.text), None)
+            if known is None or known.binding != name.binding:
+                new.append(name)
+                changed[name.path] = None
+            self._names.append(name if known is None or known.binding != name.binding else known)
+        changed |= dict.fromkeys(path for path, _ in before)
+        effects: list[Effect] = []
+        for path in changed:
+            left = [each for name in self._names if name.path == path for each in name.bindings or ()]
+            effects.append(Bind(path, tuple(left)))
+            if all(name.path != path for name in self._names):
+                effects.append(Mark(path, TEXT, None))
+        listened = set(self._tracks.listened)
+        self._listen(new)
+        if self._tracks.are_known:
+            for name in new:
+                name.track, name.what = self._find(name)
+                effects += self._resolve(name, now)
+            if self._tracks.listened != listened:
+                effects += self._tracks.listen_again(self._tracks.all, now)
+            effects += self._poll(now)
+        return effects
 
     def connected(self, now: float) -> Effects:
         self._chains.clear()

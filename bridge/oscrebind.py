@@ -1,0 +1,103 @@
+"""What becomes of the peers of one OSC port when the configuration is another: who stays, comes, is bound anew.
+
+No socket here: ``osc`` closes and opens. A peer that stays is sent a value only where it was told that value before and
+what says it is another message now; where its policy is ``push``, also what it was never told; with ``pull`` it is
+asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .control import Control
+from .errors import OscError
+from .oscdriver import DriverHost
+from .oscout import Outbox
+from .oscpeer import OscPeer, Target
+from .port import Peer
+from .store import Entry, Store
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a peer was told of a control: the value, the messages that say it, and who has had it."""
+
+    value: object
+    packets: tuple[bytes, ...]
+    targets: tuple[Target, ...]
+
+
+_NOTHING = _Told(None, (), ())
+
+
+class Rebinding:
+    """One change of one port: ``keep`` and ``come`` before the store has the new controls, ``rebind`` after."""
+
+    def __init__(self, store: Store, out: Outbox, described: Mapping[str, Control | None]) -> None:
+        self.coming: list[tuple[OscPeer, Mapping[str, set[int]]]] = []
+        """Peers that are to be opened, and what was still owed to those before them, by where they are."""
+        self._store = store
+        self._out = out
+        self._described = described
+        self._kept: list[tuple[OscPeer, list[str]]] = []  # and what is bound otherwise
+        self._told: dict[tuple[OscPeer, Entry], _Told] = {}
+
+    def come(self, peer: OscPeer, owed: Mapping[str, set[int]]) -> None:
+        """A peer is new, or has other settings."""
+        self.coming.append((peer, owed))
+
+    def keep(self, one: OscPeer, peer: Peer) -> None:
+        """A peer stays, as the configuration has it now."""
+        before = one.wanted()
+        paths = list(one.adopt(peer, self._described))
+        self._kept.append((one, paths))
+        for path in dict.fromkeys((*paths, *self._described)):
+            if (entry := self._store.find(path)) is not None:
+                self._told[one, entry] = _told(one, entry)
+        if isinstance(one.host, DriverHost):
+            one.host.adopt(self._described, before.bindings)
+
+    def rebind(self, now: float) -> list[Entry]:
+        """Bind what is bound otherwise, and see that peers have what they are to have. What was bound anew."""
+        found: dict[Entry, None] = {}
+        for one, paths in self._kept:
+            for path in dict.fromkeys((*paths, *self._described)):
+                if (entry := self._store.find(path)) is None:
+                    continue
+                if path in paths or one.routes.looks_of(entry):
+                    one.rebind(entry)
+                    found[entry] = None
+                self._catch_up(one, entry, self._told.get((one, entry), _NOTHING))
+            if isinstance(one.host, DriverHost):
+                one.host.follow()
+        return list(found)
+
+    def _catch_up(self, one: OscPeer, entry: Entry, before: _Told) -> None:
+        """What says the value now may be another message, or at another address."""
+        policy = one.settings.on_connect
+        if _packets(one, entry) == before.packets:
+            return
+        if policy == "pull":
+            if one.is_there:
+                one.questions.ask(one.routes.questions(entry))
+        elif entry.value == before.value or before is _NOTHING:  # else the store has told it
+            there = one.targets if policy == "push" and not one.is_gone else before.targets
+            for target in there:
+                self._out.owe(target, (entry.id,))
+
+
+def _told(one: OscPeer, entry: Entry) -> _Told:
+    ears = one.routes.ears.get(entry.id, ())
+    told = tuple(target for target in one.targets if target.reach(entry.id, ears) != "unsent")
+    return _Told(entry.value, _packets(one, entry), told)
+
+
+def _packets(one: OscPeer, entry: Entry) -> tuple[bytes, ...]:
+    """The messages that say a control's value to a peer; none where it is not said to it."""
+    if entry.value is None:
+        return ()
+    try:
+        return tuple(route.packet(entry.value) for route in one.routes.speakers.get(entry.id, ()))
+    except OscError:
+        return ()

@@ -1,0 +1,114 @@
+"""A reload: the file is read anew, and what it changes is changed in the running bridge, and nothing else.
+
+Read and checked off the loop, whole: where it has mistakes, nothing changes. Then in one order: what goes is let go
+while its peers can still be told; peers that are gone or changed leave; the store has the new controls, all in one turn
+of the loop; what is new is opened. What is to be changed is worked out in ``configdiff``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from .config import Config
+from .configdiff import Plan, plan
+from .configured import Configured
+from .control import Control
+from .errors import ConfigError, Problem
+from .lastgood import Start, told
+from .pagecontrols import PageControls, Read, read
+from .ports import Ports
+
+log = logging.getLogger(__name__)
+
+Follower = Callable[[Config, Config], Awaitable[Iterable[str]]]
+"""``await follow(old, new)``: a part takes its settings from the new configuration, when the store has the new
+controls. Returns what of them needs a restart, each a line for a person.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reload has done. ``problems``: the mistakes for which nothing was changed."""
+
+    changes: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
+    file: str = ""
+    """What the mistakes are in, where they do not say so."""
+
+    def to_json(self) -> dict[str, object]:
+        """What ``POST /api/reload`` answers."""
+        mistakes = [
+            {name: getattr(problem, name) for name in ("where", "line", "message", "hint", "value")}
+            | {"file": problem.file or self.file, "text": problem.render(self.file)}
+            for problem in self.problems
+        ]
+        return {"reloaded": not mistakes, "changes": list(self.changes), "mistakes": mistakes}
+
+
+class Reloading:
+    """Reloads of one bridge, one after another. ``say(trouble)`` shows why the file is not what runs; "" that it is."""
+
+    def __init__(
+        self,
+        config: Config,
+        configured: Configured,
+        ports: Ports,
+        pages: PageControls,
+        clock: Callable[[], float],
+        say: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        """What holds now."""
+        self.followers: list[Follower] = []
+        """Parts with settings of their own, in the order in which they follow."""
+        self._configured = configured
+        self._ports = ports
+        self._pages = pages
+        self._clock = clock
+        self._say = say
+        self._turn = asyncio.Lock()
+
+    async def reload(self, load: Callable[[], Start], keep: Callable[[Start], None]) -> Outcome:
+        """Do it with what ``load`` gives, on a thread; ``keep`` is called on one with what was taken. Never raises for
+        mistakes in the file."""
+        async with self._turn:
+            try:
+                start, planned, pages = await asyncio.to_thread(self._read, load)
+            except ConfigError as exc:
+                self._say(told(exc, "what was there before runs on"))
+                return Outcome(problems=exc.problems, file=exc.file)
+            changes = await self._apply(planned, pages)
+            self._say("")
+            log.info("reloaded: %s", "; ".join(changes) or "nothing has changed")
+            await asyncio.to_thread(keep, start)
+            return Outcome(changes)
+
+    def _read(self, load: Callable[[], Start]) -> tuple[Start, Plan, Read | None]:
+        start = load()
+        planned = plan(self.config, start.settings)
+        folder = planned.config.http.pages
+        return start, planned, None if folder == self.config.http.pages else read(folder)
+
+    async def _apply(self, planned: Plan, pages: Read | None) -> list[str]:
+        """Change what is to be changed; what that was, in words."""
+        before, self.config = self.config, planned.config
+        if planned.is_empty:
+            return []
+        self._configured.let_go(planned.removed, self._clock())
+        await self._ports.close(planned.config.peers)
+        # From here to the ports' last step in one turn of the loop: nobody sees half of it.
+        described: dict[str, Control | None] = dict.fromkeys(control.path for control in planned.removed)
+        described |= {new.path: new for _, new in planned.described} | {new.path: new for new in planned.added}
+        self._ports.adopt(planned.config.peers, described)
+        if pages is not None:
+            self._pages.forget()
+        self._configured.apply(planned, self._clock(), self._pages.of)
+        if pages is not None:
+            self._pages.declare(pages)
+        self._pages.declare_again()
+        await self._ports.follow()
+        restart = [line for follow in self.followers for line in await follow(before, planned.config)]
+        return [*planned.lines(), *restart]
