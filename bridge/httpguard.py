@@ -77,7 +77,8 @@ class Guard:
         if isinstance(exc, Refused):
             code, message = exc.code, exc.message
         cause = (request.remote, "api", code)
-        self._once.warning(cause, "REST from %s: %s %s: %s", request.remote, request.method, code, message)
+        asker = request.remote or "this machine"
+        self._once.warning(cause, "REST from %s: %s %s: %s", asker, request.method, code, message)
         answer = error_answer(exc.status, code, message)
         for name in ("Allow", "Retry-After", "WWW-Authenticate"):
             if name in exc.headers:

@@ -36,6 +36,9 @@ GOES_ON = "it is tried again every second; to end that: stagebridge service unin
 COMMAND_S = 60.0
 MANAGER_S = 10.0
 FIRST_FREE_PORT = 1024
+ACCOUNT = 'u stagebridge - "stagebridge" /'
+"""sysusers.d(5): the user and the group of a service of the machine. They stay, so that people can join the group;
+DynamicUser= takes them where they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def install(service: Plan, environ: Mapping[str, str]) -> str:
     if service.troubles:
         raise ServiceError("\nstagebridge: ".join(service.troubles))
     _check_ours(service.unit)
+    if service.is_system:
+        _make_account(environ)
     # First: it also starts the manager of a user who is nowhere logged in.
     trouble = "" if service.is_system else _linger(environ)
     try:
@@ -91,6 +96,8 @@ def install(service: Plan, environ: Mapping[str, str]) -> str:
             said = answer.stderr.strip() or f"exit code {answer.returncode}"
             last = _last_words(service.is_system, environ)
             raise ServiceError("\n".join(filter(None, [f"systemctl {step[0]}: {said}", last, GOES_ON])))
+    if not trouble and _run([*_systemctl(service.is_system), "is-enabled", "--quiet", NAME], environ).returncode:
+        trouble = f"{NAME} is not enabled"
     return trouble
 
 
@@ -218,6 +225,13 @@ def _linger(environ: Mapping[str, str]) -> str:
             time.sleep(0.05)
         return ""
     return f"{answer.stderr.strip() or 'loginctl refuses'}: to allow it: sudo loginctl enable-linger {user}"
+
+
+def _make_account(environ: Mapping[str, str]) -> None:
+    """Make the user and the group of a service of the machine, if they are not there. Raises ServiceError."""
+    answer = _run(["systemd-sysusers", "--inline", ACCOUNT], environ)
+    if answer.returncode:
+        raise ServiceError(f"systemd-sysusers: {answer.stderr.strip() or f'exit code {answer.returncode}'}")
 
 
 def _check_ours(unit: Path) -> None:

@@ -35,6 +35,9 @@ User=stagebridge
 DynamicUser=yes
 StateDirectory=stagebridge
 StateDirectoryMode=0700
+# The command line's socket stands there, for the group.
+RuntimeDirectory=stagebridge
+RuntimeDirectoryMode=0750
 UMask=0077
 {capabilities}
 NoNewPrivileges=yes

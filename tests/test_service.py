@@ -54,7 +54,8 @@ def test_a_unit_says_what_a_show_needs(tmp_path: Path) -> None:
     assert "WantedBy=default.target" in user
     assert not [line for line in user if line.startswith(("Protect", "Private", "Device", "RestrictRealtime"))]
     assert {
-        "DynamicUser=yes", "StateDirectory=stagebridge", "ProtectSystem=strict", "DeviceAllow=/dev/snd/seq rw",
+        "DynamicUser=yes", "StateDirectory=stagebridge", "RuntimeDirectory=stagebridge",
+        "RuntimeDirectoryMode=0750", "ProtectSystem=strict", "DeviceAllow=/dev/snd/seq rw",
         "SupplementaryGroups=audio", "AmbientCapabilities=CAP_NET_BIND_SERVICE", "WantedBy=multi-user.target",
     } <= set(system)  # fmt: skip
     assert "AmbientCapabilities=" in system_unit(COMMAND, [], False).splitlines()
@@ -181,6 +182,19 @@ def test_a_user_who_may_not_linger_is_told_what_to_ask_for(tmp_path: Path, monke
             )
         ),
     ]  # fmt: skip
+
+
+def test_a_service_that_is_not_enabled_is_not_there_after_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "BOOTED", tmp_path)
+    monkeypatch.setattr(service, "LINGER", tmp_path)
+    (tmp_path / pwd.getpwuid(os.getuid()).pw_name).touch()
+    (tmp_path / "systemctl").write_text('#!/bin/sh\n[ "$3" != is-enabled ]\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    plan = service.plan(settings(tmp_path / "show.toml"), False, environ)
+    assert service.install(plan, environ) == "stagebridge.service is not enabled"
 
 
 def test_a_service_that_does_not_start_says_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

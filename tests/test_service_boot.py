@@ -48,6 +48,11 @@ class Machine:
         """`stagebridge service` in it."""
         return self.run(PYTHON, "-P", "-m", "bridge", "service", *args)
 
+    def user(self, *args: str, groups: str) -> tuple[int, str, str]:
+        """A command of an ordinary user who is in these groups."""
+        who = ["setpriv", "--reuid=54321", "--regid=54321", f"--groups={groups}", "env", "HOME=/nonexistent"]
+        return self.run(*who, *(f"{k}={v}" for k, v in ENVIRONMENT.items()), PYTHON, "-P", "-m", "bridge", *args)
+
     def property(self, name: str) -> str:
         """What systemd says of the unit."""
         return self.run("systemctl", "show", "stagebridge", "-P", name)[1].strip()
@@ -97,19 +102,35 @@ def _booted(process: "subprocess.Popen[bytes]", console: Path) -> Machine:
 def test_it_is_installed_restarts_by_itself_on_its_last_good_copy_and_goes(machine: Machine) -> None:
     lines = "".join(f"Environment={name}={value}\n" for name, value in ENVIRONMENT.items())
     machine.write("/etc/systemd/system/stagebridge.service.d/test.conf", f"[Service]\n{lines}")
-    machine.write(FILE, '[http]\nport = 8093\n[[control]]\npath = "/a"\n')
+    machine.write(FILE, '[auth]\nmode = "token"\n[http]\nport = 8093\n[[control]]\npath = "/a"\n')
     code, out, err = machine.service("install", "--system", FILE)
     assert (code, err) == (0, "")
     assert "unit: /etc/systemd/system/stagebridge.service\n" in out
     assert f"configuration: {FILE}\n" in out
     assert "restarts after a power cut: yes\n" in out
     assert "  http://127.0.0.1:8093/\n" in out
-    assert "▄" in out
+    assert "to let a device in: stagebridge qr --port 8093\n" in out
+    assert "▄" not in out, "a code is for terminals"
     assert machine.property("ActiveState") == "active"
     assert machine.property("StatusText") == "0 clients"
     pid = machine.property("MainPID")
     user = machine.run("stat", "-c", "%U %G", f"/proc/{pid}")[1]
     assert user == "stagebridge stagebridge\n"
+    at = "/run/stagebridge/8093.sock"
+    assert machine.run("stat", "-c", "%a %U %G", "/run/stagebridge", at)[1] == (
+        "750 stagebridge stagebridge\n660 stagebridge stagebridge\n"
+    )
+    group = machine.run("getent", "group", "stagebridge")[1].split(":")[2]
+    assert machine.run("grep", "-c", "^stagebridge:", "/etc/group")[1] == "1\n", "people can join it"
+    code, out, err = machine.user("get", "/a", "--port", "8093", groups=group)
+    assert (code, out, err) == (0, "0\n", "")
+    code, out, err = machine.user("qr", "--port", "8093", groups=group)
+    assert (code, "▄" in out, err) == (0, True, "")
+    code, out, err = machine.user("get", "/a", "--port", "8093", groups="54321")
+    assert (code, out) == (1, "")
+    assert err == (
+        f"stagebridge: you may not open {at}: join its group: sudo usermod -aG stagebridge $USER, and log in anew\n"
+    )
 
     machine.write(FILE, "rang = 1\n")
     machine.run("kill", "-KILL", pid)

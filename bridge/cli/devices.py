@@ -119,8 +119,8 @@ def _add(arguments: argparse.Namespace) -> int:
     print(answer["token"])
     print(
         log.printable(
-            f"stagebridge: {device['name']} may {worth(device)}; this is shown once: "
-            "$STAGEBRIDGE_TOKEN, or Authorization: Bearer …"
+            f"stagebridge: {device['name']} ({worth(device)}): its token is shown this once; "
+            "it goes into $STAGEBRIDGE_TOKEN, or into a header: Authorization: Bearer …"
         ),
         file=sys.stderr,
     )

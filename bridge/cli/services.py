@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .terminal import fail, qr_code, urls_of
+from .devices import code_text
+from .terminal import fail, urls_of
 
 
 def add(commands: Any) -> None:
@@ -51,12 +52,26 @@ def _install(arguments: argparse.Namespace) -> int:
         return 1 if plan.troubles else 0
     trouble = service.install(plan, os.environ)
     status, journal = service.commands(is_system)
-    urls = urls_of(settings.http.host, settings.http.port)
     print(f"unit: {plan.unit}", f"configuration: {settings.file}", "restarts after a crash: yes, after 1 s", sep="\n")
     print(f"restarts after a power cut: {f'no, {trouble}' if trouble else 'yes'}")
-    print(f"how it is: {status}", f"its log: {journal}", *plan.notes, "", *(f"  {url}" for url in urls), "", sep="\n")
-    print(qr_code(urls[0]))
+    print(f"how it is: {status}", f"its log: {journal}", *plan.notes, "", sep="\n")
+    print(_way_in(settings.http.host, settings.http.port))
     return 1 if trouble else 0
+
+
+def _way_in(host: str, port: int) -> str:
+    """How a tablet comes in: a code is for the eyes of whoever sits here, so only a terminal is shown one."""
+    from bridge.errors import RemoteError
+    from bridge.remote import DEFAULT_PORT, Daemon, request
+
+    why = ""
+    if sys.stdout.isatty():
+        try:
+            return code_text(request(Daemon(port), "POST", "/api/codes", {"role": "control"}))
+        except RemoteError as exc:
+            why = f" ({exc})"
+    again = "stagebridge qr" if port == DEFAULT_PORT else f"stagebridge qr --port {port}"
+    return "\n".join([*(f"  {url}" for url in urls_of(host, port)), "", f"to let a device in: {again}{why}"])
 
 
 def _uninstall(arguments: argparse.Namespace) -> int:
