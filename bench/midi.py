@@ -43,6 +43,8 @@ class MidiBridge(Stagebridge):
 
     def command(self, plan: Plan) -> list[str]:
         config = f"""
+[auth]
+mode = "open"
 [http]
 host = "127.0.0.1"
 port = {plan.http_port}

@@ -59,7 +59,7 @@ class HttpSettings:
 class AuthSettings:
     """``[auth]``."""
 
-    mode: Mode = "open"
+    mode: Mode = "token"
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,7 @@ class AuthTable(Table):
     """Who may use it."""
 
     mode: Mode = setting(
-        "open",
+        "token",
         "`token`: who was let in by a code. `open`: whoever reaches the HTTP port may see and move everything, and let "
         "the others do so.",
     )

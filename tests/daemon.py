@@ -52,18 +52,22 @@ class Daemon:
         *args: str,
         env: Mapping[str, str] | None = None,
         stop: bool = True,
+        auth: str | None = "open",
         program: Sequence[str] = (sys.executable, "-m", "bridge"),
     ) -> Iterator[Self]:
         """Run a daemon on this config (text, a file, None: its own), on a free port of 127.0.0.1, until the block ends.
 
         At the end it is sent SIGTERM and must exit with 0, unless it has ended before or `stop` is false (killed).
-        `env` is added to the environment; `program` is another stagebridge than this checkout's.
+        `env` is added to the environment; `program` is another stagebridge than this checkout's. Everybody may come in,
+        unless the text or `auth` (None: whatever the file says) is about that.
         """
         path = tmp_path / "config.toml" if isinstance(config, str) else config
         if isinstance(config, str):
             (tmp_path / "config.toml").write_text(config, encoding="utf-8")
         out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
-        command = [*program, "run", *([str(path)] if path else []), "--host", "127.0.0.1", "--port", "0", *args]
+        command = [*program, "run", *([str(path)] if path else []), "--host", "127.0.0.1", "--port", "0"]
+        says_itself = isinstance(config, str) and "[auth]" in config
+        command += [*(["--auth", auth] if auth and not says_itself else []), *args]
         environment = {
             **os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(tmp_path / "state"),
             **(env or {}),

@@ -102,7 +102,7 @@ class Page:
     async def beside(cls, config: str, tmp_path: Path) -> AsyncIterator[Self]:
         """A page at a stagebridge inside this test, with this configuration."""
         file = tmp_path / "config.toml"
-        file.write_text(f'[http]\nhost = "127.0.0.1"\nport = 0\n{config}', encoding="utf-8")
+        file.write_text(f'[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = 0\n{config}', encoding="utf-8")
         loaded = await asyncio.to_thread(configuration.load, file, KINDS)
         async with Bridge(loaded) as bridge, cls.at(f"ws://127.0.0.1:{bridge.http_port}/ws") as page:
             yield page

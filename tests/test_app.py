@@ -16,7 +16,7 @@ from bridge.store import Origin
 from tests.peers import free_udp_port
 from tests.server import Client
 
-HTTP = '[http]\nhost = "127.0.0.1"\nport = {port}\npages = "{pages}"\n'
+HTTP = '[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = {port}\npages = "{pages}"\n'
 HAND = Origin("browser", "c1", "FOH")
 
 

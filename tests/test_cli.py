@@ -334,13 +334,13 @@ def test_run_on_every_network_says_who_can_come_in(tmp_path: Path) -> None:
         assert not [address for address in addresses[:-1] if address.startswith(("127.", "172.17."))]
 
 
-def test_run_in_a_terminal_shows_a_qr_code_of_the_first_address(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("")
+def said_in_a_terminal(tmp_path: Path, *args: str) -> str:
+    """What `run` prints to a person, until it is stopped."""
     leader, follower = pty.openpty()
     said = b""
     try:
         process = subprocess.Popen(
-            command("run", "--port", "0"), stdout=follower, stderr=follower, cwd=tmp_path, env=environment()
+            command("run", "--port", "0", *args), stdout=follower, stderr=follower, cwd=tmp_path, env=environment()
         )
         os.close(follower)
         while b"no peers" not in said:
@@ -354,8 +354,45 @@ def test_run_in_a_terminal_shows_a_qr_code_of_the_first_address(tmp_path: Path) 
         assert process.wait(5) == 0
     finally:
         os.close(leader)
-    assert "▄" in said.decode()
     assert b"Traceback" not in said
+    return said.decode()
+
+
+def test_run_in_a_terminal_gives_this_computer_a_link_and_a_tablet_a_qr_code(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    said = said_in_a_terminal(tmp_path)
+    here = re.search(r"this computer, which may do everything: http://127\.0\.0\.1:\d+/pair#code=(\d{6})\r\n", said)
+    there = re.search(r"a tablet: scan this, or open http://[\d.]+:\d+/ and type (\d{3} \d{3})\r\n", said)
+    assert here is not None
+    assert there is not None
+    assert here[1] != there[1].replace(" ", "")
+    assert "▄" in said
+    assert "stagebridge qr" in said
+
+
+def test_run_in_a_terminal_with_an_open_door_says_so_and_needs_no_code(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    said = said_in_a_terminal(tmp_path, "--auth", "open")
+    assert "▄" in said
+    assert "code=" not in said
+    assert 'auth mode "open": anyone on this network can open the page and move every control' in said
+
+
+def test_run_on_loopback_in_a_terminal_has_nothing_for_tablets(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    said = said_in_a_terminal(tmp_path, "--host", "127.0.0.1")
+    assert "/pair#code=" in said
+    assert "tablet" not in said
+    assert "▄" not in said
+
+
+def test_run_without_a_terminal_writes_no_code_anywhere_but_how_to_get_one(tmp_path: Path) -> None:
+    with Daemon.start("", tmp_path, "--log-level", "debug", auth=None) as daemon:
+        assert daemon.request("GET", "/api/controls")[0] == 401
+        assert daemon.request("POST", "/api/pair", {"code": "000000"})[0] == 403
+        said = daemon.stdout + daemon.stderr
+    assert 'auth mode "token": who was let in comes in; a code for one device more: stagebridge qr' in said
+    assert not re.search(r"(?<![\d.:])\d{3} ?\d{3}(?![\d.:])", said), said
 
 
 def test_a_taken_http_port_is_one_line_with_its_holder_and_a_way_out(tmp_path: Path) -> None:

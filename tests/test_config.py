@@ -80,7 +80,7 @@ def control_mistakes(text: str) -> list[str]:
 def test_an_empty_file_is_a_configuration() -> None:
     config = read("")
     assert (config.http.host, config.http.port, config.http.pages, config.http.hosts) == ("0.0.0.0", 8080, None, ())
-    assert config.auth.mode == "open"
+    assert config.auth.mode == "token"
     assert config.title == "stagebridge"
     assert (config.controls, config.peers, config.surface.pages) == ((), (), ())
 

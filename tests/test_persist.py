@@ -27,7 +27,7 @@ QUIET_S = 0.1
 
 @asynccontextmanager
 async def running(tmp_path: Path, text: str) -> AsyncIterator[Bridge]:
-    head = f'[http]\nhost = "127.0.0.1"\nport = 0\npages = "{tmp_path / "pages"}"\n'
+    head = f'[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = 0\npages = "{tmp_path / "pages"}"\n'
     config = await asyncio.to_thread(configuration.parse, head + text, KINDS)
     async with Bridge(config, state=tmp_path / "state") as bridge:
         yield bridge

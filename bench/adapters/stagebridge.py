@@ -30,6 +30,8 @@ class Stagebridge(Adapter):
 
     def command(self, plan: Plan) -> list[str]:
         config = f"""
+[auth]
+mode = "open"
 [http]
 host = "127.0.0.1"
 port = {plan.http_port}

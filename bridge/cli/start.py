@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge import __version__, log, resources
+from bridge.access import Grant
 
-from .terminal import config_here, port, qr_code, run_loop, urls_of
+from .terminal import config_here, port, qr_code, run_loop
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
@@ -32,6 +33,7 @@ def add(commands: Any) -> None:
     run.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a configuration")
     run.add_argument("--port", type=port, metavar="N", help="HTTP port, instead of [http] port (0: any that is free)")
     run.add_argument("--host", metavar="ADDRESS", help="address to listen on, instead of [http] host")
+    run.add_argument("--auth", choices=("token", "open"), help="who may come in, instead of [auth] mode")
     run.add_argument("--log-level", choices=log.LEVELS, default="info", metavar="LEVEL", help="%(choices)s")
     run.add_argument("--no-qr", action="store_true", help="no QR code")
     run.add_argument(
@@ -48,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     faulthandler.enable()  # a watchdog ends a loop that hangs with SIGABRT: its log says where that was
     log.set_up(arguments.log_level)
-    given = {"http.port": arguments.port, "http.host": arguments.host}
+    given = {"http.port": arguments.port, "http.host": arguments.host, "auth.mode": arguments.auth}
     overrides = {name: value for name, value in given.items() if value is not None}
     file = arguments.file or config_here() or resources.default_config()
     state = state_folder(os.environ)
@@ -56,11 +58,11 @@ def _run(arguments: argparse.Namespace) -> int:
         start = lastgood.start(file, state, app.KINDS, overrides)
     else:
         start = lastgood.Start(config.load(file, app.KINDS, overrides))
-    run_loop(_serve(start, state, file, show_qr=not arguments.no_qr and sys.stdout.isatty()))
+    run_loop(_serve(start, state, file, is_terminal=sys.stdout.isatty(), show_qr=not arguments.no_qr))
     return 0
 
 
-async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) -> None:
+async def _serve(start: Start, state: Path | None, file: Path, is_terminal: bool, show_qr: bool) -> None:
     """Run a bridge until a signal asks it to stop."""
     from bridge import lastgood, localsocket
     from bridge.app import Bridge
@@ -73,7 +75,10 @@ async def _serve(start: Start, state: Path | None, file: Path, show_qr: bool) ->
         Bridge(start.settings, state=state, config_trouble=start.trouble, local=local) as bridge,
         Notifier(os.environ).running(bridge.status_text),
     ):
-        print(await asyncio.to_thread(_greeting, bridge, start.settings, show_qr), flush=True)
+        # Whoever sees the terminal may come in; what is written to a journal or a file is read by others, and later.
+        codes = _codes(bridge) if is_terminal and start.settings.auth.mode == "token" else None
+        shown = await asyncio.to_thread(_greeting, bridge, start.settings, codes, is_terminal and show_qr)
+        print(shown, flush=True)
         await asyncio.to_thread(lastgood.keep, state, file, start)
         # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
         gc.collect()
@@ -107,23 +112,42 @@ def _give_up() -> None:
     os._exit(1)
 
 
-def _greeting(bridge: Bridge, settings: Config, show_qr: bool) -> str:
+def _codes(bridge: Bridge) -> tuple[str, str]:
+    """For a browser on this machine, and for a tablet."""
+    return bridge.pairing.code(Grant("admin")).digits, bridge.pairing.code(Grant("control")).digits
+
+
+def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, show_qr: bool) -> str:
     """What a performer needs to know at start: where to go, who may, and how each peer is."""
-    urls = urls_of(settings.http.host, bridge.http_port)
+    from bridge.httppairing import link
+
+    urls = bridge.urls()
+    has_network = not _is_loopback(settings.http.host)
     lines = [f"stagebridge {__version__} on {_short(settings.file)}", ""]
-    lines += [f"  {url}" for url in urls]
+    if codes is None:
+        lines += [f"  {url}" for url in urls]
+        scan = urls[0]
+    else:
+        here, there = codes
+        scan = link(urls[0], there)
+        lines += [f"  this computer, which may do everything: {link(urls[-1], here)}"]
+        if has_network:
+            lines += [
+                f"  a tablet: {'scan this, or open ' if show_qr else ''}{urls[0]} and type {there[:3]} {there[3:]}"
+            ]
+            lines += [f"            or {url}" for url in urls[1:-1]]
     if bridge.config_trouble:
         lines += ["", f"THE CONFIGURATION HAS MISTAKES: {bridge.config_trouble}"]
-    if show_qr:
-        lines += ["", qr_code(urls[0])]
+    if show_qr and has_network:
+        lines += ["", qr_code(scan)]
     lines.append("")
     if settings.auth.mode == "open":
-        reach = (
-            "anyone on this network"
-            if len(urls) > 1 or not _is_loopback(settings.http.host)
-            else "anyone on this machine"
-        )
+        reach = "anyone on this network" if has_network else "anyone on this machine"
         lines += [f'auth mode "open": {reach} can open the page and move every control', ""]
+    elif codes is None:
+        lines += ['auth mode "token": who was let in comes in; a code for one device more: stagebridge qr', ""]
+    else:
+        lines += ["each of the two lets one device in, within ten minutes; more of them: stagebridge qr", ""]
     lines += bridge.peer_lines() or ["no peers: [[osc]] in the configuration names one"]
     return "\n".join([*lines, ""])
 
