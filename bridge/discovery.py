@@ -28,6 +28,8 @@ AGAIN_S = 30.0
 GOODBYE_S = 1.5
 ASK_S = 0.75
 """How long a name is asked for before it is ours (RFC 6762, 8.1)."""
+ASKED_S = 2.0
+"""How long somebody who knows that the name is there waits for the answer."""
 HEAR_S = 1.0
 """How long we wait to hear ourselves: multicast comes back to whoever sends it, where nothing blocks it."""
 MAX_LABEL = 63
@@ -236,6 +238,23 @@ class Discovery:
             self._said = text
 
 
+async def asked(name: str, addresses: Sequence[Address]) -> bool | None:
+    """Whether this name is answered over multicast at these addresses of ours; None where nobody can ask."""
+    try:
+        await asyncio.to_thread(__import__, "zeroconf.asyncio")
+        from zeroconf.asyncio import AsyncZeroconf
+
+        network = AsyncZeroconf(
+            interfaces=[str(one) for one in addresses if one.version == 4] or [*map(str, addresses)]
+        )
+    except (ImportError, OSError):
+        return None
+    try:
+        return bool(await _answers(network, name, ASKED_S))
+    finally:
+        await network.async_close()
+
+
 def _told(addresses: Iterable[Address], services: Sequence[Service]) -> list[Address]:
     """Those of our addresses at which something listens: IPv4, and IPv6 where there is no other."""
     hosts = {service.host for service in services}
@@ -253,12 +272,12 @@ def _info(service: Service, name: str, addresses: Iterable[Address]) -> Any:
     )  # fmt: skip
 
 
-async def _answers(network: Any, name: str) -> list[str]:
+async def _answers(network: Any, name: str, wait_s: float = ASK_S) -> list[str]:
     """The addresses that somebody says this name has."""
     import zeroconf
 
     resolver = zeroconf.AddressResolverIPv4(f"{name}.")  # type: ignore[attr-defined]  # not in its __all__
-    if not await resolver.async_request(network.zeroconf, ASK_S * 1000):
+    if not await resolver.async_request(network.zeroconf, wait_s * 1000):
         return []
     return list(resolver.parsed_addresses(zeroconf.IPVersion.V4Only))
 

@@ -41,6 +41,7 @@ EXHAUSTED_S = 0.25
 """A pause where the system has no more descriptors or memory."""
 RETRY_S = "10"
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+MAX_VISITORS = 64
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -55,6 +56,8 @@ class Door:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.refusals = refusals
+        self.visitors: list[str] = []
+        """The first addresses from which something was asked, at most MAX_VISITORS: whether anybody has got through."""
         self.once = OncePer(log)
         self.turnstile = Turnstile(limits)
         self._stuck_s = stuck_s
@@ -100,6 +103,8 @@ class Door:
             answer.headers.update({"Retry-After": RETRY_S, "X-Content-Type-Options": "nosniff"})
             answer.force_close()  # more of it is refused at the door, which costs less
             return answer
+        if isinstance(visit, Visit) and len(self.visitors) < MAX_VISITORS and visit.address not in self.visitors:
+            self.visitors.append(visit.address)
         response: web.StreamResponse = await handler(request)
         return response
 

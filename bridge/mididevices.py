@@ -242,6 +242,11 @@ def _missing(name: str) -> str | None:
     return None
 
 
+def has_jack() -> bool:
+    """Whether our JACK server runs, as far as Linux tells."""
+    return bool(_jack_servers())
+
+
 def _jack_servers() -> frozenset[str]:
     """What tells one run of our JACK server from another: its sockets, as Linux lists them; empty elsewhere."""
     try:

@@ -71,6 +71,7 @@ SHIPPED = (
 )  # fmt: skip
 """Profiles that come with stagebridge, for the schema; their files are in ``bridge/profiles``."""
 MAX_LEARNT = 4096
+MAX_ADVICE = 400  # characters
 LISTED_PER_S, OTHERS_PER_S = 100_000, 5_000
 """``flood`` where it is not written: of hosts in ``send``, ``host`` or ``from`` and of this machine, and of others."""
 BindingCurve: TypeAlias = Literal["linear", "log", "db", "table"]
@@ -301,6 +302,12 @@ class Settings(Table):
         json_schema_extra={"x-default": "none"},
     )
 
+    advice: str = Field(
+        "",
+        max_length=MAX_ADVICE,
+        description="What to look at there while nothing is heard of it: `stagebridge doctor` says it.",
+        json_schema_extra={"x-default": "the profile's"},
+    )
     auto: bool = Field(False, description="A message to an unknown address makes a control of it.")
     auto_max: int = Field(256, ge=1, le=MAX_LEARNT, description="At most so many.")
 

@@ -16,9 +16,10 @@ from aiohttp import web
 from . import __version__
 from .addresses import AddressWatch
 from .config import Config
-from .discovery import Discovery
+from .discovery import Discovery, is_loopback
 from .health import LastMessages, drops, reasons
 from .httpanswers import Refused
+from .httpdoor import Door
 from .httpguard import grant_of
 from .latency import KINDS, Latencies
 from .learning import Learning
@@ -44,6 +45,7 @@ class Running(Protocol):
     refusals: Refusals
     addresses: AddressWatch
     discovery: Discovery
+    door: Door
 
     @property
     def config(self) -> Config: ...
@@ -124,7 +126,7 @@ class Vitals:
             "ports": [self._port(port) for port in bridge.ports],
             "peers": self.peers(),
             "state": self._state.health(),
-            "network": {"addresses": [*map(str, bridge.addresses.addresses)], **bridge.discovery.health()},
+            "network": self._network(),
             "monitors": len(bridge.monitor),
             "messages_in": counters.messages,
             "refused": counters.refused,
@@ -139,6 +141,12 @@ class Vitals:
         }
         wrong = reasons(health)
         return {"status": "degraded" if wrong else "ok", "reasons": wrong, **health}
+
+    def _network(self) -> dict[str, Any]:
+        bridge = self._bridge
+        own = [*map(str, bridge.addresses.addresses)]
+        visitors = [one for one in bridge.door.visitors if one not in own and not is_loopback(one)]
+        return {"addresses": own, **bridge.discovery.health(), "visitors": visitors}
 
     def _port(self, port: Port) -> dict[str, str]:
         trouble = self._bridge.port_troubles.get(port.name, "")

@@ -86,7 +86,8 @@ def test_it_is_found_once_its_address_is_there_and_gone_when_it_stops(lab: Lab, 
     tablet has taken the box's name meanwhile."""
     lab.unplug("server")
     with show(lab, tmp_path) as daemon, Browser.start(lab, tmp_path) as browser:
-        assert daemon.health()["network"] == {"addresses": [], "name": "", "announced": [], "trouble": ""}
+        nothing = {"addresses": [], "name": "", "announced": [], "trouble": "", "visitors": []}
+        assert daemon.health()["network"] == nothing
         assert state_of("near", daemon) == "offline"
         lab.plug("server")
         plugged = time.monotonic()

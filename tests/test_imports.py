@@ -38,8 +38,8 @@ ROWS = [
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "tasks", "timers"}
     | {"wsframes"},
-    {"addresses"},
-    {"discovery"},
+    {"addresses", "firewall"},
+    {"discovery", "doctor"},
     {
         "localsocket",
         "control",
@@ -84,6 +84,7 @@ ROWS = [
     {"reloading"},
     {"httpreload"},
     {"app", "service"},
+    {"doctorfacts"},
     {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
     {"__main__"},

@@ -179,7 +179,7 @@ def test_the_x32_is_kept_awake_asked_and_paced() -> None:
     assert desk.control_rate is not None
     assert len(desk.colors) == 16
     air = made("xair")
-    assert {**desk.model_dump(), "port": 10024, "profile": "xair"} == air.model_dump()
+    assert {**desk.model_dump(), "port": 10024, "profile": "xair", "advice": air.advice} == air.model_dump()
 
 
 def test_programs_over_tcp_are_connected_to() -> None:

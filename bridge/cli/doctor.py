@@ -1,0 +1,60 @@
+"""``stagebridge doctor``: asks the daemon, if one runs, has the machine looked at, and prints what was found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge import log, resources
+from bridge.errors import ConfigError, RemoteError
+
+from .terminal import config_here, port
+
+if TYPE_CHECKING:
+    from bridge.config import Config
+
+
+def add(commands: Any) -> None:
+    """The command and its arguments."""
+    about = "what may stop a tablet or a patch, and what to do about it"
+    doctor = commands.add_parser("doctor", help=about, description=f"{about}. Changes nothing; exit code 1: found one.")
+    doctor.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a configuration; as for run")
+    doctor.add_argument("--port", type=port, metavar="N", help="HTTP port of the daemon, instead of [http] port")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(command=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from bridge import app, config
+    from bridge.doctor import findings, report, to_json
+    from bridge.doctorfacts import gather
+    from bridge.remote import DEFAULT_PORT, Daemon, request
+
+    file = arguments.file or config_here() or resources.default_config()
+    overrides = {} if arguments.port is None else {"http.port": arguments.port}
+    settings: Config | None = None
+    mistakes: tuple[str, ...] = ()
+    try:
+        settings = config.load(file, app.KINDS, overrides)
+    except ConfigError as exc:
+        mistakes = tuple(str(exc).splitlines())
+    number = arguments.port or (settings.http.port if settings else DEFAULT_PORT)
+    health, stranger = None, ""
+    try:
+        health = request(Daemon(number), "GET", "/healthz")
+    except RemoteError as exc:
+        if "no stagebridge is running" not in str(exc):
+            stranger = str(exc)
+    if health is not None and "peers" not in health:
+        stranger, health = "a stagebridge of another user, which tells this one nothing", None
+    facts = replace(gather(settings, os.environ, health, stranger), file=str(file), mistakes=mistakes)
+    found = findings(facts)
+    if arguments.json:
+        print(json.dumps(to_json(facts, found), indent=2, ensure_ascii=False))
+    else:
+        print(log.printable("\n".join(report(facts, found))))
+    return 1 if found else 0
