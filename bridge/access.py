@@ -9,6 +9,11 @@ Role = Literal["view", "control", "admin"]
 Mode = Literal["token", "open"]
 """``[auth] mode``: whom we answer. ``token``: who was let in; ``open``: everybody, as an admin."""
 
+FILE = ".html"
+"""How a page in ``[[access]]`` ends that is a file of people's own; anything else is a page of the surface."""
+ALL = "all"
+"""What clients call the view of a device that is limited to no pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -31,6 +36,21 @@ class Grant:
     def covers(self, other: Grant) -> bool:
         """Whether it allows all that the other does."""
         return _RANK[self.role] >= _RANK[other.role] and self.access in ("", other.access)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One ``[[access]]`` entry: what the devices that were let in by it may do."""
+
+    name: str
+    role: Role = "control"
+    pages: tuple[str, ...] | None = None
+    """Names of pages of the surface, and files (``x.html``) of people's own pages; None: everything."""
+
+
+def is_file(page: str) -> bool:
+    """True if a page of ``[[access]]`` is a file of people's own."""
+    return page.endswith(FILE)
 
 
 _RANK: dict[Role, int] = {"view": 0, "control": 1, "admin": 2}

@@ -23,7 +23,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
-from .access import Grant, Role
+from .access import Grant, Role, is_file
 from .addresses import Addresses, AddressWatch
 from .config import Config
 from .config import load as load_config
@@ -50,6 +50,7 @@ from .metrics import Metrics
 from .monitor import Monitor
 from .pagecontrols import PageControls
 from .pagecontrols import read as read_pages
+from .pages import paths_of
 from .pairing import Pairing
 from .persist import PATH as STATE
 from .persist import Persistence
@@ -195,7 +196,26 @@ class Bridge:
         self._stack = AsyncExitStack()
 
     def _roles(self) -> Mapping[str, Role]:
-        return {}
+        return {name: access.role for name, access in self.config.access.items()}
+
+    def _by_now(self, grant: Grant) -> Grant | None:
+        """What whoever was granted this may do now: by its ``[[access]]`` entry, where there is one still."""
+        if not grant.access:
+            return grant
+        access = self.config.access.get(grant.access)
+        return None if access is None else replace(grant, role=access.role)
+
+    async def _limit_devices(self) -> None:
+        """Show devices that are limited to pages what stands on these now."""
+        names = [name for access in self.config.access.values() for name in access.pages or ()]
+        files = await asyncio.to_thread(lambda: paths_of(self._pages_dir(), filter(is_file, names)))
+        self._shared.views.configure(self.config.access, files)
+        self.hub.regrant(self._by_now)
+
+    async def _page_edited(self, page: str, html: str) -> None:
+        await self._pages.edited(page, html)
+        if any((page or "index.html") in (access.pages or ()) for access in self.config.access.values()):
+            await self._limit_devices()
 
     def _revoked(self, device: str) -> None:
         self.hub.revoke(device)
@@ -242,6 +262,8 @@ class Bridge:
         self.door.limits = self.hub.http_limits = new.http.limits
         if old.http.pages != new.http.pages and self._site is not None:
             self._site.use_pages(await asyncio.to_thread(self._pages_dir))
+        if (old.access, old.http.pages) != (new.access, new.http.pages):
+            await self._limit_devices()
         if old.state != new.state:
             await self._state.move(new.state.file)
         return ()
@@ -278,6 +300,7 @@ class Bridge:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
             listener = stack.enter_context(await asyncio.to_thread(self._listener))
             self._pages.declare(await asyncio.to_thread(read_pages, self.config.http.pages))
+            await self._limit_devices()
             await stack.enter_async_context(self._state.kept())  # the last to end: it keeps what the others do then
             await stack.enter_async_context(running(self._watch_holds(), "holds"))
             await stack.enter_async_context(running(self._lay_out(), "pages"))
@@ -373,7 +396,7 @@ class Bridge:
 
     @asynccontextmanager
     async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
-        controls = ControlRoutes(self.store, self._frames, self.history, self.clock)
+        controls = ControlRoutes(self._shared, self.history, self.clock)
         pairing = PairRoutes(self.pairing, self.urls, self._page_names, self.hub.devices)
         self._site = site = Site(
             Guard((*net.own_names(), *self.config.http.hosts), pairing.grant, pairing.prolong),
@@ -381,7 +404,8 @@ class Bridge:
             web_dir=await asyncio.to_thread(resources.web_dir),
             pages_dir=await asyncio.to_thread(self._pages_dir),
             socket=self.hub.handle,
-            page_edited=self._pages.edited,
+            page_edited=self._page_edited,
+            may_open=self._shared.views.may_open,
             health=self.health,
             routes=(
                 *controls.routes(),

@@ -16,28 +16,27 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .access import Mode
+from .access import Access, Mode
 from .bank import Bank
 from .coercion import Value
+from .configaccess import AccessReader
 from .configbanks import BankReader
 from .configcontrols import ControlReader
 from .configfile import Document, read_file, read_text, unusable_numbers
-from .configtables import AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
+from .configtables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
 from .control import Control
+from .expand import has_placeholder
 from .httplimits import HttpLimits, networks
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
-from .surface import Layout, PageSetting, Surface, build_surface
+from .surface import LEARNT, Layout, PageSetting, Surface, build_surface
 from .tables import Keys
-
-NOT_BUILT = ("access",)
-"""Tables of later versions: said so, instead of "unknown"."""
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""
 
 _SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable, "state": StateTable}
-_MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable, "bank": BankTable}
+_MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable, "bank": BankTable, "access": AccessTable}
 
 T = TypeVar("T", bound=Table)
 
@@ -84,6 +83,8 @@ class Config:
     """What ``/stagebridge/panic`` sets: path → value, in the order of the file."""
     banks: tuple[Bank, ...] = ()
     state: StateSettings = StateSettings()
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """By name."""
 
 
 def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:
@@ -161,6 +162,11 @@ class _Reader:
         banks = BankReader(self.mistakes, self.registry, controls)
         for index, table in enumerate(self.tables("bank")):
             banks.read(("bank", index), table)
+        surface = build_surface(http.title, pages, controls.placements, banks.banks)
+        pages_dir = self.folder(("http", "pages"), http.pages)
+        access = AccessReader(self.mistakes, self.possible_pages(surface, peers), pages_dir)
+        for index, table in enumerate(self.tables("access")):
+            access.read(("access", index), table)
         made = (*(placement.control for placement in controls.placements), *banks.controls)
         return Config(
             file,
@@ -168,7 +174,7 @@ class _Reader:
             HttpSettings(
                 http.host,
                 http.port,
-                self.folder(("http", "pages"), http.pages),
+                pages_dir,
                 http.hosts,
                 http.client_timeout_s,
                 HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
@@ -176,7 +182,7 @@ class _Reader:
             ),
             AuthSettings(auth.mode),
             made,
-            build_surface(http.title, pages, controls.placements, banks.banks),
+            surface,
             tuple(
                 Peer(
                     table,
@@ -192,7 +198,24 @@ class _Reader:
             self.panic(controls),
             tuple(banks.banks),
             StateSettings(state.file),
+            access.accesses,
         )
+
+    def possible_pages(self, surface: Surface, peers: Mapping[str, Mapping[str, BaseModel]]) -> set[str] | None:
+        """The names of all pages that there can be, what peers bring too; None where mistakes hide some."""
+        for table, kind in self.registry.items():
+            if kind.pages_of is not None and set(self.names_of(table)) - set(peers[table]):
+                return None
+        written = [raw for raw in self.tables("control") if isinstance(raw, dict)]
+        named = [name for raw in written for name in (raw.get("page"), *_list(raw.get("pages")))]
+        brought = [
+            page
+            for table, kind in self.registry.items()
+            for one in (peers[table].values() if kind.pages_of is not None else ())
+            for page in (kind.pages_of(one) if kind.pages_of is not None else ())
+        ]
+        known = {page.name for page in surface.pages} | set(self.names_of("page")) | {LEARNT, *brought}
+        return known | {name for name in named if isinstance(name, str) and not has_placeholder(name)}
 
     def check_names(self) -> None:
         """Report top-level keys that mean nothing here."""
@@ -200,11 +223,8 @@ class _Reader:
         for key in self.data:
             if key in known:
                 continue
-            if key in NOT_BUILT:
-                self.mistakes.add((key,), "is not built yet", "take it out for now")
-                continue
             owners = [table for table, model in _SINGLE.items() if key in key_names(model)]
-            hint = f"it belongs below [{owners[0]}]" if owners else did_you_mean(key, [*known, *NOT_BUILT])
+            hint = f"it belongs below [{owners[0]}]" if owners else did_you_mean(key, known)
             self.mistakes.add(
                 (key,), "unknown table" if isinstance(self.data[key], (dict, list)) else "unknown key", hint
             )
@@ -351,6 +371,10 @@ class _Reader:
         near = difflib.get_close_matches(path.name, siblings, n=1)
         self.mistakes.add(keys, f"no such folder: {path}", f'did you mean "{near[0]}"?' if near else None)
         return None
+
+
+def _list(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else []
 
 
 def _with_overrides(data: dict[str, Any], forced: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from .access import Mode
+from .access import Mode, Role
 from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
 from .expand import MAX_CONTROLS
 from .httplimits import HttpLimits
@@ -238,6 +238,18 @@ class StateTable(Table):
         "state.db",
         "File with every control's last value; relative to `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/stagebridge`, "
         'else `~/.local/state/stagebridge`. `""` keeps nothing.',
+    )
+
+
+class AccessTable(Table):
+    """What the devices may see and do that are let in by it; it holds no secret."""
+
+    name: Name = Field(description="What it is called where a device is let in: `stagebridge qr --access NAME`.")
+    role: Role = setting("control", "`view`: only watches. `control`: moves. `admin`: everything.")
+    pages: NameList | None = setting(
+        None,
+        "The pages that it shows; nothing else exists for these devices. `x.html` is one of your own pages.",
+        shown="everything",
     )
 
 

@@ -17,6 +17,7 @@ from .messages import MAX_MESSAGE_BYTES
 from .metrics import EVERY_S, FIELDS, Metrics
 from .monitor import Watcher
 from .store import Change, Delta, Entry, Origin, Store
+from .view import View
 
 MAX_FRAME_BYTES = MAX_MESSAGE_BYTES
 _PART_BYTES = MAX_FRAME_BYTES - 4096  # room for the envelope
@@ -90,14 +91,25 @@ def holder(origin: Origin | None) -> dict[str, str] | None:
 
 class News(NamedTuple):
     """What browsers at ``since`` that know so many ``triggers`` are told to be at ``revision``; true until then.
-    ``frame`` is None where that is more than one, none, or a new welcome."""
+    ``frame`` is None where that is more than one, or a new welcome; b"" where there is nothing to tell."""
 
     since: int
     triggers: int
-    keys: Keys
     revision: int
     until: float
     frame: bytes | None
+
+
+class Lens:
+    """What all browsers share that see the same controls and call them the same; None: they see all of them."""
+
+    __slots__ = ("keys", "latest", "view")
+
+    def __init__(self, keys: Keys, view: View | None) -> None:
+        self.keys = keys
+        self.view = view
+        self.latest = News(0, 0, -1, 0.0, None)
+        """What was asked for last."""
 
 
 class Frames:
@@ -106,13 +118,23 @@ class Frames:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._descriptors: dict[int, tuple[Any, msgspec.Raw]] = {}
-        self._cache: dict[tuple[int, int, Keys], list[bytes]] = {}
+        self._cache: dict[tuple[int, int, Lens], list[bytes]] = {}
         self._cached_at = (-1, 0.0)
         self._cached_bytes = 0
-        self.latest = News(0, 0, "id", -1, 0.0, None)
-        """What was asked for last."""
+        self._lenses: dict[str, Lens] = {}
 
-    def updates(self, revision: int, triggers: int, keys: Keys, now: float) -> list[bytes]:
+    def lens(self, keys: Keys, view: View | None = None) -> Lens:
+        """The one lens for this."""
+        lenses = self._lenses if view is None else view.lenses
+        if keys not in lenses:
+            lenses[keys] = Lens(keys, view)
+        return lenses[keys]
+
+    def can_resume(self, revision: int, lens: Lens) -> bool:
+        """True if ``updates`` from ``revision`` tell everything, what is not seen any more too."""
+        return self._store.can_resume(revision) and (lens.view is None or revision >= lens.view.began)
+
+    def updates(self, revision: int, triggers: int, lens: Lens, now: float) -> list[bytes]:
         """``update`` frames from ``revision`` to the store's; [] if there is nothing to tell."""
         store = self._store
         made_for, made_at = self._cached_at
@@ -121,32 +143,40 @@ class Frames:
             self._cache.clear()
             self._cached_at = (store.revision, now)
             self._cached_bytes = 0
-        key = (revision, triggers, keys)
+        key = (revision, triggers, lens)
         frames = self._cache.get(key)
         if frames is None:
-            frames = self._cache[key] = self._update_frames(store.since(revision, triggers, now), revision, keys)
+            delta = store.since(revision, triggers, now)
+            if lens.view is not None:
+                delta = lens.view.narrowed(delta, revision)
+            frames = self._cache[key] = self._update_frames(delta, revision, lens.keys)
             self._cached_bytes += sum(map(len, frames))
         return frames
 
-    def news(self, revision: int, triggers: int, keys: Keys, now: float) -> News:
-        """``updates`` where that is one frame. It is ``latest`` then: in one pass nearly all browsers ask for the same,
-        and get the very same bytes."""
+    def news(self, revision: int, triggers: int, lens: Lens, now: float) -> News:
+        """``updates`` where that is one frame, or none. It is the lens's ``latest`` then: in one pass nearly all
+        browsers ask for the same, and get the very same bytes."""
         frame: bytes | None = None
-        if self._store.can_resume(revision):
-            frames = self.updates(revision, triggers, keys, now)
-            frame = frames[0] if len(frames) == 1 else None
-        self.latest = News(revision, triggers, keys, self._store.revision, self._cached_at[1] + _CACHE_LIFE_S, frame)
-        return self.latest
+        if self._store.can_resume(revision) and (lens.view is None or revision >= lens.view.began):
+            frames = self.updates(revision, triggers, lens, now)
+            if len(frames) < 2:
+                frame = frames[0] if frames else b""
+        lens.latest = News(revision, triggers, self._store.revision, self._cached_at[1] + _CACHE_LIFE_S, frame)
+        return lens.latest
 
-    def welcome(self, head: dict[str, Any], keys: Keys, now: float, resumed_at: int | None) -> list[bytes]:
+    def welcome(self, head: dict[str, Any], lens: Lens, now: float, resumed_at: int | None) -> list[bytes]:
         """``welcome`` with ``head``'s fields and the snapshot; without it for who resumes at a revision."""
         store = self._store
         message: dict[str, Any] = {"type": "welcome", **head, "epoch": store.epoch}
         if resumed_at is not None:
             return [_encode({**message, "rev": resumed_at, "resumed": True})]
         message |= {"rev": store.revision, "resumed": False}
-        message |= {"surface": store.surface or {"pages": []}, "controls": [], "values": []}
+        keys, view = lens.keys, lens.view
+        surface = store.surface if view is None else view.surface
+        message |= {"surface": surface or {"pages": []}, "controls": [], "values": []}
         delta = store.since(0, store.trigger_sequence, now)
+        if view is not None:
+            delta = view.narrowed(delta, 0)
         delta.removed, delta.surface = [], None
         delta.holds = [entry for entry in delta.holds if entry.holders]
         delta.marks = [entry for entry in delta.marks if entry.marks]

@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from .access import Grant
 from .assets import Asset, Assets
 from .httpanswers import json_answer
 from .httpdoor import Door
-from .httpguard import Guard, Handler
+from .httpguard import GRANT, Guard, Handler
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -33,7 +34,7 @@ class Site:
     """What the application serves, and the few rules that hold for all of it.
 
     ``routes`` are the REST's. ``page_edited(path, html)`` is awaited when one of people's own pages is served for the
-    first time or has changed since.
+    first time or has changed since. ``may_open(grant, file)``: whether a device that was let in may see this one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Site:
         socket: Handler,
         page_edited: Callable[[str, str], Awaitable[None]],
         health: Callable[[], dict[str, Any]],
+        may_open: Callable[[Grant, str], bool],
         routes: Iterable[web.RouteDef],
     ) -> None:
         self._guard = guard
@@ -56,6 +58,7 @@ class Site:
         self._page_edited = page_edited
         self._page_etags: dict[str, str] = {}
         self._health = health
+        self._may_open = may_open
         self._routes = tuple(routes)
         self._reading = asyncio.Lock()
 
@@ -110,22 +113,30 @@ class Site:
         raise web.HTTPFound("/pages/")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        path = request.match_info["path"]
+        path, grant = request.match_info["path"], request.get(GRANT)
         if self._pages is None:
             raise web.HTTPNotFound(text='there is no page folder; set [http] pages = "pages"\n')
         asset = await self._read(self._pages, path)
-        if asset is not None:
-            if asset.content_type.startswith("text/html") and self._page_etags.get(path) != asset.etag:
+        is_page = asset is not None and "html" in asset.content_type
+        if asset is not None and not (
+            is_page and grant is not None and not self._may_open(grant, path or "index.html")
+        ):
+            if is_page and self._page_etags.get(path) != asset.etag:
                 self._page_etags[path] = asset.etag  # as many as there are files
                 await self._page_edited(path, asset.body.decode("utf-8", "replace"))
             return _send(request, asset, {})
         if path == "":
-            listing = await asyncio.to_thread(_listing, self._pages.root)
+            names = await asyncio.to_thread(_listed, self._pages.root)
+            if grant is not None:
+                names = [name for name in names if self._may_open(grant, name)]
+            listing = _listing(self._pages.root.name, names)
             return web.Response(text=listing, content_type="text/html")
         raise web.HTTPNotFound(text="no such page; those that there are stand at /pages/\n")
 
     async def _healthz(self, request: web.Request) -> web.StreamResponse:
-        return json_answer(self._health())
+        grant = request.get(GRANT)
+        is_admin = grant is not None and grant.role == "admin"
+        return json_answer(self._health() if is_admin else {"status": "ok"})
 
 
 def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Response:
@@ -140,12 +151,15 @@ def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Re
     return web.Response(body=asset.body, headers=headers)
 
 
-def _listing(folder: Path) -> str:
-    names = sorted(file.name for file in folder.glob("*.html") if not file.name.startswith("."))
+def _listed(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.glob("*.html") if not file.name.startswith("."))
+
+
+def _listing(title: str, names: Iterable[str]) -> str:
     rows = "".join(f'<li><a href="{quote(name)}">{escape(name)}</a></li>' for name in names)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="stylesheet" href="/stagebridge.css"><title>pages</title><h1>{escape(folder.name)}</h1>'
+        f'<link rel="stylesheet" href="/stagebridge.css"><title>pages</title><h1>{escape(title)}</h1>'
         f"<ul>{rows or '<li>no .html file here yet</li>'}</ul></html>"
     )

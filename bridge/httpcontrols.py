@@ -11,19 +11,23 @@ from typing import Any
 
 from aiohttp import web
 
-from .errors import BadValue, UnknownControl
-from .frames import Frames, holder
+from .errors import BadValue
+from .frames import holder
 from .history import MAX_RECORDS, History, Record
 from .httpanswers import Refused, bad_request, json_answer, json_body
-from .store import Entry, Origin, Store
+from .httpguard import check_admin, grant_of
+from .session import Shared
+from .store import Entry, Origin
+from .view import View
 
 
 class ControlRoutes:
     """The requests about controls, who holds them, and who did what."""
 
-    def __init__(self, store: Store, frames: Frames, history: History, clock: Callable[[], float]) -> None:
-        self._store = store
-        self._frames = frames
+    def __init__(self, shared: Shared, history: History, clock: Callable[[], float]) -> None:
+        self._store = shared.store
+        self._frames = shared.frames
+        self._views = shared.views
         self._history = history
         self._clock = clock
 
@@ -42,7 +46,7 @@ class ControlRoutes:
 
     async def _all_controls(self, request: web.Request) -> web.StreamResponse:
         store = self._store
-        controls = [self._frames.control(entry) for entry in store]
+        controls = [self._frames.control(entry) for entry in self._seen(request)]
         return json_answer({"epoch": store.epoch, "rev": store.revision, "controls": controls})
 
     async def _one_control(self, request: web.Request) -> web.StreamResponse:
@@ -54,7 +58,7 @@ class ControlRoutes:
         if "value" not in body:
             raise bad_request("bad_message", 'send {"value": …}')
         origin = _origin(request)
-        self._check_movable(entry, origin)
+        self._check_movable(request, entry, origin)
         try:
             self._store.set(entry, body["value"], origin, self._clock())
         except BadValue as exc:
@@ -68,7 +72,7 @@ class ControlRoutes:
         if not isinstance(args, list) or not all(isinstance(arg, (bool, int, float, str)) for arg in args):
             raise bad_request("bad_message", "args is a list of numbers, texts, true and false")
         origin = _origin(request)
-        self._check_movable(entry, origin)
+        self._check_movable(request, entry, origin)
         try:
             self._store.trigger(entry, tuple(args), origin, self._clock())
         except BadValue as exc:
@@ -76,24 +80,27 @@ class ControlRoutes:
         return self._reply(entry)
 
     async def _all_holds(self, request: web.Request) -> web.StreamResponse:
-        held = [(entry.path, [holder(origin) for origin in entry.holders]) for entry in self._store if entry.holders]
+        seen = self._seen(request)
+        held = [(entry.path, [holder(origin) for origin in entry.holders]) for entry in seen if entry.holders]
         return json_answer({"holds": [{"path": path, "holders": holders} for path, holders in held]})
 
     async def _touch(self, request: web.Request) -> web.StreamResponse:
         """A hold over REST ends by DELETE, or when nothing was heard of it for the control's ``hold_timeout``."""
         entry = self._find(request)
         origin = _origin(request)
-        self._check_movable(entry, origin)
+        self._check_movable(request, entry, origin)
         self._store.touch(entry, origin, self._clock())
         return self._reply(entry)
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
         entry = self._find(request)
+        _check_hand(request)
         self._store.release(entry, _origin(request), self._clock())
         return self._reply(entry)
 
     async def _recent(self, request: web.Request) -> web.StreamResponse:
         """Who did what, newest first; ``?limit=`` and ``?path=`` narrow it."""
+        check_admin(request)
         limit = request.query.get("limit", str(MAX_RECORDS))
         if not limit.isdecimal() or len(limit) > 6:
             raise bad_request("bad_message", "limit is a number")
@@ -102,12 +109,24 @@ class ControlRoutes:
         return json_answer({"records": [_record(record, wall_s) for record in records]})
 
     def _find(self, request: web.Request) -> Entry:
-        try:
-            return self._store.get("/" + request.match_info["path"])
-        except UnknownControl as exc:
-            raise Refused(404, "unknown_control", str(exc)) from exc
+        """The control that is asked for. Raises Refused if there is none for this device."""
+        path, source = "/" + request.match_info["path"], self._view(request) or self._store
+        entry = source.find(path)
+        if entry is None:
+            near = source.nearest(path)
+            hint = f": did you mean {near}?" if near else ""
+            raise Refused(404, "unknown_control", f"no control {path}{hint}")
+        return entry
 
-    def _check_movable(self, entry: Entry, origin: Origin) -> None:
+    def _view(self, request: web.Request) -> View | None:
+        return self._views.of(grant_of(request))
+
+    def _seen(self, request: web.Request) -> list[Entry]:
+        view = self._view(request)
+        return [entry for entry in self._store if view is None or entry.path in view.paths]
+
+    def _check_movable(self, request: web.Request, entry: Entry, origin: Origin) -> None:
+        _check_hand(request)
         if entry.control.access == "read":
             raise Refused(403, "read_only", f"{entry.path} is only shown")
         by = self._store.blocked_by(entry, origin)
@@ -116,6 +135,11 @@ class ControlRoutes:
 
     def _reply(self, entry: Entry) -> web.Response:
         return json_answer({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
+
+
+def _check_hand(request: web.Request) -> None:
+    if grant_of(request).role == "view":
+        raise Refused(403, "not_allowed", "this device may only watch")
 
 
 def _record(record: Record, wall_s: float) -> dict[str, Any]:

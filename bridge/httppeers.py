@@ -1,6 +1,6 @@
 """``/api/peers``: how each is, all our values to one of them, one message to one of them; and what was learnt.
 
-Who may speak to us at all, by Host and Origin, is decided in ``http`` for every request.
+All of it needs the role ``admin``. Who may speak to us at all is decided in ``httpguard``, for every request.
 """
 
 from __future__ import annotations
@@ -50,12 +50,15 @@ class PeerRoutes:
         ]
 
     async def _all(self, request: web.Request) -> web.StreamResponse:
+        check_admin(request)
         return json_answer({"peers": self._peers.peers()})
 
     async def _learnt(self, request: web.Request) -> web.StreamResponse:
+        check_admin(request)
         return json_answer({"bindings": self._peers.learnt()})
 
     async def _one(self, request: web.Request) -> web.StreamResponse:
+        check_admin(request)
         try:
             return json_answer(self._peers.peer_in_full(request.match_info["name"]))
         except UnknownPeer as exc:
@@ -70,8 +73,7 @@ class PeerRoutes:
             raise Refused(409, "not_reachable", str(exc)) from exc
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
-        """Send it one message as it stands. It passes by every control's limit and every hold, so only an admin may."""
-        check_admin(request)
+        """Send it one message as it stands, which passes by every control's limit and every hold."""
         peer = self._find(request)
         body = await json_body(request)
         address, args, types = body.get("address"), body.get("args", []), body.get("types")
@@ -87,6 +89,7 @@ class PeerRoutes:
             raise Refused(409, "not_reachable", str(exc)) from exc
 
     def _find(self, request: web.Request) -> PeerHandle:
+        check_admin(request)
         try:
             return self._peers.peer(request.match_info["name"])
         except UnknownPeer as exc:

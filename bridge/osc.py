@@ -19,7 +19,7 @@ from .allowance import Meter
 from .control import Control
 from .discovery import Listener
 from .driver import Way
-from .drivers import open_driver
+from .drivers import open_driver, page_names
 from .errors import PortError
 from .log import OncePer
 from .oscbind import check_binding
@@ -382,6 +382,11 @@ class OscPort:
         self._out.settle_soon(target)
 
 
+def pages_of(settings: Settings) -> Sequence[str]:
+    """Names of the pages that this peer's driver can bring."""
+    return () if settings.driver is None else page_names(settings.driver, settings.name)
+
+
 KIND = PortKind(
     "osc",
     Settings,
@@ -392,4 +397,5 @@ KIND = PortKind(
     check_binding,
     PROFILES.complete,
     lane_of=lambda one: one.lane,
+    pages_of=pages_of,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -85,6 +85,8 @@ class Scan:
 
     controls: list[Control] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    """Of all controls that its inputs show, those too that others describe."""
 
 
 def scan(html: str) -> Scan:
@@ -95,6 +97,8 @@ def scan(html: str) -> Scan:
     found = Scan()
     descriptors: dict[str, dict[str, Any]] = {}
     for element in reader.elements:
+        if element.path is not None:
+            found.paths.add(element.path)
         if element.tag == "select" and not element.options and element.attributes.get("data-path"):
             continue  # the control that it is bound to fills it
         name = f"<{element.tag}>" if element.path is None else element.path
@@ -131,6 +135,21 @@ def read_pages(folder: Path) -> Iterator[tuple[str, str]]:
             log.warning("%s: %s", file, exc.strerror or exc)
             continue
         yield file.relative_to(folder).as_posix(), html
+
+
+def paths_of(folder: Path, files: Iterable[str]) -> dict[str, frozenset[str]]:
+    """What these pages (paths below the folder) show: the paths of their controls. Reads the disk.
+
+    A page that is too large, or not there, shows nothing.
+    """
+    shown = {}
+    for name in files:
+        try:
+            html = (folder / name).read_bytes()
+        except OSError:
+            html = b""
+        shown[name] = frozenset(scan(html.decode("utf-8", "replace")).paths if len(html) <= MAX_PAGE_BYTES else ())
+    return shown
 
 
 def declared_controls(html: str, page: str) -> list[Control]:

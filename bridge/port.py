@@ -190,6 +190,8 @@ class PortKind:
     """The peer, of whatever kind, by which a peer's moves go (``Lane``); None: by itself."""
     is_lane: Callable[[Any], bool] | None = None
     """True if a peer with these settings can be another's lane."""
+    pages_of: Callable[[Any], Sequence[str]] | None = None
+    """Names of the pages that a peer with these settings can bring."""
 
 
 async def supervise(

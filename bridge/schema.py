@@ -20,7 +20,17 @@ from pydantic.json_schema import models_json_schema
 from . import resources
 from .app import KINDS
 from .config import PANIC
-from .configtables import AuthTable, BankTable, ControlTable, HttpTable, LimitsTable, PageTable, StateTable, StripKeys
+from .configtables import (
+    AccessTable,
+    AuthTable,
+    BankTable,
+    ControlTable,
+    HttpTable,
+    LimitsTable,
+    PageTable,
+    StateTable,
+    StripKeys,
+)
 from .oscprofile import PROFILES
 from .oscsettings import SHIPPED, parse_endpoint
 from .port import PortKind
@@ -33,7 +43,12 @@ DOCS_FILE = Path("docs/config.md")
 PROFILES_FILE = Path("docs/profiles.md")
 
 _SINGLE: dict[str, type[BaseModel]] = {"http": HttpTable, "auth": AuthTable, "state": StateTable}
-_MANY: dict[str, type[BaseModel]] = {"page": PageTable, "control": ControlTable, "bank": BankTable}
+_MANY: dict[str, type[BaseModel]] = {
+    "page": PageTable,
+    "control": ControlTable,
+    "bank": BankTable,
+    "access": AccessTable,
+}
 _PLACEHOLDER = {"type": "string", "pattern": "\\{[A-Za-z_]"}
 _PROFILES_MARK = re.compile(r"(<!-- profiles -->\n).*?(<!-- end -->)", re.DOTALL)
 _MARK = re.compile(r"(<!-- keys: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -14,15 +14,16 @@ from typing import Any
 
 from . import frames as out
 from . import messages as msg
-from .access import Grant
+from .access import ALL, Grant
 from .ackwindow import ACK_S, AckWindow, Recent
 from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
-from .frames import Frames, Keys
+from .frames import Frames, Lens
 from .learning import Learning
 from .metrics import Metrics
 from .monitor import MAX_WATCHERS, Monitor, Watcher
 from .store import Entry, Origin, Store
+from .view import View, Views
 
 STALE_MS = 1000.0
 """A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
@@ -90,6 +91,11 @@ class Shared:
     """Paths that pages have declared in an earlier run and none in this one (``Saved.unclaimed``)."""
     admit: Callable[[str], Grant | None] = lambda token: None
     """What whoever shows this token in ``hello`` may do; None where nobody was given it."""
+    views: Views = field(init=False)
+    """What devices see that are limited to pages."""
+
+    def __post_init__(self) -> None:
+        self.views = Views(self.store)
 
 
 class PageClock:
@@ -117,7 +123,7 @@ class Session:
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "grant", "role", "view", "page", "token", "origin", "revision", "welcomed", "pings", "shown", "watch",
         "learns", "_learning_told", "_metrics_told", "window",
-        "_shared", "_store", "_keys", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
+        "_shared", "_store", "_lens", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_owes_answer", "_clock", "_fingers",
     )  # fmt: skip
     # Not for the memory alone: a pass over 1,000 browsers runs as fast as they come into the cache.
@@ -128,7 +134,6 @@ class Session:
         client: str,
         grant: Grant | None,
         *,
-        view: str = "all",
         unacknowledged: Callable[[], int] | None = None,
     ) -> None:
         """``grant`` is None for whom only a token in ``hello`` can let in. ``unacknowledged()``: bytes that the other
@@ -136,7 +141,8 @@ class Session:
         self.client = client
         self.grant = grant
         self.role = "" if grant is None else grant.role
-        self.view = view
+        self.view: View | None = None if grant is None else shared.views.of(grant)
+        """What it sees; None: everything."""
         self.page = ""
         self.token: str | None = None
         self.origin = Origin("browser", client, client)
@@ -157,7 +163,7 @@ class Session:
         """When the next frame may leave."""
         self._shared = shared
         self._store = shared.store
-        self._keys: Keys = "id"
+        self._lens: Lens = shared.frames.lens("id", self.view)
         self._triggers = 0  # sequence of the last trigger told
         self._waiting: deque[bytes] = deque()  # parts of a frame too long for one
         self._errors: list[bytes] = []
@@ -199,18 +205,31 @@ class Session:
 
     def set_grant(self, grant: Grant, now: float) -> None:
         """From now on it may do this: what it may not any more ends at once, and it is told in a new ``welcome``."""
-        if grant == self.grant:
+        view = self._shared.views.of(grant)
+        if grant == self.grant and view is self.view:
             return
-        self.grant, self.role = grant, grant.role
+        self.grant, self.role, self.view = grant, grant.role, view
+        self._lens = self._shared.frames.lens(self._lens.keys, view)
         if grant.role == "view":
             self._store.release_all(self.origin, now)
             self._fingers.clear()
+        self._forget_hidden(now)
         if grant.role != "admin":
             self._shared.learning.disarm(self.client)
             self.unsubscribe()
         if self.welcomed:
             self._waiting.clear()
             self.revision = NOTHING
+
+    def _forget_hidden(self, now: float) -> None:
+        """What it does not see any more it neither holds nor is told of."""
+        if self.view is None:
+            return
+        paths = self.view.paths
+        self._fingers = {entry: is_lost for entry, is_lost in self._fingers.items() if entry.path in paths}
+        self.shown = tuple(entry for entry in self.shown if entry.path in paths)
+        self._errors.clear()
+        self._store.release_all(self.origin, now, but=paths)
 
     def _unwatch(self) -> None:
         if self.watch is not None:
@@ -275,35 +294,36 @@ class Session:
             grant = self._shared.admit(hello.token) or grant
         if grant is None:
             raise ProtocolError("not_paired", "this device is not let in: pair it at /pair")
-        self.grant, self.role = grant, grant.role
+        self.grant, self.role, self.view = grant, grant.role, self._shared.views.of(grant)
         self.page, self.token = hello.page[:MAX_NAME], hello.token
         name = "".join(char for char in hello.name if char.isprintable())[:MAX_NAME].strip()
         self.origin = Origin("browser", self.client, name or self.client)
-        self._keys, self.window.has_acks = hello.keys, hello.acks
+        self._lens, self.window.has_acks = self._shared.frames.lens(hello.keys, self.view), hello.acks
         if hello.t is not None:
             self._clock.lateness(hello.t, now * 1000)
         store = self._store
         resumed_at = None
-        if hello.since is not None and hello.view in (None, self.view):
+        if hello.since is not None and (hello.view or ALL) == self._shared.views.name_of(grant):
             epoch, revision = hello.since
-            if epoch == store.epoch and revision >= 0 and store.can_resume(revision):
+            if epoch == store.epoch and revision >= 0 and self._shared.frames.can_resume(revision, self._lens):
                 resumed_at = revision
         self._welcome(now, resumed_at)
         self.welcomed = True
 
     def _welcome(self, now: float, resumed_at: int | None = None) -> None:
         """Tell the whole truth, or only that what the browser knows from ``resumed_at`` still stands."""
+        assert self.grant is not None
         store = self._store
         head = {
             "protocol": msg.PROTOCOL,
             "client": self.client,
             "role": self.role,
-            "view": self.view,
+            "view": self._shared.views.name_of(self.grant),
             "ack_ms": round(self.window.ack_s * 1000),
             "ack_bytes": self.window.light_bytes,
             "server": {"name": self._shared.server_name, "version": self._shared.version, "auth": self._shared.auth},
         }
-        self._waiting.extend(self._shared.frames.welcome(head, self._keys, now, resumed_at))
+        self._waiting.extend(self._shared.frames.welcome(head, self._lens, now, resumed_at))
         self.revision = store.revision if resumed_at is None else resumed_at
         self._triggers = store.trigger_sequence  # an old bang is an old gesture
 
@@ -314,9 +334,10 @@ class Session:
             self._let_go_late(message.values, now)
             raise
         store, origin = self._store, self.origin
+        source = store if self.view is None else self.view
         good: list[tuple[Entry, Any]] = []
         for key, raw in message.values:
-            entry = store.find(key)
+            entry = source.find(key)
             try:
                 entry = self._movable(key, entry)
                 if len(message.values) == 1:  # a finger, as nearly always: coerced once
@@ -360,7 +381,7 @@ class Session:
         if message.id is None:
             self._shared.learning.disarm(self.client)
             return
-        entry = self._store.find(message.id)
+        entry = self._find(message.id)
         if entry is None:
             raise self._unknown(message.id)
         try:
@@ -371,12 +392,12 @@ class Session:
     def _let_go_late(self, values: Sequence[tuple[msg.Key, Any]], now: float) -> None:
         """An old gesture is refused, but that of letting a momentary go is never too late."""
         for key, raw in values:
-            entry = self._store.find(key)
+            entry = self._find(key)
             if entry is not None and entry.control.momentary and raw == entry.control.rest:
                 self._store.release(entry, self.origin, now)
 
     def _trigger(self, message: msg.Trigger, now: float) -> None:
-        entry = self._movable(message.id, self._store.find(message.id))
+        entry = self._movable(message.id, self._find(message.id))
         if entry.path != PANIC:  # which is never too late
             self._check_gesture(message.t, now)
         try:
@@ -392,8 +413,10 @@ class Session:
         for descriptor in message.controls:
             try:
                 control = descriptor.build("page")
-                entry = store.find(control.path)
-                if entry is not None and control.path in unclaimed and self.role != "view":
+                entry = self._find(control.path)
+                if entry is None and self.view is not None:
+                    raise ProtocolError("not_allowed", f"{control.path}: this device may only use its pages")
+                if entry is not None and control.path in unclaimed and self.role != "view" and self.view is None:
                     del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
                     store.describe(entry, control, now=now, origin=self.origin)
                 elif entry is not None:
@@ -427,10 +450,14 @@ class Session:
 
     # Checks
 
+    def _find(self, key: msg.Key) -> Entry | None:
+        """The control of this name, if there is one for this device."""
+        return self._store.find(key) if self.view is None else self.view.find(key)
+
     def _known(self, keys: Sequence[msg.Key]) -> list[Entry]:
         entries = []
         for key in keys:
-            entry = self._store.find(key)
+            entry = self._find(key)
             if entry is None:
                 self._refuse(self._unknown(key), None)
             else:
@@ -475,7 +502,8 @@ class Session:
 
     def _unknown(self, key: msg.Key) -> ProtocolError:
         # Some ms each among thousands of controls: a message full of wrong paths gets a few hints.
-        near = self._store.nearest(key) if isinstance(key, str) and len(self._errors) < MAX_HINTS else None
+        source = self._store if self.view is None else self.view
+        near = source.nearest(key) if isinstance(key, str) and len(self._errors) < MAX_HINTS else None
         hint = f": did you mean {near}?" if near else ""
         return ProtocolError("unknown_control", f"no control {str(key)[:255]}{hint}")
 
@@ -526,21 +554,19 @@ class Session:
         window = self.window
         if now > window.free_until and window.wait(now) > 0:
             return None
-        since, triggers, keys, at_revision, until, frame = shared.frames.latest
-        if (
-            since != self.revision
-            or at_revision != revision
-            or now > until
-            or triggers != self._triggers
-            or keys != self._keys
-        ):
-            frame = shared.frames.news(self.revision, self._triggers, self._keys, now).frame
-        if frame is not None:
+        lens = self._lens
+        since, triggers, at_revision, until, frame = lens.latest
+        if since != self.revision or at_revision != revision or now > until or triggers != self._triggers:
+            frame = shared.frames.news(self.revision, self._triggers, lens, now).frame
+        if frame:
             self.revision = revision
             self._triggers = store.trigger_sequence
             window.sent(revision, now, len(frame))
             shared.counters.frames += 1
-        return frame
+            return frame
+        if frame is not None:  # nothing of it is to be seen here
+            self.revision, self._triggers = revision, store.trigger_sequence
+        return None
 
     def poll(self, now: float, is_writable: bool) -> list[bytes]:
         """Frames to write now, in one write: [] if there is nothing, or it must wait (see ``window``).
@@ -562,10 +588,13 @@ class Session:
         if self._waiting or self.revision != self._store.revision:
             if self.window.wait(now) > 0:
                 return frames
-            if not self._waiting and not self._store.can_resume(self.revision):
+            if self.view is not None and self.revision < self.view.began:
+                self._waiting.clear()  # parts of what it may not see any more
+            if not self._waiting and not self._shared.frames.can_resume(self.revision, self._lens):
+                self._forget_hidden(now)  # it may be that it sees other pages now
                 self._welcome(now)  # so far behind that controls were removed which nobody remembers
             elif not self._waiting:
-                self._waiting.extend(self._shared.frames.updates(self.revision, self._triggers, self._keys, now))
+                self._waiting.extend(self._shared.frames.updates(self.revision, self._triggers, self._lens, now))
                 self.revision = self._store.revision
                 self._triggers = self._store.trigger_sequence
             if self._waiting:
@@ -601,7 +630,9 @@ class Session:
     def poll_meters(self, changed: set[Entry], now: float) -> bytes | None:
         """A droppable ``meters`` frame for what this page draws of ``changed``."""
         shown = [entry for entry in self.shown if entry in changed]
-        return self._shared.frames.meters(shown, self._keys) if shown and self.welcomed else None
+        if self.view is not None:
+            shown = [entry for entry in shown if entry.path in self.view.paths]
+        return self._shared.frames.meters(shown, self._lens.keys) if shown and self.welcomed else None
 
     @property
     def has_asides(self) -> bool:

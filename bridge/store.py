@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
@@ -170,6 +170,8 @@ class Delta:
     missed: int
     surface: Any
     """The new surface, or None where it did not change."""
+    late: Sequence[Change] = ()
+    """Those of the ``missed`` that are remembered, newest first."""
 
     @property
     def is_values_only(self) -> bool:
@@ -215,7 +217,8 @@ class Store:
         self._marks: RevisionLog[int, Entry] = RevisionLog()
         self._triggers: deque[Change] = deque(maxlen=TRIGGER_RING)
         self._surface: Any = None
-        self._surface_revision = 0
+        self.surface_revision = 0
+        """The revision at which the surface was last replaced."""
         self._subscribers: tuple[Subscriber, ...] = ()
         self._failures: set[tuple[Subscriber, str]] = set()
         self._queue: deque[tuple[int, list[Change]]] = deque()
@@ -314,7 +317,7 @@ class Store:
         """Replace what browsers draw (``Surface.to_wire()``); nothing happens if it is the same."""
         if surface != self._surface:
             self._surface = surface
-            self._surface_revision = self._advance()
+            self.surface_revision = self._advance()
             self._tell([Change("surface", SURFACE, self.revision, now, _SELF)])
 
     # Values
@@ -431,10 +434,11 @@ class Store:
         elif value == entry.value and not entry.holders and self.touch(entry, origin, now):
             self._implied.add((entry.id, origin))
 
-    def release_all(self, origin: Origin, now: float) -> None:
-        """Release whatever ``origin`` holds: it has gone."""
+    def release_all(self, origin: Origin, now: float, but: Container[str] = ()) -> None:
+        """Release whatever ``origin`` holds, but for these paths: it has gone, or may hold no others any more."""
         for entry in [entry for entry in self._held.values() if origin in entry.holders]:
-            self.release(entry, origin, now)
+            if entry.path not in but:
+                self.release(entry, origin, now)
 
     def expire_holds(self, now: float) -> None:
         """Release holds of origins that cannot disconnect and have not moved for ``hold_timeout``.
@@ -507,13 +511,14 @@ class Store:
         if self._other_revision <= revision and trigger_sequence == self.trigger_sequence:
             return Delta(self.revision, [], [], values, [], [], [], 0, None)  # nearly always: 1.1 µs against 4.3 µs
         triggers: list[Change] = []
+        late: list[Change] = []
         missed = 0
         if trigger_sequence < self.trigger_sequence:
             for change in reversed(self._triggers):
-                if change.sequence <= trigger_sequence or now - change.time > TRIGGER_LIFE_S:
+                if change.sequence <= trigger_sequence:
                     break
-                if change.entry.id in self._by_id:
-                    triggers.append(change)
+                is_young = now - change.time <= TRIGGER_LIFE_S
+                (triggers if is_young and change.entry.id in self._by_id else late).append(change)
             triggers.reverse()
             missed = self.trigger_sequence - trigger_sequence - len(triggers)
         return Delta(
@@ -525,7 +530,8 @@ class Store:
             [entry for _, entry in self._marks.since(revision)],
             triggers,
             missed,
-            self._surface if self._surface_revision > revision else None,
+            self._surface if self.surface_revision > revision else None,
+            late,
         )
 
     def _values_since(self, revision: int) -> list[Entry]:

@@ -18,9 +18,8 @@ from .addresses import AddressWatch
 from .config import Config
 from .discovery import Discovery, is_loopback
 from .health import LastMessages, drops, reasons
-from .httpanswers import Refused
 from .httpdoor import Door
-from .httpguard import grant_of
+from .httpguard import check_admin
 from .latency import KINDS, Latencies
 from .learning import Learning
 from .metrics import Metrics, Totals
@@ -177,8 +176,7 @@ class Vitals:
             self._bridge.hub.shared.on_asides()
 
     async def _scraped(self, request: web.Request) -> web.StreamResponse:
-        if grant_of(request).role != "admin":
-            raise Refused(403, "not_allowed", "metrics are for admins")
+        check_admin(request)
         metrics = self.metrics
         latencies = {} if metrics.latencies is None else metrics.latencies.histograms
         readings = Readings(

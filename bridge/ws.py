@@ -296,6 +296,7 @@ class Hub:
                 "client": c.session.client,
                 "name": c.session.origin.target,
                 "role": c.session.role,
+                "access": c.session.grant.access if c.session.grant is not None else "",
                 "connected_s": round(self._clock() - c.opened_at, 1),
                 "buffered_bytes": c.unsent(),
                 **c.session.status(),

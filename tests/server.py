@@ -4,7 +4,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -13,13 +13,14 @@ from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from bridge.access import Grant
 from bridge.errors import UnknownPeer
 from bridge.frames import Frames
 from bridge.history import History
 from bridge.http import Site
 from bridge.httpcontrols import ControlRoutes
 from bridge.httpdoor import Door
-from bridge.httpguard import Guard
+from bridge.httpguard import GRANT, Guard, Handler
 from bridge.httplimits import HttpLimits
 from bridge.httppeers import PeerRoutes
 from bridge.refusals import Refusals
@@ -54,7 +55,7 @@ class Server:
         self.door = Door(http or HttpLimits(), self.refusals, self.hub.limits.client_timeout_s)
         self.history = History()
         self.store.subscribe(self.history.note)
-        controls = ControlRoutes(self.store, self.hub.shared.frames, self.history, time.monotonic)
+        controls = ControlRoutes(self.hub.shared, self.history, time.monotonic)
         self.site = Site(
             Guard(["localhost", "foh.local"]),
             self.door,
@@ -62,10 +63,13 @@ class Server:
             pages_dir=pages_dir,
             socket=self.hub.handle,
             page_edited=self._page_edited,
-            health=lambda: {"status": "ok"},
+            may_open=self.hub.shared.views.may_open,
+            health=lambda: {"status": "ok", "name": "Test"},
             routes=(*controls.routes(), *PeerRoutes(NoPeers()).routes()),
         )
         self.port = 0
+        self.grants: Mapping[str, Grant] = {}
+        """What whoever shows one of these words in ``X-Test-Grant`` may do."""
         self.edited: list[tuple[str, str]] = []
 
     @classmethod
@@ -80,7 +84,9 @@ class Server:
         """Serve until the block ends."""
         server = cls(web_dir, pages_dir, limits, http)
         async with server.hub.running():
-            runner = web.AppRunner(server.site.application(), access_log=None, shutdown_timeout=1.0)
+            application = server.site.application()
+            application.middlewares.append(server._granted)
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
             await runner.setup()
             assert runner.server is not None
             with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
@@ -92,6 +98,12 @@ class Server:
                 finally:
                     await server.hub.close()
                     await runner.cleanup()
+
+    @web.middleware
+    async def _granted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if (grant := self.grants.get(request.headers.get("X-Test-Grant", ""))) is not None:
+            request[GRANT] = grant
+        return await handler(request)
 
     async def _page_edited(self, page: str, html: str) -> None:
         self.edited.append((page, html))

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge import app
+from bridge.access import Access
 from bridge.config import Config, load, parse
 from bridge.configtables import ControlTable
 from bridge.control import Control
 from bridge.errors import ConfigError
 from bridge.port import PortKind
+from bridge.view import MAX_VIEWS
 
 
 class Settings(BaseModel):
@@ -45,7 +47,9 @@ def component_fits(peer: Settings | None, binding: Binding, control: Control) ->
 
 
 KINDS: Mapping[str, PortKind] = {
-    "osc": PortKind("osc", Settings, Binding, lambda peers, context: [], same_listen, component_fits)
+    "osc": PortKind(
+        "osc", Settings, Binding, lambda peers: {}, lambda peers, context: None, same_listen, component_fits
+    )
 }
 MAX = '[[osc]]\nname = "max"\n'
 
@@ -320,7 +324,33 @@ kind = "flaot"
         ("[zzz]", ["1: zzz: unknown table"]),
         ("[state]\nfile = 'x.toml'", ["2: state.file = \"x.toml\": is a database, not TOML: call it state.db"]),
         ("[state]\nfolder = 'x'", ['2: state.folder = "x": unknown key (did you mean "file"?)']),
-        ("[[access]]", ["1: access: is not built yet (take it out for now)"]),
+        ("[access]\nname = 'a'", ["1: access: there may be several of it: write [[access]]"]),
+        ("[[acces]]\nname = 'a'", ['1: acces: unknown table (did you mean "access"?)']),
+        ("[[access]]\npages = ['Main']", ["1: access[0].name: is required"]),
+        (
+            "[[access]]\nname = 'a'\nrole = 'contol'",
+            ['3: access[0].role = "contol": must be "view", "control" or "admin" (did you mean "control"?)'],
+        ),
+        ("[[access]]\nname = 'all'", ['2: access[0].name = "all": is what clients call the view of everything']),
+        (
+            "[[access]]\nname = 'a'\n[[access]]\nname = 'a'",
+            ['4: access[1].name = "a": is another entry\'s name already'],
+        ),
+        (
+            "[[access]]\nname = 'a'\npages = []",
+            ["3: access[0].pages = []: names no page (without pages it may see all of them)"],
+        ),
+        (
+            "[[access]]\nname = 'a'\npages = ['Main', 'Main', 'Man']\n[[control]]\npath = '/a'",
+            [
+                '3: access[0].pages[1] = "Main": is named twice',
+                '3: access[0].pages[2] = "Man": no such page (did you mean "Main"?)',
+            ],
+        ),
+        (
+            "[[access]]\nname = 'a'\nrole = 'admin'\npages = ['M']\n[[control]]\npath = '/a'\npage = 'M'",
+            ['4: access[0].pages = ["M"]: stands beside the role admin, which sees everything (leave one of them out)'],
+        ),
         ("[[http]]", ["1: http: must be one table: write [http]"]),
         ("http = 3", ["1: http = 3: must be one table: write [http]"]),
         ("[control]\npath = '/a'", ["1: control: there may be several of it: write [[control]]"]),
@@ -901,3 +931,52 @@ def test_a_lane_is_a_midi_peer_that_can_be_sent_to(text: str, said: list[str], t
         assert [line.removeprefix("config.toml:") for line in str(exc).splitlines()[:-1]] == said
     else:
         assert said == []
+
+
+# Who may see what
+
+
+ACCESS = """
+[[page]]
+name = "Anna"
+
+[[control]]
+path = "/a"
+page = "Anna"
+
+[[osc]]
+name = "live"
+profile = "abletonosc"
+host = "127.0.0.1"
+
+[[access]]
+name = "Anna"
+role = "view"
+pages = ["Anna", "Live song", "Learnt", "sliders.html"]
+
+[[access]]
+name = "Tech"
+"""
+
+
+def test_an_entry_may_name_pages_that_come_later_and_files_of_pages() -> None:
+    access = parse(ACCESS, app.KINDS).access
+    assert access["Anna"] == Access("Anna", "view", ("Anna", "Live song", "Learnt", "sliders.html"))
+    assert access["Tech"] == Access("Tech", "control", None)
+
+
+def test_pages_that_a_wrong_table_may_bring_are_no_mistakes_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(ACCESS.replace('host = "127.0.0.1"', "port = 'x'").replace("sliders.html", "slider.html"), app.KINDS)
+    assert [problem.where for problem in caught.value.problems][-1] == "access[0].pages[3]"
+    assert "access[0].pages[1]" not in [problem.where for problem in caught.value.problems]
+    assert caught.value.problems[-1].hint == 'did you mean "sliders.html"?'
+
+
+def test_there_are_at_most_so_many_views() -> None:
+    controls = "[[control]]\nrepeat = 17\npath = '/c{n}'\npages = ['{n}']\n"
+    entry = "[[access]]\nname = '{0}'\npages = ['{0}']\n"
+    text = controls + "".join(entry.format(number) for number in range(1, MAX_VIEWS + 1))
+    assert len(parse(text + "[[access]]\nname = 'again'\npages = ['1']", KINDS).access) == MAX_VIEWS + 1
+    with pytest.raises(ConfigError, match="one view too many: there may be 16 different lists of pages"):
+        parse(text + entry.format(17), KINDS)

@@ -6,6 +6,7 @@ needs more says why, and whoever needs less lowers it.
 
 import asyncio
 import gc
+import socket
 import sys
 import time
 from collections import Counter
@@ -43,7 +44,9 @@ FROM = ("127.0.0.1", 55_555)
 
 
 class Sink:
-    """A transport that takes everything."""
+    """A transport that takes everything, and its socket."""
+
+    family = socket.AF_INET
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -98,10 +101,10 @@ class Stage:
         self.hub._loop = Clockwork()  # type: ignore[assignment]
         self.sinks = []
         for number in range(BROWSERS):
-            session, socket = Session(self.hub.shared, f"x{number}", EVERYTHING, unacknowledged=lambda: 0), Socket()
-            self.hub._connections[session.client] = Connection(session, socket, "here", 0.0)  # type: ignore[arg-type]
+            session, ws = Session(self.hub.shared, f"x{number}", EVERYTHING, unacknowledged=lambda: 0), Socket()
+            self.hub._connections[session.client] = Connection(session, ws, "here", 0.0)  # type: ignore[arg-type]
             session.receive(b'{"type":"hello"}', time.monotonic())
-            self.sinks.append(socket.transport)
+            self.sinks.append(ws.transport)
         for step in range(100):  # what is made once has been made
             self.move(step / 101)
             self.show()

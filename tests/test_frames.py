@@ -76,7 +76,7 @@ class Reader:
 
 
 def welcomed(frames: Frames, keys: Any = "id") -> Reader:
-    return Reader(keys).read(frames.welcome(HEAD, keys, 0.0, None))
+    return Reader(keys).read(frames.welcome(HEAD, frames.lens(keys), 0.0, None))
 
 
 # Small frames, to the byte
@@ -97,19 +97,23 @@ def test_an_update_is_the_values_that_changed(store: Store, frames: Frames) -> N
     a, xy = add(store, "/a"), add(store, "/xy", kind="vector")
     store.set(a, 0.5, MAX, 0.0)
     store.set(xy, (0.25, 1), MAX, 0.0)
-    assert frames.updates(2, 0, "id", 0.0) == [b'{"type":"update","rev":4,"values":[[1,0.5],[2,[0.25,1.0]]]}']
-    assert frames.updates(3, 0, "path", 0.0) == [b'{"type":"update","rev":4,"values":[["/xy",[0.25,1.0]]]}']
-    assert frames.updates(4, 0, "id", 0.0) == []
+    assert frames.updates(2, 0, frames.lens("id"), 0.0) == [
+        b'{"type":"update","rev":4,"values":[[1,0.5],[2,[0.25,1.0]]]}'
+    ]
+    assert frames.updates(3, 0, frames.lens("path"), 0.0) == [
+        b'{"type":"update","rev":4,"values":[["/xy",[0.25,1.0]]]}'
+    ]
+    assert frames.updates(4, 0, frames.lens("id"), 0.0) == []
 
 
 def test_a_control_always_comes_with_its_value(store: Store, frames: Frames) -> None:
     entry = add(store, "/a", default=0.25)
-    (frame,) = frames.updates(0, 0, "id", 0.0)
+    (frame,) = frames.updates(0, 0, frames.lens("id"), 0.0)
     assert json.loads(frame) == {
         "type": "update", "rev": 1, "controls": [{"id": 1, **entry.control.describe()}], "values": [[1, 0.25]],
     }  # fmt: skip
     store.describe(entry, Control(path="/a", default=0.25, label="Cut-off"), now=0.0)
-    (frame,) = frames.updates(1, 0, "id", 0.0)
+    (frame,) = frames.updates(1, 0, frames.lens("id"), 0.0)
     message = json.loads(frame)
     assert (message["controls"][0]["label"], message["values"]) == ("Cut-off", [[1, 0.25]])
 
@@ -123,17 +127,17 @@ def test_holds_marks_triggers_and_removals_have_their_own_fields(store: Store, f
     store.trigger(bang, (1, "x"), MAX, 0.0)
     store.trigger(bang, (), MAX, 0.0)
     store.set_surface({"title": "T", "pages": []}, now=0.0)
-    (frame,) = frames.updates(start, 0, "id", 0.0)
+    (frame,) = frames.updates(start, 0, frames.lens("id"), 0.0)
     assert json.loads(frame) == {
         "type": "update", "rev": start + 6, "removed": [3], "surface": {"title": "T", "pages": []},
         "holds": [[1, {"client": "c7", "name": "Anna"}]], "marks": [[1, {"text": "-3 dB"}]],
         "triggers": [[2, 1, [1, "x"]], [2, 2]],
     }  # fmt: skip
-    (frame,) = frames.updates(start, 0, "path", 0.0)
+    (frame,) = frames.updates(start, 0, frames.lens("path"), 0.0)
     assert json.loads(frame)["removed"] == ["/gone"]
     store.release(a, ANNA, 0.0)
     store.mark(a, "text", None, now=0.0)
-    (frame,) = frames.updates(start + 6, 2, "id", 2.0)
+    (frame,) = frames.updates(start + 6, 2, frames.lens("id"), 2.0)
     assert json.loads(frame) == {"type": "update", "rev": start + 8, "holds": [[1, None]], "marks": [[1, {}]]}
 
 
@@ -141,7 +145,7 @@ def test_missed_triggers_are_counted(store: Store, frames: Frames) -> None:
     bang = add(store, "/bang", kind="trigger")
     for now in (0.0, 5.0):
         store.trigger(bang, (), MAX, now)
-    (frame,) = frames.updates(1, 0, "id", 5.5)
+    (frame,) = frames.updates(1, 0, frames.lens("id"), 5.5)
     assert json.loads(frame) == {"type": "update", "rev": 3, "triggers": [[1, 2]], "missed": 1}
 
 
@@ -155,7 +159,7 @@ def test_meters_are_outside_the_log(store: Store, frames: Frames) -> None:
     meter, silent = add(store, "/level", kind="meter"), add(store, "/silent", kind="meter")
     store.set(meter, -12.5, MAX, 0.0)
     assert frames.meters([meter, silent], "id") == b'{"type":"meters","values":[[1,-12.5]]}'
-    assert frames.updates(2, 0, "id", 0.0) == []
+    assert frames.updates(2, 0, frames.lens("id"), 0.0) == []
 
 
 # Welcome
@@ -170,7 +174,7 @@ def test_a_snapshot_holds_what_is_true_now_and_nothing_that_was(store: Store, fr
         store.mark(b, "text", value, now=0.0)
     store.trigger(bang, (), MAX, 0.0)
     store.remove(add(store, "/gone"), now=0.0)
-    (frame,) = frames.welcome(HEAD, "id", 0.0, None)
+    (frame,) = frames.welcome(HEAD, frames.lens("id"), 0.0, None)
     message = json.loads(frame)
     assert {name: value for name, value in message.items() if name != "controls"} == {
         "type": "welcome", "protocol": 1, "client": "c1", "epoch": "k3x9", "rev": store.revision, "resumed": False,
@@ -182,7 +186,7 @@ def test_a_snapshot_holds_what_is_true_now_and_nothing_that_was(store: Store, fr
 
 def test_a_resumed_welcome_holds_nothing_but_its_head(store: Store, frames: Frames) -> None:
     store.set(add(store, "/a"), 0.5, MAX, 0.0)
-    (frame,) = frames.welcome(HEAD, "id", 0.0, 1)
+    (frame,) = frames.welcome(HEAD, frames.lens("id"), 0.0, 1)
     assert json.loads(frame) == {
         "type": "welcome", "protocol": 1, "client": "c1", "epoch": "k3x9", "rev": 1, "resumed": True,
     }  # fmt: skip
@@ -197,8 +201,8 @@ def test_a_large_truth_comes_in_parts_of_which_the_last_alone_advances(store: St
     for number in range(3000):
         add(store, f"/mixer/{number}/volume", label="é" * 40)
     for sent, before in (
-        (frames.updates(start, 0, "id", 0.0), start),
-        (frames.welcome(HEAD, "id", 0.0, None), 0),
+        (frames.updates(start, 0, frames.lens("id"), 0.0), start),
+        (frames.welcome(HEAD, frames.lens("id"), 0.0, None), 0),
     ):
         assert len(sent) > 2
         assert all(len(frame) <= MAX_FRAME_BYTES for frame in sent)
@@ -217,7 +221,7 @@ def test_all_removals_that_are_remembered_are_told_whatever_their_length(
     reader = welcomed(frames, keys)
     for entry in list(store):
         store.remove(entry, now=0.0)
-    reader.read(frames.updates(reader.rev, 0, keys, 0.0))
+    reader.read(frames.updates(reader.rev, 0, frames.lens(keys), 0.0))
     assert (reader.controls, reader.values, reader.rev) == ({}, {}, store.revision)
 
 
@@ -225,7 +229,7 @@ def test_the_longest_texts_are_told_in_parts(store: Store, frames: Frames) -> No
     entries = [add(store, f"/{number}", kind="string", max_length=10_000) for number in range(12)]
     for entry in entries:
         store.set(entry, "\x01" * 10_000, MAX, 0.0)  # six bytes each in JSON
-    sent = frames.updates(12, 0, "id", 0.0)
+    sent = frames.updates(12, 0, frames.lens("id"), 0.0)
     assert len(sent) > 1
     assert Reader().read(sent).values == {entry.id: entry.value for entry in entries}
 
@@ -273,10 +277,10 @@ def test_updates_at_any_moments_in_any_parts_lead_to_the_snapshot(
         for operation in history:
             perform(store, *operation)
             if data.draw(st.booleans()):
-                sent = frames.updates(reader.rev, 0, keys, 0.0)
+                sent = frames.updates(reader.rev, 0, frames.lens(keys), 0.0)
                 cut = data.draw(st.integers(0, len(sent)))  # the socket goes, and the page comes back where it was
                 reader.read(sent[:cut])
-        reader.read(frames.updates(reader.rev, 0, keys, 0.0))
+        reader.read(frames.updates(reader.rev, 0, frames.lens(keys), 0.0))
         fresh = welcomed(frames, keys)
     assert reader.state()[1:] == fresh.state()[1:]
 
@@ -287,10 +291,10 @@ def test_updates_at_any_moments_in_any_parts_lead_to_the_snapshot(
 def test_browsers_at_one_revision_share_the_very_same_bytes(store: Store, frames: Frames) -> None:
     entry = add(store, "/a")
     store.set(entry, 0.5, MAX, 0.0)
-    (first,) = frames.updates(1, 0, "id", 0.0)
-    (second,) = frames.updates(1, 0, "id", 0.05)
+    (first,) = frames.updates(1, 0, frames.lens("id"), 0.0)
+    (second,) = frames.updates(1, 0, frames.lens("id"), 0.05)
     assert first is second
-    assert frames.updates(1, 0, "path", 0.0) != [first]
+    assert frames.updates(1, 0, frames.lens("path"), 0.0) != [first]
 
 
 def test_what_is_remembered_is_true_after_every_change(store: Store, frames: Frames) -> None:
@@ -309,18 +313,19 @@ def test_what_is_remembered_is_true_after_every_change(store: Store, frames: Fra
         lambda: store.remove(entry, now=0.0),
     ]
     for act in acts:
-        before = frames.updates(2, 0, "id", 0.0)
+        before = frames.updates(2, 0, frames.lens("id"), 0.0)
         act()
-        after = frames.updates(2, 0, "id", 0.0)
-        assert after == Frames(store).updates(2, 0, "id", 0.0)
+        fresh = Frames(store)
+        after = frames.updates(2, 0, frames.lens("id"), 0.0)
+        assert after == fresh.updates(2, 0, fresh.lens("id"), 0.0)
         assert after != before
 
 
 def test_a_trigger_ages_in_a_frame_that_is_remembered(store: Store, frames: Frames) -> None:
     bang = add(store, "/bang", kind="trigger")
     store.trigger(bang, (), MAX, 0.0)
-    assert "triggers" in json.loads(frames.updates(1, 0, "id", 0.95)[0])
-    assert json.loads(frames.updates(1, 0, "id", 1.2)[0]) == {"type": "update", "rev": 2, "missed": 1}
+    assert "triggers" in json.loads(frames.updates(1, 0, frames.lens("id"), 0.95)[0])
+    assert json.loads(frames.updates(1, 0, frames.lens("id"), 1.2)[0]) == {"type": "update", "rev": 2, "missed": 1}
 
 
 def test_what_is_remembered_is_bounded_in_number_and_bytes(store: Store, frames: Frames) -> None:
@@ -328,7 +333,7 @@ def test_what_is_remembered_is_bounded_in_number_and_bytes(store: Store, frames:
         store.set(add(store, f"/{number}", kind="string", max_length=10_000), "x" * 10_000, MAX, 0.0)
     for revision in range(store.revision):
         for triggers in range(100):
-            frames.updates(revision, -triggers, "id", 0.0)
+            frames.updates(revision, -triggers, frames.lens("id"), 0.0)
             sizes = [sum(map(len, sent)) for sent in frames._cache.values()]
             assert len(sizes) <= frames_module._CACHE_SIZE
             assert sum(sizes) <= frames_module._CACHE_BYTES + max(sizes)

@@ -347,7 +347,7 @@ async def test_pages_of_other_sites_can_have_peers_sent_nothing(
 
 async def test_health_is_answered(client: aiohttp.ClientSession) -> None:
     async with client.get("/healthz") as answer:
-        assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+        assert (answer.status, await answer.json()) == (200, {"status": "ok", "name": "Test"})
 
 
 # Host and Origin

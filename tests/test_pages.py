@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.pages import MAX_PAGE_BYTES, build, declared_controls, read_pages, scan
+from bridge.pages import MAX_PAGE_BYTES, build, declared_controls, paths_of, read_pages, scan
 
 ROOT = Path(__file__).parent.parent
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "sync-inputs.json").read_text(encoding="utf-8"))
@@ -92,3 +92,14 @@ def test_the_example_page_declares_its_two_sliders_and_its_text():
         ("/slider2", "int", (0, 50), 0),
         ("/txt1", "string", None, ""),
     ]
+
+
+def test_a_page_shows_what_its_inputs_are_bound_to_whoever_describes_it(tmp_path):
+    (tmp_path / "mine.html").write_text(
+        '<input class="sync" id="own"><select class="sync" data-path="/scene"></select><input id="not-synced">'
+        '<input class="sync" type="range" data-path="/mixer/1/volume"><p class="sync" id="no-input">'
+    )
+    assert paths_of(tmp_path, ["mine.html", "gone.html"]) == {
+        "mine.html": {"/own", "/scene", "/mixer/1/volume"},
+        "gone.html": frozenset(),
+    }

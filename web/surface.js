@@ -146,7 +146,11 @@ export class Surface {
     for (const page of pages) this.#views.get(page.name)?.update(page);
     const { title } = this.#client.model.surface ?? {};
     if (title) document.title = title;
-    this.bar.setPanic(this.#client.model.get(PANIC) !== undefined);
+    const isWatching = this.#client.model.role === 'view';
+    this.root.classList.toggle('is-watching', isWatching);
+    this.root.classList.toggle('is-limited', (this.#client.model.view ?? 'all') !== 'all');
+    this.bar.setWatching(isWatching);
+    this.bar.setPanic(this.#client.model.get(PANIC) !== undefined && !isWatching);
     this.#show(this.#page ?? pageInAddress()); // the menu stays open: nobody has asked for another page
     this.#drawPeers();
   }
@@ -190,7 +194,7 @@ export class Surface {
       return requestAnimationFrame(watch);
     };
     document.addEventListener('pointerdown', (event) => {
-      if (this.bar.isLocked && this.stage.contains(event.target)) this.bar.nudge();
+      if (this.stage.contains(event.target)) this.bar.nudge();
       this.#downs += 1;
       if (this.#downs === 1) requestAnimationFrame(watch);
     }, true);
@@ -248,7 +252,11 @@ export class Surface {
       choice.append(text);
       return choice;
     };
-    const monitor = h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out');
+    const isWatching = this.#client.model.role === 'view';
+    const forAdmins = this.#client.model.role === 'admin' ? [
+      act('Learn from hardware', () => this.learn.start()),
+      h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out'),
+    ] : [];
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });
     name.value = deviceName();
     name.addEventListener('change', () => {
@@ -258,13 +266,13 @@ export class Surface {
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
     this.sheet.open('Menu', ...above,
       h('p', { class: 'sheet-line' }, line),
+      ...(isWatching ? [h('p', { class: 'sheet-note' }, 'Watching: this device shows everything live and moves nothing.')] : []),
       this.peers,
       h('div', { class: 'sheet-row' }, ...themes),
       h('div', { class: 'sheet-row' },
-        act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true)),
+        ...(isWatching ? [] : [act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true))]),
         ...(fullScreen.isPossible ? [act(fullScreen.isOn ? 'Leave full screen' : 'Full screen', () => fullScreen.toggle())] : [])),
-      ...(this.#client.model.role === 'admin' ? [act('Learn from hardware', () => this.learn.start())] : []),
-      monitor,
+      ...forAdmins,
       h('label', { for: 'device-name' }, 'This device is called'), name,
       h('p', { class: 'sheet-note' }, this.wake.isPossible ? 'The screen stays awake while this page is open.' : 'The screen may sleep: set Auto-Lock to Never.'));
   }

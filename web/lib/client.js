@@ -355,7 +355,7 @@ export class Client extends EventTarget {
   #greet(link) {
     const now = this.#env.now();
     const hello = { type: "hello", name: this.#name, page: this.#page, t: Math.round(now) };
-    if (this.model.epoch !== null) hello.since = [this.model.epoch, this.model.rev];
+    if (this.model.epoch !== null) Object.assign(hello, { since: [this.model.epoch, this.model.rev], view: this.model.view ?? undefined });
     link.greeted = link.send(hello);
     link.deadline = now + WELCOME_MS;
     this.#arm();

@@ -102,9 +102,13 @@ export class Model {
     const sameEpoch = this.epoch === message.epoch;
     this.epoch = message.epoch;
     this.client = message.client;
+    const isOtherRole = this.role !== (message.role ?? null);
     this.role = message.role ?? null;
     this.view = message.view ?? null;
-    if (message.resumed) return changes; // the revision too: only the update that follows leads there
+    if (message.resumed) {
+      if (isOtherRole) changes.described.push(...this.#byPath.keys()); // what a hand may move is something else now
+      return changes; // the revision too: only the update that follows leads there
+    }
     this.rev = message.rev;
     const keep = sameSocket && sameEpoch;
     const listed = new Set((message.controls ?? []).map((control) => control.id));

@@ -15,6 +15,7 @@ const NARROW = 744; // below it the device's switches live in the menu
 const BADGE = 100; // as wide as a round trip
 const MOST_BADGE = 200;
 const BADGE_DOT = 36; // the dot, the gaps
+const WATCHING = 92;
 const SMALL = 400; // below it one button is pages, state and menu
 const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
 
@@ -53,6 +54,7 @@ export class Bar {
     this.badge.append(this.dot, this.state);
     this.sleep = button('sleep', 'The screen may sleep: what to do', () => calls.explainSleep());
     this.sleep.append('screen may sleep');
+    this.watching = h('span', { class: 'watching', role: 'status' }, 'watching');
     this.theme = button('tool', 'Theme', () => {
       setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
       this.drawTheme();
@@ -69,11 +71,12 @@ export class Bar {
     this.panic = button('panic', 'Panic: hold');
     this.panic.append(h('span', {}, 'PANIC'));
     holdButton(this.panic, PANIC_MS, { done: () => calls.panic() });
-    this.tools = h('div', { class: 'tools' }, this.sleep, this.badge, this.theme, this.full, this.lock, this.menu, this.panic);
+    this.tools = h('div', { class: 'tools' }, this.watching, this.sleep, this.badge, this.theme, this.full, this.lock, this.menu, this.panic);
     this.element = h('header', { class: 'bar' }, this.tabs, this.pageButton, this.banks, h('div', { class: 'space' }), this.tools);
     this.isLocked = false;
     this.full.hidden = !fullScreen.isPossible;
     this.panic.hidden = true;
+    this.watching.hidden = true;
     this.drawTheme();
     this.setBank({ text: '', index: 0, count: 1 });
   }
@@ -109,7 +112,8 @@ export class Bar {
     this.element.classList.toggle('narrow', isNarrow);
     this.element.classList.toggle('small', isSmall);
     this.isSmall = isSmall;
-    const tools = isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0);
+    const watching = this.watching.hidden ? 0 : WATCHING;
+    const tools = watching + (isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0));
     const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
     const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
     const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
@@ -175,10 +179,19 @@ export class Bar {
     this.lock.setAttribute('aria-label', isLocked ? 'Locked: hold for a second to unlock' : 'Lock this page');
   }
 
-  /** A finger on a locked page: say what unlocks it. */
+  /** A finger on a page that nothing moves on: say why, and what unlocks it. */
   nudge() {
-    this.lock.classList.remove('nudge');
-    requestAnimationFrame(() => this.lock.classList.add('nudge'));
+    const reason = this.watching.hidden ? this.lock : this.watching;
+    if (reason === this.lock && !this.isLocked) return;
+    reason.classList.remove('nudge');
+    requestAnimationFrame(() => reason.classList.add('nudge'));
+  }
+
+  /** This device may only watch: it says so, and there is nothing to lock. */
+  setWatching(isWatching) {
+    this.watching.hidden = !isWatching;
+    this.lock.hidden = isWatching;
+    this.resize(this.#width);
   }
 
   setPanic(isThere) {

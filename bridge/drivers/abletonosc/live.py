@@ -42,9 +42,15 @@ class AbletonOsc:
 
     tick_s = TICK_S
 
+    @staticmethod
+    def page_names(peer: str) -> tuple[str, str, str, str]:
+        """What its pages are called: the mixer, the song, the chosen device, the clips."""
+        title = "Live" if peer == "live" else peer
+        return title, f"{title} song", f"{title} device", f"{title} clips"
+
     def __init__(self, wanted: Wanted) -> None:
         root = f"/{wanted.name}"
-        self._title = "Live" if wanted.name == "live" else wanted.name
+        self._mixer_page, self._song_page, self._device_page, self._clips_page = self.page_names(wanted.name)
         self._tracks = Tracks(wanted, root)
         settings = wanted.settings
         show = settings.show
@@ -186,9 +192,9 @@ class AbletonOsc:
             if (items := self._tracks.items(track))
         ]
         if strips or self._tracks.has_strips:
-            yield Page(self._title, "strips", tuple(strips))
+            yield Page(self._mixer_page, "strips", tuple(strips))
         if groups := self._song.groups():
-            yield Page(f"{self._title} song", "grid", groups)
+            yield Page(self._song_page, "grid", groups)
         if self._devices.is_shown:
-            yield Page(f"{self._title} device", "grid", (self._devices.group(),))
-        yield from self._grid.page(f"{self._title} clips")
+            yield Page(self._device_page, "grid", (self._devices.group(),))
+        yield from self._grid.page(self._clips_page)
