@@ -135,15 +135,19 @@ class PairRoutes:
             raise bad_request("bad_value", f"there is no page {page}: there are {', '.join(self._pages())}")
         code = self._pairing.code(grant).digits if self._pairing.mode == "token" else None
         urls = [link(url, code, page) for url in await asyncio.to_thread(self._urls)]
-        return json_answer({
+        answer = {
             "code": code, "url": urls[0], "urls": urls, "role": grant.role, "access": grant.access,
             "expires_s": round(CODE_S),
-        })  # fmt: skip
+        }  # fmt: skip
+        if body.get("qr") is True:
+            answer["qr"] = await asyncio.to_thread(lambda: [_picture(url) for url in urls])
+        return json_answer(answer)
 
     async def _all(self, request: web.Request) -> web.StreamResponse:
         check_admin(request)
         return json_answer({
             "devices": [self._told(device) for device in self._pairing.devices], "kept": self._pairing.trouble,
+            "access": self._pairing.entries(), "mode": self._pairing.mode,
         })  # fmt: skip
 
     async def _add(self, request: web.Request) -> web.StreamResponse:
@@ -204,6 +208,13 @@ def link(url: str, code: str | None, page: str = "") -> str:
         return url + target
     to = f"?to={quote('/' + target, safe='')}" if target else ""
     return f"{url}pair{to}#code={code}"
+
+
+def _picture(url: str) -> str:
+    """Its QR code as the address of an image (SVG), black on white with its quiet zone, of any size."""
+    import segno
+
+    return segno.make(url, error="l", micro=False).svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True)
 
 
 def _refused(exc: PairingError) -> Refused:

@@ -106,6 +106,10 @@ class Pairing:
             raise PairingError("bad_value", f"role is one of {', '.join(_ROLES)}")
         return Grant(_ROLES[role])
 
+    def entries(self) -> dict[str, Role]:
+        """The ``[[access]]`` entries that a device may be let in by, and their roles."""
+        return dict(self._roles())
+
     def code(self, grant: Grant) -> Code:
         return self.codes.make(grant, self._clock())
 

@@ -9,6 +9,7 @@ import { CancelStorm, FrameWatch } from './lib/gesture.js';
 import { complaintsOf, goneText, isGone, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
 import { Bar, button } from './surface/bar.js';
+import { Devices } from './surface/devices.js';
 import { LearnMode } from './surface/learn.js';
 import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
 import { Banner, HeldValue, OfflineBar, Sheet } from './surface/notices.js';
@@ -47,6 +48,7 @@ export class Surface {
     this.stage = h('div', { class: 'stage' });
     this.held = new HeldValue(this.stage);
     this.learn = new LearnMode({ client, root, stage: this.stage, sheet: this.sheet });
+    this.devices = new Devices({ client, sheet: this.sheet });
     this.bar.element.append(this.held.element);
     root.append(this.bar.element, this.stage, this.learn.element, this.banner.element, this.offline.element, this.sheet.element);
     applyTheme(theme());
@@ -254,7 +256,7 @@ export class Surface {
     };
     const isWatching = this.#client.model.role === 'view';
     const forAdmins = this.#client.model.role === 'admin' ? [
-      act('Learn from hardware', () => this.learn.start()),
+      act('Devices', () => this.devices.open()), act('Learn from hardware', () => this.learn.start()),
       h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out'),
     ] : [];
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });

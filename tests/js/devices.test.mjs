@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { clock, hostOf, lastSeen, newcomers, spaced, worth } from '../../web/lib/devices.js';
+
+test('what a device may is its role, and what limits it', () => {
+  assert.equal(worth({ role: 'admin', access: '' }), 'admin');
+  assert.equal(worth({ role: 'control', access: 'Anna' }), 'control (Anna)');
+  assert.equal(worth({ role: '', access: 'gone' }), 'nothing (gone)');
+});
+
+test('when it was seen is said as people say it', () => {
+  const seen = (ago, connected = 0) => lastSeen({ connected, seen: 1000 }, 1000 + ago);
+  assert.deepEqual([0, 59, 60, 3600, 172800].map((ago) => seen(ago)), ['just now', 'just now', '1 min ago', '1 h ago', '2 d ago']);
+  assert.equal(seen(500, 2), 'connected');
+  assert.equal(seen(-5), 'just now'); // another clock
+});
+
+test('a code runs down and is read out in threes', () => {
+  assert.deepEqual([600, 599.2, 61, 9, 0, -3].map(clock), ['10:00', '10:00', '1:01', '0:09', '0:00', '0:00']);
+  assert.equal(spaced('012345'), '012 345');
+  assert.equal(hostOf('http://[fd00::2]:8080/pair#code=012345'), '[fd00::2]:8080');
+});
+
+test('who is new is who was not there', () => {
+  assert.deepEqual(newcomers([{ id: 'a' }, { id: 'b' }], new Set(['a'])), [{ id: 'b' }]);
+});

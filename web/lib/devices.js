@@ -1,0 +1,38 @@
+// The devices that were let in, in words. Without DOM.
+
+/** What a device may: its role, and the [[access]] entry that limits it. */
+export function worth({ role, access }) {
+  const may = role || 'nothing';
+  return access ? `${may} (${access})` : may;
+}
+
+/** When it was seen last; `now` in seconds since 1970. */
+export function lastSeen({ connected, seen }, now) {
+  if (connected) return 'connected';
+  const ago = now - seen;
+  for (const [size, unit] of [[86400, 'd'], [3600, 'h'], [60, 'min']]) {
+    if (ago >= size) return `${Math.round(ago / size)} ${unit} ago`;
+  }
+  return 'just now';
+}
+
+/** Six digits as people read them out. */
+export function spaced(code) {
+  return `${code.slice(0, 3)} ${code.slice(3)}`;
+}
+
+/** `9:59`; never below 0:00. */
+export function clock(seconds) {
+  const left = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+}
+
+/** "http://10.0.0.5:8080/pair?…#code=…" → "10.0.0.5:8080". */
+export function hostOf(url) {
+  return new URL(url).host;
+}
+
+/** Who has come in since: devices that `before` (ids) did not have. */
+export function newcomers(devices, before) {
+  return devices.filter(({ id }) => !before.has(id));
+}
