@@ -17,7 +17,16 @@ from bridge.errors import RemoteError
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port
 
-CONFIG = '[auth]\nmode = "token"\n[[control]]\npath = "/level"\n'
+CONFIG = """
+[auth]
+mode = "token"
+[[control]]
+path = "/level"
+[[access]]
+name = "Anna"
+role = "view"
+pages = ["Main"]
+"""
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -89,9 +98,9 @@ def test_only_an_admin_says_who_may_come_in(daemon: Daemon, run: Run) -> None:
 
 
 def test_a_code_is_shown_as_a_picture_a_link_and_digits_and_lets_one_device_in(daemon: Daemon, run: Run) -> None:
-    code, out, err = run("qr", "--page", "Main", "--role", "view")
+    code, out, err = run("qr", "--page", "Main", "--access", "Anna")
     assert (code, err) == (0, "")
-    shown = re.search(r"\ncode (\d{3}) (\d{3}): for one device, view, within 10 minutes\n$", out)
+    shown = re.search(r"\ncode (\d{3}) (\d{3}): for one device, view \(Anna\), within 10 minutes\n$", out)
     assert shown is not None
     digits = shown[1] + shown[2]
     assert f"  {daemon.url}pair?to=%2F%23%2FMain#code={digits}\n" in out
@@ -108,7 +117,7 @@ def test_a_code_is_shown_as_a_picture_a_link_and_digits_and_lets_one_device_in(d
     ("args", "said"),
     [
         (("qr", "--page", "Nowhere"), "there is no page Nowhere: there are Main"),
-        (("qr", "--access", "Anna"), "there is no [[access]] entry Anna: there are none"),
+        (("qr", "--access", "Bob"), "there is no [[access]] entry Bob: there are Anna"),
     ],
 )
 def test_what_there_is_not_is_said(run: Run, args: tuple[str, ...], said: str) -> None:

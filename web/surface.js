@@ -256,7 +256,8 @@ export class Surface {
     };
     const isWatching = this.#client.model.role === 'view';
     const forAdmins = this.#client.model.role === 'admin' ? [
-      act('Devices', () => this.devices.open()), act('Learn from hardware', () => this.learn.start()),
+      act('Devices', () => this.devices.open()),
+      act('Learn from hardware', () => this.learn.start()),
       h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out'),
     ] : [];
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });

@@ -23,6 +23,11 @@ pages = ["Mixer"]
 [[control]]
 path = "/light"
 pages = ["Light"]
+
+[[access]]
+name = "Anna"
+role = "view"
+pages = ["Light"]
 """
 OpenPage = Callable[..., Awaitable[Page]]
 
@@ -44,11 +49,11 @@ async def test_an_admin_lets_a_device_in_sees_it_come_and_cuts_it_off(
         await admin.get_by_role("button", name="Add device").click()
         sheet = admin.get_by_role("dialog")
         await sheet.get_by_label("It opens").select_option("Light")
-        await sheet.get_by_role("button", name="Watches").click()
+        await sheet.get_by_role("button", name="Anna").click()
         await sheet.get_by_role("button", name="Show the code").click()
         digits = (await sheet.locator(".digits").inner_text()).replace(" ", "")
         assert re.fullmatch(r"\d{6}", digits)
-        await expect(sheet).to_contain_text(re.compile(r"For one device: view\. Good for (10:00|9:5\d)\."))
+        await expect(sheet).to_contain_text(re.compile(r"For one device: view \(Anna\)\. Good for (10:00|9:5\d)\."))
         link = f"{daemon.url}pair?to=%2F%23%2FLight#code={digits}"
         picture = sheet.get_by_role("img", name="QR code")
         drawn = segno.make(link, error="l", micro=False)
@@ -67,10 +72,10 @@ async def test_an_admin_lets_a_device_in_sees_it_come_and_cuts_it_off(
             assert box is not None
             assert min(box["width"] / 72, box["height"] / 56) >= 1
 
-        theirs = rows.filter(has_text="view, connected")
+        theirs = rows.filter(has_text="view (Anna), connected")
         await theirs.get_by_role("button", name=re.compile("Revoke")).click()
         await sheet.get_by_role("button", name="Keep").click()
-        await expect(rows.filter(has_text="view, connected")).to_have_count(1)
+        await expect(rows.filter(has_text="view (Anna), connected")).to_have_count(1)
         await theirs.get_by_role("button", name=re.compile("Revoke")).click()
         await sheet.get_by_role("button", name="Cut it off").click()
         await expect(rows).to_have_count(1)
