@@ -58,7 +58,7 @@ from .port import PeerHandle, Port, PortContext, PortKind
 from .ports import Ports
 from .presence import Presence
 from .refusals import Refusals
-from .reloading import Follower, Outcome, Reloading
+from .reloading import Follower, Outcome, Reloading, Source
 from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page
@@ -95,8 +95,8 @@ class Bridge:
     Leaving the block releases momentaries, closes browsers and ports, and frees every socket. ``state`` is the folder
     for what outlives a run (``statefolder.state_folder``); without it that is kept in memory. ``config_trouble`` is why
     ``config`` is not what its file says now; everybody is told. ``local`` opens the socket of the command line for an
-    HTTP port (``localsocket.listen``); without it there is none. ``load`` reads the configuration anew for a reload (by
-    itself: its file), ``keep`` is given what was taken; both are called on a thread.
+    HTTP port (``localsocket.listen``); without it there is none. ``source`` is where a reload takes the configuration
+    from; without it, its file.
     """
 
     def __init__(
@@ -108,8 +108,7 @@ class Bridge:
         state: Path | None = None,
         config_trouble: str = "",
         local: Callable[[int], tuple[LocalSocket | None, str]] | None = None,
-        load: Callable[[], Start] | None = None,
-        keep: Callable[[Start], None] = lambda start: None,
+        source: Source | None = None,
     ) -> None:
         self._kinds = kinds
         self.config_trouble = config_trouble
@@ -191,7 +190,7 @@ class Bridge:
         self._reloading = Reloading(config, self._configured, self._ports, self._pages, clock, self._say_trouble)
         self._reloading.followers.append(self._follow)
         self._site: Site | None = None
-        self._load, self._keep = load, keep
+        self._source = source or Source(self._load_file)
         self._vitals = Vitals(self, self._state, self._shared.metrics)
         self._stack = AsyncExitStack()
 
@@ -243,11 +242,12 @@ class Bridge:
         """Parts that take settings from the new configuration at a reload."""
         return self._reloading.followers
 
-    async def reload(self, load: Callable[[], Start] | None = None) -> Outcome:
-        """Change what the file says now, or what ``load`` gives instead, and nothing else; where that has mistakes,
-        nothing at all. Open pages and ports that are as they were go on."""
-        load = load or self._load or self._load_file
-        return await self._reloading.reload(load, self._keep)
+    async def reload(self) -> Outcome:
+        """Change what the file says now, and nothing else; where it has mistakes, nothing at all. Open pages and ports
+        that are as they were go on."""
+        outcome = await self._reloading.reload(self._source)
+        self._vitals.reloads["failed" if outcome.problems else "done"] += 1
+        return outcome
 
     def _load_file(self) -> Start:
         if (file := self.config.file) is None:

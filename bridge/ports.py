@@ -102,11 +102,16 @@ class Ports:
         """Close the ports that none of these is behind: what they had is free for others."""
         groups = self._groups(peers)
         for key in [key for key in self._running if key not in groups]:
-            await _stop(self._running.pop(key))
+            one = self._running.pop(key)
+            one.port.adopt((), {})  # everybody leaves, while they can still be told
+            await _stop(one)
 
     def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
         """These are the peers now, on the ports that stay. See ``port.Port.adopt``."""
         self._peers = peers
+        names = {peer.name for peer in peers}
+        for name in [name for name in self._context.taught if name not in names]:
+            del self._context.taught[name]
         for key, group in self._groups(peers).items():
             if key in self._running:
                 self._running[key].port.adopt(group, described)

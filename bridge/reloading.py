@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from .config import Config
@@ -27,6 +28,16 @@ Follower = Callable[[Config, Config], Awaitable[Iterable[str]]]
 """``await follow(old, new)``: a part takes its settings from the new configuration, when the store has the new
 controls. Returns what of them needs a restart, each a line for a person.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where reloads take the configuration from. ``load`` reads it, and ``keep`` is given what was taken, both on a
+    thread; ``announced`` is entered while it goes on."""
+
+    load: Callable[[], Start]
+    keep: Callable[[Start], None] = lambda start: None
+    announced: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +82,23 @@ class Reloading:
         self._say = say
         self._turn = asyncio.Lock()
 
-    async def reload(self, load: Callable[[], Start], keep: Callable[[Start], None]) -> Outcome:
-        """Do it with what ``load`` gives, on a thread; ``keep`` is called on one with what was taken. Never raises for
-        mistakes in the file."""
+    async def reload(self, source: Source) -> Outcome:
+        """Do it with what the source gives. Never raises for mistakes in it."""
         async with self._turn:
-            try:
-                start, planned, pages = await asyncio.to_thread(self._read, load)
-            except ConfigError as exc:
-                self._say(told(exc, "what was there before runs on"))
-                return Outcome(problems=exc.problems, file=exc.file)
-            changes = await self._apply(planned, pages)
-            self._say("")
-            log.info("reloaded: %s", "; ".join(changes) or "nothing has changed")
-            await asyncio.to_thread(keep, start)
-            return Outcome(changes)
+            with source.announced():
+                return await self._reload(source)
+
+    async def _reload(self, source: Source) -> Outcome:
+        try:
+            start, planned, pages = await asyncio.to_thread(self._read, source.load)
+        except ConfigError as exc:
+            self._say(told(exc, "what was there before runs on"))
+            return Outcome(problems=exc.problems, file=exc.file)
+        changes = await self._apply(planned, pages)
+        self._say("")
+        log.info("reloaded: %s", "; ".join(changes) or "nothing has changed")
+        await asyncio.to_thread(source.keep, start)
+        return Outcome(changes)
 
     def _read(self, load: Callable[[], Start]) -> tuple[Start, Plan, Read | None]:
         start = load()

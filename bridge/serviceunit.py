@@ -13,6 +13,7 @@ _SERVICE = """\
 [Service]
 Type=notify
 {exec}
+ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec=5
 Restart=on-failure
 RestartSec=1

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,19 @@ class Notifier:
             await asyncio.wait([task])
             self.tell(STOPPING="1", STATUS="stopping")
 
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """RELOADING=1 now, READY=1 at the end: sd_notify(3), with the time that it wants since systemd 253."""
+        self.tell(RELOADING="1", MONOTONIC_USEC=str(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000))
+        try:
+            yield
+        finally:
+            self.tell(READY="1")
+
     def tell(self, **news: str) -> None:
         """Send this, and what could not be sent before. Does not block; what cannot be sent now is due at the next."""
+        if not self.is_wanted:
+            return
         self._due |= news
         data = "\n".join(f"{name}={text}" for name, text in self._due.items()).encode()
         try:

@@ -54,6 +54,7 @@ class Daemon:
         stop: bool = True,
         auth: str | None = "open",
         program: Sequence[str] = (sys.executable, "-m", "bridge"),
+        fds: Sequence[int] = (),
     ) -> Iterator[Self]:
         """Run a daemon on this config (text, a file, None: its own), on a free port of 127.0.0.1, until the block ends.
 
@@ -76,7 +77,13 @@ class Daemon:
         environment.pop("STATE_DIRECTORY", None)  # it keeps nothing of ours beside what somebody uses here
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=environment, cwd=tmp_path
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out_file,
+                stderr=err_file,
+                env=environment,
+                cwd=tmp_path,
+                pass_fds=fds,
             )
         daemon = cls(process, out, err)
         daemon.home = {"XDG_STATE_HOME": environment["XDG_STATE_HOME"]}
@@ -160,8 +167,7 @@ class Daemon:
                 raise DaemonError(f"exit code {code} at start\n{self.stdout}{self.stderr}")
             if found := re.search(r"http://[^\s/]+:(\d+)/", self.stdout):
                 self.http_port = int(found[1])
-                status, health = self.request("GET", "/healthz")
-                if status == 200 and health["status"] == "ok":
+                if self.request("GET", "/healthz")[0] == 200:  # what is wrong with it is another question
                     return
             time.sleep(POLL_S)
         raise DaemonError(f"not ready after {READY_S} s\n{self.stdout}{self.stderr}")

@@ -406,7 +406,7 @@ def test_a_taken_http_port_is_one_line_with_its_holder_and_a_way_out(tmp_path: P
     assert f"--port {port + 1}" in answer.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_run_gracefully_within_five_seconds(tmp_path: Path, number: signal.Signals) -> None:
     with Daemon.start(config(), tmp_path) as daemon, started("watch", "--url", daemon.ws_url):
         daemon.process.send_signal(number)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from bridge.config import Config, load, parse
 from bridge.configtables import ControlTable
 from bridge.control import Control
 from bridge.errors import ConfigError
-from bridge.port import PortKind
+from bridge.port import Peer, PortContext, PortKind
 from bridge.view import MAX_VIEWS
 
 
@@ -46,9 +46,13 @@ def component_fits(peer: Settings | None, binding: Binding, control: Control) ->
         yield "component", f"{binding.component} is of a vector, and this is a {control.kind}"
 
 
+def nothing_opens(peers: Sequence[Peer], context: PortContext) -> NoReturn:
+    raise AssertionError("a configuration opens no port")
+
+
 KINDS: Mapping[str, PortKind] = {
     "osc": PortKind(
-        "osc", Settings, Binding, lambda peers: {}, lambda peers, context: None, same_listen, component_fits
+        "osc", Settings, Binding, lambda peers: {}, nothing_opens, check_peers=same_listen, check_binding=component_fits
     )
 }
 MAX = '[[osc]]\nname = "max"\n'

@@ -74,7 +74,7 @@ ROWS = [
     {"configcontrols", "oschandle", "oscdriver", "oscin", "oscout", "osctcp", "oscudp"},
     {"oscwatch", "configbanks", "configaccess"},
     {"config", "session", "history", "learn", "oscrebind", "pagecontrols"},
-    {"configdiff", "lastgood"},
+    {"configdiff", "lastgood", "filewatch"},
     {"saved"},
     {"statefile"},
     {"httpcontrols", "pairing"},

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from bridge import __version__
 from bridge.errors import BridgeError, ConfigError
 
-from . import controls, devices, doctor, faults, files, services, start
+from . import controls, devices, doctor, faults, files, reload, services, start
 from .terminal import fail
 
 BROKEN_PIPE = 141
@@ -52,6 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stagebridge {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (start, files, services, devices, controls, faults, doctor):
+    for group in (start, reload, files, services, devices, controls, faults, doctor):
         group.add(commands)
     return parser

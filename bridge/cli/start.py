@@ -9,6 +9,8 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from bridge.app import Bridge
     from bridge.config import Config
     from bridge.lastgood import Start
+    from bridge.reloading import Source
+    from bridge.systemd import Notifier
 
 STOP_S = 4.5
 """A stop that takes longer is given up; service managers and impatient people wait five seconds."""
@@ -41,12 +45,15 @@ def add(commands: Any) -> None:
         action="store_true",
         help="if FILE has mistakes, start its last good copy, and keep one: for services",
     )
+    run.add_argument("--watch", action="store_true", help="read FILE anew whenever it is saved")
     run.set_defaults(command=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from bridge import app, config, lastgood
+    from bridge.reloading import Source
     from bridge.statefolder import state_folder
+    from bridge.systemd import Notifier
 
     faulthandler.enable()  # a watchdog ends a loop that hangs with SIGABRT: its log says where that was
     log.set_up(arguments.log_level)
@@ -54,32 +61,50 @@ def _run(arguments: argparse.Namespace) -> int:
     overrides = {name: value for name, value in given.items() if value is not None}
     file = arguments.file or config_here() or resources.default_config()
     state = state_folder(os.environ)
+    notifier = Notifier(os.environ)
+    keep = partial(lastgood.keep, state, file)
     if arguments.last_good:
         start = lastgood.start(file, state, app.KINDS, overrides)
+        source = Source(partial(lastgood.read, file, app.KINDS, overrides), keep, notifier.reloading)
     else:
         start = lastgood.Start(config.load(file, app.KINDS, overrides))
-    run_loop(_serve(start, state, file, is_terminal=sys.stdout.isatty(), show_qr=not arguments.no_qr))
+        source = Source(lambda: lastgood.Start(config.load(file, app.KINDS, overrides)), announced=notifier.reloading)
+    watched = file if arguments.watch else None
+    is_terminal, show_qr = sys.stdout.isatty(), not arguments.no_qr
+    run_loop(_serve(start, state, source, notifier, watched, is_terminal=is_terminal, show_qr=show_qr))
     return 0
 
 
-async def _serve(start: Start, state: Path | None, file: Path, is_terminal: bool, show_qr: bool) -> None:
+async def _serve(
+    start: Start,
+    state: Path | None,
+    source: Source,
+    notifier: Notifier,
+    watched: Path | None,
+    *,
+    is_terminal: bool,
+    show_qr: bool,
+) -> None:
     """Run a bridge until a signal asks it to stop."""
-    from bridge import lastgood, localsocket
+    from bridge import filewatch, localsocket
     from bridge.app import Bridge
-    from bridge.systemd import Notifier
+    from bridge.tasks import running
 
     local = partial(localsocket.listen, os.environ, state)
-    stop = asyncio.Event()
+    stop, wanted = asyncio.Event(), asyncio.Event()
     _on_stop_signal(stop.set)
+    _on_hang_up(stop.set, wanted.set)
     async with (
-        Bridge(start.settings, state=state, config_trouble=start.trouble, local=local) as bridge,
-        Notifier(os.environ).running(bridge.status_text),
+        Bridge(start.settings, state=state, config_trouble=start.trouble, local=local, source=source) as bridge,
+        notifier.running(bridge.status_text),
+        running(_reload_at(wanted, bridge), "reload"),
+        running(filewatch.watch(watched, wanted.set), "watch") if watched else nullcontext(),
     ):
         # Whoever sees the terminal may come in; what is written to a journal or a file is read by others, and later.
         codes = _codes(bridge) if is_terminal and start.settings.auth.mode == "token" else None
         shown = await asyncio.to_thread(_greeting, bridge, start.settings, codes, is_terminal and show_qr)
         print(shown, flush=True)
-        await asyncio.to_thread(lastgood.keep, state, file, start)
+        await asyncio.to_thread(source.keep, start)
         # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
         gc.collect()
         gc.freeze()
@@ -87,11 +112,39 @@ async def _serve(start: Start, state: Path | None, file: Path, is_terminal: bool
         asyncio.get_running_loop().call_later(STOP_S, _give_up)
 
 
+async def _reload_at(wanted: asyncio.Event, bridge: Bridge) -> None:
+    """Read the configuration anew each time that it is wanted; once for all that came meanwhile."""
+    from bridge.tasks import begin
+
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        await asyncio.wait([begin(_reload(bridge), "reload")])  # one that fails is not the last
+
+
+async def _reload(bridge: Bridge) -> None:
+    await bridge.reload()
+
+
+def _on_hang_up(stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Call ``reload`` at SIGHUP; ``stop`` where our terminal has gone: nobody asks for anything any more."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+        return
+    terminals = [number for number in range(3) if os.isatty(number)]
+
+    def on_signal() -> None:
+        if all(map(os.isatty, terminals)):
+            reload()
+        else:
+            stop()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+
+
 def _on_stop_signal(stop: Any) -> None:
-    """Call ``stop`` on the loop at SIGINT, SIGTERM or SIGHUP; the next one ends the process at once."""
+    """Call ``stop`` on the loop at SIGINT or SIGTERM; the next one ends the process at once."""
     loop = asyncio.get_running_loop()
-    wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    signals = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+    signals = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
 
     def on_signal() -> None:
         for number in signals:
