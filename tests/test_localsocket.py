@@ -275,8 +275,10 @@ def test_on_its_machine_nothing_is_asked_for_and_over_the_network_a_token_is(
     here = Here(daemon.http_port)
     token = request(here, "POST", "/api/devices", {"name": "script", "role": "control"})["token"]
     assert run("get", "/level", "--url", daemon.url, "--token", token) == (0, "0.5\n", "")
-    code, _, err = run("push", "max", "--url", daemon.url, "--token", token)
-    assert (code, "no peer max" in err or "admin" in err) == (1, True)
+    for command in (("push", "max"), ("send", "max", "/x")):
+        only = "stagebridge: only an admin may do this\n"
+        assert run(*command, "--url", daemon.url, "--token", token) == (1, "", only)
+        assert run(*command, "--port", str(daemon.http_port))[2] == "stagebridge: no peer max: there is none\n"
     monkeypatch.setenv("STAGEBRIDGE_TOKEN", token)
     monkeypatch.setenv("STAGEBRIDGE_URL", daemon.url)
     assert run("get", "/level") == (0, "0.5\n", "")
