@@ -23,7 +23,7 @@ def reasons(health: Mapping[str, Any]) -> list[str]:
     if trouble := health["config"]["trouble"]:
         found.append(f"the configuration has mistakes: {trouble}")
     if str(health["state"]["state"]).startswith("unsaved"):
-        found.append(f"moves are kept in memory alone, {health['state']['state']}")
+        found.append(f"moves are not saved: {str(health['state']['state']).partition(': ')[2]}")
     found += [f"{port['name']}: {port['text']}" for port in health["ports"] if port["state"] != "open"]
     found += [
         f"{peer['name']} {peer['state']}: {peer['text']}" for peer in health["peers"] if peer["state"] in TROUBLED

@@ -97,6 +97,10 @@ class Stage:
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
         self.hub = bridge.hub
+        self.latencies = bridge.hub.shared.metrics.latencies
+        bridge.hub.shared.metrics.latencies = None  # the pulse has nothing measured: a test does
+        assert self.latencies is not None
+        self.latencies.disarm()
         self.receive = bridge.ports[0]._receiver.receive  # type: ignore[attr-defined]
         self.hub._loop = Clockwork()  # type: ignore[assignment]
         self.sinks = []
@@ -147,8 +151,6 @@ async def stage(tmp_path: Path) -> Any:
     config = parse(CONFIG, KINDS, tmp_path, "config.toml")
     async with Bridge(config) as bridge:
         made = Stage(bridge)
-        assert bridge.hub.shared.metrics.latencies is not None
-        bridge.hub.shared.metrics.latencies.disarm()  # no beat of the pulse comes between what is counted
         await asyncio.sleep(0)
         yield made
         made.hub._connections.clear()
@@ -184,9 +186,8 @@ async def test_a_monitor_that_nobody_watches_is_not_even_called(stage: Stage) ->
 
 
 async def test_a_move_that_is_measured_takes_few_calls_more_and_the_next_none(stage: Stage) -> None:
-    latencies = stage.hub.shared.metrics.latencies
+    latencies = stage.latencies
     assert latencies is not None
-    latencies.disarm()
     plain, first, second = (encode_message("/fader/1", (value,)) for value in (0.9, 0.8, 0.7))
     cost = calls(lambda: stage.receive(plain, FROM))
     latencies.arm()

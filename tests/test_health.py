@@ -26,7 +26,7 @@ def test_everything_is_wrong_and_said() -> None:
     }
     assert reasons(ill) == [
         "the configuration has mistakes: osc[0].listen: no port",
-        "moves are kept in memory alone, unsaved: the disk is full",
+        "moves are not saved: the disk is full",
         "osc live: UDP 9000 is taken by max",
         "live silent: nothing heard for 3 s",
     ]

@@ -147,6 +147,7 @@ const stream = new Traffic({
   url: new URL('ws', document.baseURI).href.replace(/^http/, 'ws'),
   onLines: drawLines,
   onState: (state, message) => {
+    if (state === 'out') window.location.reload();
     trafficState.classList.toggle('is-trouble', state === 'refused');
     setText(trafficState, message ?? STATES[state] ?? '');
   },

@@ -17,7 +17,7 @@ import { PageView } from './surface/pageview.js';
 
 const PANIC = '/stagebridge/panic';
 const CONFIG = '/stagebridge/config'; // there while the file has mistakes and another copy runs
-const WRONG = 'The configuration has mistakes:';
+const STATE = '/stagebridge/state'; // saved, unsaved: why, off
 
 export class Surface {
   #client;
@@ -58,7 +58,7 @@ export class Surface {
     client.addEventListener('surface', () => this.#changed());
     client.addEventListener('controls', () => this.#changed());
     client.addEventListener('value', ({ detail }) => {
-      if (isPeer(detail.path) || detail.path === CONFIG) this.#drawPeers();
+      if (isPeer(detail.path) || detail.path === CONFIG || detail.path === STATE) this.#drawPeers();
       if (isPeer(detail.path) || this.#view?.brackets.watches(detail.path)) this.#drawBrackets();
     });
     window.addEventListener('hashchange', () => this.showPage(pageInAddress()));
@@ -160,14 +160,17 @@ export class Surface {
   #drawPeers() {
     const peers = peersOf(this.#client.model);
     this.bar.setPeers(goneText(peers));
-    const trouble = this.#client.value(CONFIG);
-    if (trouble) this.banner.show(trouble, WRONG, trouble);
+    const troubles = [
+      ['config', 'The configuration has mistakes:', this.#client.value(CONFIG) || ''],
+      ['state', 'Moves are not saved:', /^unsaved: (.*)$/s.exec(this.#client.value(STATE) ?? '')?.[1] ?? ''],
+    ];
+    for (const each of troubles) this.banner.keep(...each);
     for (const { name, complaint } of complaintsOf(peers)) this.banner.show(complaint, `${name}:`, complaint);
     // In the menu, also while it is open.
     const line = (state, isWrong, name, text) => h('p', { class: `sheet-peer${isWrong ? ' has-gone' : ''}`, 'data-state': state },
       h('i', { class: 'dot' }), h('span', {}, h('b', {}, name), text && ` ${text}`));
     const lines = peers.map((peer) => line(peer.state, isGone(peer), `${peer.name} ${peer.state}`, peer.text));
-    if (trouble) lines.unshift(line('offline', true, WRONG, trouble));
+    lines.unshift(...troubles.filter(([, , text]) => text).map(([, title, text]) => line('offline', true, title, text)));
     this.peers.hidden = lines.length === 0;
     this.peers.replaceChildren(...lines);
   }
@@ -259,6 +262,7 @@ export class Surface {
       act('Devices', () => this.devices.open()),
       act('Learn from hardware', () => this.learn.start()),
       h('a', { class: 'choice', href: 'monitor.html' }, 'Monitor: what goes in and out'),
+      h('a', { class: 'choice', href: 'dashboard.html' }, 'Dashboard: how it is'),
     ] : [];
     const name = h('input', { type: 'text', id: 'device-name', maxlength: 40, autocomplete: 'off', spellcheck: 'false', enterkeyhint: 'done' });
     name.value = deviceName();

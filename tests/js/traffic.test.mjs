@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { RETRY_MS, Traffic, describeLine } from '../../web/lib/traffic.js';
+import { RETRY_MS } from '../../web/lib/stream.js';
+import { Traffic, describeLine } from '../../web/lib/traffic.js';
 import { FakeSocket } from './fakes.mjs';
 
 function world() {

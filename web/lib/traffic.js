@@ -1,88 +1,25 @@
 // What goes in and out, as the bridge's monitor tells it (docs/protocol.md, "The monitor"): the stream, and the words of
 // a line. WebSocket and timers are handed in; no DOM.
 
-export const RETRY_MS = 1000;
+import { Stream } from './stream.js';
 
-/** The stream. `onLines(lines, lost)`; `onState(state, message)`: "off", "connecting", "on", "refused". */
+/** The stream. `onLines(lines, lost)`; `onState(state, message)`, `url` and the rest as in `Stream`. */
 export class Traffic {
-  #url;
-  #env;
-  #onLines;
-  #onState;
-  #socket = null;
-  #wanted = null; // the filter; null: nothing is wanted
-  #isWelcome = false;
-  #retry = null;
+  #stream;
 
-  constructor({
-    url,
-    onLines,
-    onState,
-    WebSocket = globalThis.WebSocket,
-    setTimeout = globalThis.setTimeout.bind(globalThis),
-    clearTimeout = globalThis.clearTimeout.bind(globalThis),
-  }) {
-    this.#url = url;
-    this.#onLines = onLines;
-    this.#onState = onState;
-    this.#env = { WebSocket, setTimeout, clearTimeout };
+  constructor({ onLines, ...rest }) {
+    this.#stream = new Stream({
+      ...rest,
+      name: 'monitor',
+      onMessage: ({ type, lines, lost = 0 }) => type === 'monitor' && onLines(lines, lost),
+    });
   }
 
   /** Watch what fits `{ peer, address }` (each "" or left out: all); null ends it, and the connection. */
   want(filter) {
-    this.#wanted = filter;
-    if (filter === null) {
-      this.#drop();
-      this.#onState('off');
-    } else if (this.#isWelcome) {
-      this.#subscribe();
-    } else if (this.#socket === null) {
-      this.#connect();
-    }
-  }
-
-  #connect() {
-    this.#drop();
-    this.#onState('connecting');
-    const socket = new this.#env.WebSocket(this.#url);
-    this.#socket = socket;
-    socket.addEventListener('open', () => {
-      if (socket === this.#socket) socket.send(JSON.stringify({ type: 'hello', name: 'monitor', acks: false }));
-    });
-    socket.addEventListener('message', (event) => socket === this.#socket && this.#hear(JSON.parse(event.data)));
-    socket.addEventListener('close', () => socket === this.#socket && this.#lose());
-  }
-
-  #hear(message) {
-    if (message.type === 'welcome' && !this.#isWelcome) {
-      this.#isWelcome = true;
-      this.#subscribe();
-    } else if (message.type === 'monitor') {
-      this.#onLines(message.lines, message.lost ?? 0);
-    } else if (message.type === 'error') {
-      this.#onState('refused', message.message);
-    }
-  }
-
-  #subscribe() {
-    const { peer, address } = this.#wanted;
-    this.#onState('on');
-    const filter = { ...(peer ? { peer } : {}), ...(address ? { address } : {}) };
-    this.#socket.send(JSON.stringify({ type: 'subscribe', what: ['monitor'], ...filter }));
-  }
-
-  #lose() {
-    this.#drop();
-    this.#onState('connecting');
-    this.#retry = this.#env.setTimeout(() => this.#connect(), RETRY_MS);
-  }
-
-  #drop() {
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#isWelcome = false;
-    this.#env.clearTimeout(this.#retry);
-    socket?.close();
+    if (filter === null) return this.#stream.want(null);
+    const { peer, address } = filter;
+    return this.#stream.want({ what: ['monitor'], ...(peer ? { peer } : {}), ...(address ? { address } : {}) });
   }
 }
 

@@ -39,6 +39,8 @@ export class OfflineBar {
 /** One line at the top that can be put away; each is said once a visit. */
 export class Banner {
   #said = new Set();
+  #kept = new Map();
+  #shown = null; // key of what stands there
 
   constructor() {
     this.text = h('p', {});
@@ -51,8 +53,17 @@ export class Banner {
   show(key, title, text, again = false) {
     if (this.#said.has(key) && !again) return;
     this.#said.add(key);
+    this.#shown = key;
     this.text.replaceChildren(h('b', {}, title), ` ${text}`);
     this.element.hidden = false;
+  }
+
+  /** What is so until it is mended, which is `text` "": said when it begins or is another, and put away with its end. */
+  keep(key, title, text) {
+    if ((this.#kept.get(key) ?? '') === text) return;
+    this.#kept.set(key, text);
+    if (text) this.show(key, title, text, true);
+    else if (this.#shown === key) this.element.hidden = true;
   }
 }
 
