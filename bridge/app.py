@@ -260,6 +260,9 @@ class Bridge:
         if old.http.client_timeout_s != new.http.client_timeout_s:
             self.hub.limits = replace(self.hub.limits, client_timeout_s=new.http.client_timeout_s)
         self.door.limits = self.hub.http_limits = new.http.limits
+        if old.auth != new.auth:
+            self.pairing.mode = self._shared.auth = new.auth.mode
+            self.hub.regrant(self.pairing.grant_again)
         if old.http.pages != new.http.pages and self._site is not None:
             self._site.use_pages(await asyncio.to_thread(self._pages_dir))
         if (old.access, old.http.pages) != (new.access, new.http.pages):

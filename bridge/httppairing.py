@@ -61,12 +61,11 @@ class PairRoutes:
 
     def grant(self, request: web.Request) -> Grant | None:
         """What whoever asks may do, by its header or its cookie; None where it was not let in."""
-        if self._pairing.mode == "open":
-            return EVERYTHING
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._pairing.grant_of_token(token.strip())
-        return self._pairing.grant_of_token(request.cookies.get(self._pairing.cookie))
+        if scheme.lower() != "bearer":
+            token = request.cookies.get(self._pairing.cookie, "")
+        grant = self._pairing.grant_of_token(token.strip())
+        return EVERYTHING if grant is None and self._pairing.mode == "open" else grant
 
     def prolong(self, request: web.Request, response: web.StreamResponse) -> None:
         """A page is answered: the cookie that it was asked for with is good for another year."""
@@ -108,7 +107,7 @@ class PairRoutes:
                 refused.headers["Retry-After"] = "60"
             raise refused from exc
         await self._pairing.written()
-        grant = self._pairing.grant_of(device)
+        grant = self._pairing.worth(device)
         answer = json_answer({
             "device": device.id, "name": device.name,
             "role": grant.role if grant is not None else "", "access": device.access,
@@ -189,7 +188,7 @@ class PairRoutes:
             raise _refused(exc) from exc
 
     def _told(self, device: Device) -> dict[str, Any]:
-        grant = self._pairing.grant_of(device)
+        grant = self._pairing.worth(device)
         return {
             "id": device.id,
             "name": device.name,

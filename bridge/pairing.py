@@ -20,7 +20,7 @@ from typing import IO
 
 import msgspec
 
-from .access import Grant, Mode, Role
+from .access import EVERYTHING, Grant, Mode, Role
 from .codes import Code, Codes
 from .devices import SEEN_S, Device, Devices, Kept, clean
 from .errors import PairingError
@@ -82,6 +82,17 @@ class Pairing:
         return self.grant_of(device)
 
     def grant_of(self, device: Device) -> Grant | None:
+        """What it may do now: where the door is open, everything."""
+        return Grant("admin", device=device.id) if self.mode == "open" else self.worth(device)
+
+    def grant_again(self, grant: Grant) -> Grant | None:
+        """What a session may do after the mode, or what an ``[[access]]`` entry says, has changed."""
+        if (device := self.devices.get(grant.device)) is not None:
+            return self.grant_of(device)
+        return EVERYTHING if self.mode == "open" else None
+
+    def worth(self, device: Device) -> Grant | None:
+        """What it was let in for; None where its ``[[access]]`` entry is gone."""
         role = self._roles().get(device.access) if device.access else device.role
         return None if role is None else Grant(role, device.access, device.id)
 
@@ -120,7 +131,7 @@ class Pairing:
         """
         code = self.codes.look_up(digits, address, self._clock())
         if present is not None:
-            grant = self.grant_of(present)
+            grant = self.worth(present)
             if grant is not None and grant.covers(code.grant):
                 return present, None
         if code.grant.access:

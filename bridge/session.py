@@ -74,7 +74,7 @@ class Shared:
     frames: Frames
     server_name: str
     version: str
-    auth: str = "open"
+    auth: str = "token"
     """``[auth] mode``, for pages to say out loud."""
     ack_s: float = ACK_S
     """How rarely browsers are to acknowledge, from their next ping on."""

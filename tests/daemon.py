@@ -52,7 +52,7 @@ class Daemon:
         *args: str,
         env: Mapping[str, str] | None = None,
         stop: bool = True,
-        auth: str | None = "open",
+        auth: str | None = "",
         program: Sequence[str] = (sys.executable, "-m", "bridge"),
         fds: Sequence[int] = (),
     ) -> Iterator[Self]:
@@ -60,15 +60,16 @@ class Daemon:
 
         At the end it is sent SIGTERM and must exit with 0, unless it has ended before or `stop` is false (killed).
         `env` is added to the environment; `program` is another stagebridge than this checkout's. Everybody may come in,
-        unless the text or `auth` (None: whatever the file says) is about that.
+        unless the text has an `[auth]` or `auth` says otherwise (None: whatever the file says).
         """
         path = tmp_path / "config.toml" if isinstance(config, str) else config
         if isinstance(config, str):
             (tmp_path / "config.toml").write_text(config, encoding="utf-8")
         out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
         command = [*program, "run", *([str(path)] if path else []), "--host", "127.0.0.1", "--port", "0"]
-        says_itself = isinstance(config, str) and "[auth]" in config
-        command += [*(["--auth", auth] if auth and not says_itself else []), *args]
+        if auth == "" and not (isinstance(config, str) and "[auth]" in config):
+            auth = "open"
+        command += [*(["--auth", auth] if auth else []), *args]
         environment = {
             **os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(tmp_path / "state"),
             **(env or {}),

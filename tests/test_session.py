@@ -88,7 +88,7 @@ def test_welcome_is_the_whole_truth(store: Store, browser: Browser, volume: Entr
         "view": "all",
         "ack_ms": 50,
         "ack_bytes": 0,
-        "server": {"name": "Show", "version": "0.1.0", "auth": "open"},
+        "server": {"name": "Show", "version": "0.1.0", "auth": "token"},
         "resumed": False,
         "surface": {"pages": []},
         "controls": [

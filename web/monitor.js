@@ -3,6 +3,7 @@
 
 import { Traffic, describeLine } from './lib/traffic.js';
 import { clock, describeRecord, fits, secondsAgo, whoOf } from './lib/history.js';
+import { REVOKED, wayIn } from './lib/pairing.js';
 import { wordsOf } from './lib/peers.js';
 import { h, setText } from './elements/dom.js';
 
@@ -17,6 +18,7 @@ let records = [];
 
 async function ask(path) {
   const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout?.(3000) });
+  if (answer.status === 401) window.location.replace(wayIn(window.location, REVOKED)); // it was in when it was loaded
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }

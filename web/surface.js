@@ -6,9 +6,10 @@ import { lockPage } from './elements/base.js';
 import './elements/index.js';
 import { bind } from './lib/binder.js';
 import { CancelStorm, FrameWatch } from './lib/gesture.js';
+import { rename } from './lib/pairing.js';
 import { complaintsOf, goneText, isGone, isPeer, peersOf } from './lib/peers.js';
 import { h } from './elements/dom.js';
-import { Bar, button } from './surface/bar.js';
+import { Bar, OPEN, button } from './surface/bar.js';
 import { Devices } from './surface/devices.js';
 import { LearnMode } from './surface/learn.js';
 import { THEMES, WakeLock, applyTheme, blockSystemGestures, deviceName, fullScreen, memory, setTheme, theme } from './surface/device.js';
@@ -40,6 +41,7 @@ export class Surface {
       setLocked: (isLocked) => this.setLocked(isLocked),
       panic: () => client.trigger(PANIC),
       explainSleep: () => this.#explainSleep(),
+      explainOpen: () => this.banner.show('open', 'Open:', 'everybody on this network can move everything. To let in only whom you choose: [auth] mode = "token".', true),
     });
     this.offline = new OfflineBar();
     this.banner = new Banner();
@@ -178,6 +180,7 @@ export class Surface {
   #drawStatus() {
     const { status } = this.#client;
     this.bar.setStatus(status);
+    this.bar.setOpen(this.#client.model.isOpen);
     this.offline.setStatus(status);
     this.root.dataset.state = status.state;
   }
@@ -268,12 +271,13 @@ export class Surface {
     name.value = deviceName();
     name.addEventListener('change', () => {
       memory.set('name', name.value.trim());
-      window.location.reload(); // the name is said when the connection is made
+      rename(deviceName()).finally(() => window.location.reload()); // it is said when the connection is made
     });
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
     this.sheet.open('Menu', ...above,
       h('p', { class: 'sheet-line' }, line),
       ...(isWatching ? [h('p', { class: 'sheet-note' }, 'Watching: this device shows everything live and moves nothing.')] : []),
+      ...(this.#client.model.isOpen ? [h('p', { class: 'sheet-note is-trouble' }, `${OPEN}.`)] : []),
       this.peers,
       h('div', { class: 'sheet-row' }, ...themes),
       h('div', { class: 'sheet-row' },

@@ -310,7 +310,7 @@ async def test_strips_reach_the_travels_of_the_reference(open_page: OpenPage, tm
 
 async def test_the_demo_reaches_the_sizes_of_the_reference(open_page: OpenPage, tmp_path: Path) -> None:
     config = (ROOT / "config.toml").read_text().replace("0.0.0.0:9000", f"127.0.0.1:{free_udp_port()}")
-    with Daemon.start(config, tmp_path) as daemon:
+    with Daemon.start(config, tmp_path, auth="open") as daemon:
         for size, travel in (((1180, 718), 418), ((1024, 670), 370), ((744, 1030), 730), ((320, 454), 252)):
             page = await surface(open_page, daemon, size, "Mixer")
             assert min(await travels(page)) >= travel, size

@@ -70,6 +70,7 @@ export class Model {
   rev = 0;
   client = null;
   role = null;
+  isOpen = false; // everybody on the network may move everything
   view = null;
   surface = null;
   #byId = new Map();
@@ -104,6 +105,7 @@ export class Model {
     this.client = message.client;
     const isOtherRole = this.role !== (message.role ?? null);
     this.role = message.role ?? null;
+    this.isOpen = message.server?.auth === "open";
     this.view = message.view ?? null;
     if (message.resumed) {
       if (isOtherRole) changes.described.push(...this.#byPath.keys()); // what a hand may move is something else now

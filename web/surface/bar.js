@@ -16,7 +16,9 @@ const BADGE = 100; // as wide as a round trip
 const MOST_BADGE = 200;
 const BADGE_DOT = 36; // the dot, the gaps
 const WATCHING = 92;
+const DOOR = 68;
 const SMALL = 400; // below it one button is pages, state and menu
+export const OPEN = 'Open: everybody on this network can move everything';
 const WORDS = { connecting: 'connecting', online: 'online', offline: 'offline' };
 
 export class Bar {
@@ -31,7 +33,8 @@ export class Bar {
   #gone = ''; // who of the peers is, in words
   #badgeRoom = MOST_BADGE;
 
-  /** `calls`: showPage(name), turnBank(±1), turnLayer(), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(). */
+  /** `calls`: showPage(name), turnBank(±1), turnLayer(), openMenu(), openPages(), setLocked(bool), panic(), explainSleep(),
+   *  explainOpen(). */
   constructor(calls) {
     this.calls = calls;
     this.tabs = h('nav', { class: 'tabs', role: 'tablist', 'aria-label': 'Pages' });
@@ -55,6 +58,10 @@ export class Bar {
     this.sleep = button('sleep', 'The screen may sleep: what to do', () => calls.explainSleep());
     this.sleep.append('screen may sleep');
     this.watching = h('span', { class: 'watching', role: 'status' }, 'watching');
+    this.door = button('door', OPEN, () => calls.explainOpen());
+    this.door.title = OPEN;
+    this.door.append('open');
+    this.door.hidden = true;
     this.theme = button('tool', 'Theme', () => {
       setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
       this.drawTheme();
@@ -71,7 +78,7 @@ export class Bar {
     this.panic = button('panic', 'Panic: hold');
     this.panic.append(h('span', {}, 'PANIC'));
     holdButton(this.panic, PANIC_MS, { done: () => calls.panic() });
-    this.tools = h('div', { class: 'tools' }, this.watching, this.sleep, this.badge, this.theme, this.full, this.lock, this.menu, this.panic);
+    this.tools = h('div', { class: 'tools' }, this.watching, this.sleep, this.door, this.badge, this.theme, this.full, this.lock, this.menu, this.panic);
     this.element = h('header', { class: 'bar' }, this.tabs, this.pageButton, this.banks, h('div', { class: 'space' }), this.tools);
     this.isLocked = false;
     this.full.hidden = !fullScreen.isPossible;
@@ -113,7 +120,7 @@ export class Bar {
     this.element.classList.toggle('small', isSmall);
     this.isSmall = isSmall;
     const watching = this.watching.hidden ? 0 : WATCHING;
-    const tools = watching + (isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0));
+    const tools = watching + (isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0) + (this.door.hidden ? 0 : DOOR));
     const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
     const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
     const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
@@ -203,6 +210,13 @@ export class Bar {
   setSleepHint(isShown) {
     this.#hasSleepHint = isShown;
     this.sleep.hidden = !isShown;
+    this.resize(this.#width);
+  }
+
+  /** Whether everybody on the network may move everything. */
+  setOpen(isOpen) {
+    if (this.door.hidden !== isOpen) return;
+    this.door.hidden = !isOpen;
     this.resize(this.#width);
   }
 
