@@ -7,6 +7,7 @@ exist. Views come from ``[[access]]``, never from a client's wish.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from .access import ALL, Access, Grant
@@ -16,6 +17,9 @@ from .suggestion import nearest_path
 
 MAX_VIEWS = 16
 """Each is told in frames of its own."""
+
+MOST_HINTED = 2048
+"""Paths that are looked through for "did you mean"."""
 
 PageFiles = Mapping[str, Iterable[str]]
 """Paths of the controls that stand on people's own pages, by file."""
@@ -76,7 +80,8 @@ class View:
 
     def nearest(self, path: str) -> str | None:
         """The path that it shows and that looks most like ``path``, for "did you mean"."""
-        return nearest_path(path, sorted(known for known in self.paths if self._store.find(known) is not None))
+        there = (known for known in self.paths if self._store.find(known) is not None)
+        return nearest_path(path, sorted(islice(there, MOST_HINTED)))
 
     def narrowed(self, delta: Delta, revision: int) -> Delta:
         """Of what has changed since ``revision``, what it shows. For who was told everything since it ``began``."""

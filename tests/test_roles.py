@@ -1,5 +1,6 @@
 """Who may do what, as attacks over real sockets: by WebSocket and by REST, on others' pages and behind the controls."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import aiohttp
 import pytest
 
 from bridge.access import Access, Grant
+from bridge.app import KINDS, Bridge
+from bridge.config import load
 from bridge.control import Control
 from bridge.store import Origin
 from tests.server import Client, Server
@@ -199,3 +202,69 @@ async def test_pages_that_change_hands_change_the_devices_at_once(server: Server
         views.configure({}, {})
         server.hub.regrant(lambda grant: grant)
         assert (await client.hear_until("welcome"))["controls"] == []
+
+
+# In a whole bridge: from the file to the device, and after it changes
+
+SHOW = """
+[http]
+host = "127.0.0.1"
+port = 0
+pages = "pages"
+[auth]
+mode = "token"
+[state]
+file = ""
+[[page]]
+name = "Anna"
+[[page]]
+name = "Ben"
+[[control]]
+path = "/anna/level"
+page = "Anna"
+[[control]]
+path = "/ben/level"
+page = "Ben"
+[[access]]
+name = "Anna"
+pages = ["Anna", "mix.html"]
+"""
+OWN_PAGE = '<!doctype html><input class="sync" id="own"><input class="sync" type="range" data-path="{}">'
+
+
+async def test_what_a_device_may_do_follows_the_file_and_the_pages(tmp_path: Path) -> None:
+    pages, file = tmp_path / "pages", tmp_path / "config.toml"
+    pages.mkdir()
+    (pages / "mix.html").write_text(OWN_PAGE.format("/anna/level"))
+    file.write_text(SHOW)
+
+    def told(welcome: dict[str, Any]) -> list[str]:
+        return sorted(control["path"] for control in welcome["controls"])
+
+    async with Bridge(await asyncio.to_thread(load, file, KINDS)) as bridge:
+        _, token = bridge.pairing.add("tablet", Grant("control", "Anna"))
+        url = f"ws://127.0.0.1:{bridge.http_port}/ws"
+        async with Client.connect(url, token=token) as client:
+            assert (client.welcome["role"], client.welcome["view"]) == ("control", "Anna")
+            assert told(client.welcome) == ["/anna/level", "/own"]
+            (pages / "mix.html").write_text(OWN_PAGE.format("/ben/level"))
+            headers = {"Authorization": f"Bearer {token}"}
+            async with (
+                aiohttp.ClientSession(f"http://127.0.0.1:{bridge.http_port}", headers=headers) as session,
+                session.get("/pages/mix.html") as answer,
+            ):
+                assert answer.status == 200
+            assert told(await client.hear_until("welcome")) == ["/anna/level", "/ben/level", "/own"]
+            await asyncio.to_thread(file.write_text, SHOW.replace('"mix.html"]', '"Ben"]\nrole = "view"'))
+            await bridge.reload()
+            while (welcome := await client.hear_until("welcome"))["role"] != "view":
+                pass
+            assert told(welcome) == ["/anna/level", "/ben/level"]
+            await client.say("set", n=1, values=[["/anna/level", 1]])
+            assert await refusals(client, 1) == ["not_allowed"]
+            await asyncio.to_thread(file.write_text, SHOW[: SHOW.index("[[access]]")])
+            await bridge.reload()
+            assert await client.hear_close() == 4403
+        with pytest.raises(AssertionError, match="not_paired"):
+            async with Client.connect(url, token=token):
+                pass

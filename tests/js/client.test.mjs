@@ -141,6 +141,7 @@ test("a resumed welcome is acked with the revision that the page has, not with t
   world.pass(3000);
   world.socket.opens();
   assert.deepEqual(world.socket.sent[0].since, ["k3x9", 815]);
+  assert.equal(world.socket.sent[0].view, "all");
   world.socket.says({ ...welcome(), resumed: true, rev: 900, controls: undefined, values: undefined, surface: undefined });
   assert.deepEqual(world.socket.of("ack"), [{ type: "ack", rev: 815 }]);
   world.socket.ends(); // before the update came

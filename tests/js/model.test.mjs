@@ -29,6 +29,15 @@ test("a welcome gives controls, values, surface and revision", () => {
   assert.equal(model.status("/a", "online").text, "-6.0 dB");
 });
 
+test("another role is another look of everything, in a resumed welcome too", () => {
+  const model = welcomed({ role: "control" });
+  assert.equal(model.status("/a", "online").readonly, false);
+  assert.deepEqual(model.welcome({ ...welcome({ role: "control" }), resumed: true }).described, []);
+  const changes = model.welcome({ ...welcome({ role: "view" }), resumed: true });
+  assert.deepEqual(changes.described, CONTROLS.map((control) => control.path));
+  assert.equal(model.status("/a", "online").readonly, true);
+});
+
 test("an update is applied in the order removed, controls, values, holds, marks, triggers, surface", () => {
   const model = welcomed();
   const changes = model.update({
