@@ -80,6 +80,18 @@ def listen(environ: Mapping[str, str], state: Path | None, port: int) -> tuple[L
     return None, why
 
 
+def living(environ: Mapping[str, str], state: Path | None) -> list[int]:
+    """Ports of the daemons whose sockets we may open."""
+    found = set()
+    for folder in {path.parent for path in candidates(0, environ, state)}:
+        for path in folder.glob("*.sock"):
+            with contextlib.suppress(OSError, ValueError):
+                port = int(path.stem)
+                connect(path, PROBE_S).close()
+                found.add(port)
+    return sorted(found)
+
+
 def connect(path: Path, timeout_s: float) -> socket.socket:
     """A connection to the daemon whose socket stands there. Raises OSError: FileNotFoundError and
     ConnectionRefusedError where there is none, PermissionError where it is not for us."""

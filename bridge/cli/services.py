@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .devices import code_text
-from .terminal import fail, urls_of
+from .terminal import fail, qr_command, urls_of
 
 
 def add(commands: Any) -> None:
@@ -62,7 +62,7 @@ def _install(arguments: argparse.Namespace) -> int:
 def _way_in(host: str, port: int) -> str:
     """How a tablet comes in: a code is for the eyes of whoever sits here, so only a terminal is shown one."""
     from bridge.errors import RemoteError
-    from bridge.remote import DEFAULT_PORT, Daemon, request
+    from bridge.remote import Daemon, request
 
     why = ""
     if sys.stdout.isatty():
@@ -70,8 +70,7 @@ def _way_in(host: str, port: int) -> str:
             return code_text(request(Daemon(port), "POST", "/api/codes", {"role": "control"}))
         except RemoteError as exc:
             why = f" ({exc})"
-    again = "stagebridge qr" if port == DEFAULT_PORT else f"stagebridge qr --port {port}"
-    return "\n".join([*(f"  {url}" for url in urls_of(host, port)), "", f"to let a device in: {again}{why}"])
+    return "\n".join([*(f"  {url}" for url in urls_of(host, port)), "", f"to let a device in: {qr_command(port)}{why}"])
 
 
 def _uninstall(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import __version__, log, resources
 from bridge.access import Grant
 
-from .terminal import config_here, port, qr_code, run_loop
+from .terminal import config_here, port, qr_code, qr_command, run_loop
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
@@ -194,13 +194,14 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
     if show_qr and has_network:
         lines += ["", qr_code(scan)]
     lines.append("")
+    more = qr_command(bridge.http_port)
     if settings.auth.mode == "open":
         reach = "anyone on this network" if has_network else "anyone on this machine"
         lines += [f'auth mode "open": {reach} can open the page and move every control', ""]
     elif codes is None:
-        lines += ['auth mode "token": who was let in comes in; a code for one device more: stagebridge qr', ""]
+        lines += [f'auth mode "token": who was let in comes in; a code for one device more: {more}', ""]
     else:
-        lines += ["each of the two lets one device in, within ten minutes; more of them: stagebridge qr", ""]
+        lines += [f"each of the two lets one device in, within ten minutes; more of them: {more}", ""]
     lines += bridge.peer_lines() or ["no peers: [[osc]] in the configuration names one"]
     return "\n".join([*lines, ""])
 

@@ -50,6 +50,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def qr_command(http_port: int) -> str:
+    """What lets one more device in."""
+    from bridge.remote import DEFAULT_PORT
+
+    return "stagebridge qr" if http_port == DEFAULT_PORT else f"stagebridge qr --port {http_port}"
+
+
 def run_loop(main_coroutine: Coroutine[Any, Any, Any]) -> int:
     """Run to the end on the fastest loop there is; what it returned, 0 for None."""
     factory = None
