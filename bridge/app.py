@@ -192,6 +192,7 @@ class Bridge:
         self._site: Site | None = None
         self._source = source or Source(self._load_file)
         self._vitals = Vitals(self, self._state, self._shared.metrics)
+        self._vitals.refusals["pairing"] = self.pairing.refused
         self._stack = AsyncExitStack()
 
     def _roles(self) -> Mapping[str, Role]:

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,6 +59,8 @@ class Pairing:
         """Why devices are in memory alone; "" where they are kept."""
         self.codes = Codes(secrets.token_bytes)
         self.devices = Devices(secrets.token_bytes, Kept(fallback))
+        self.refused: Counter[str] = Counter()
+        """How often a code let nobody in, by what was wrong."""
         self._path = None if folder is None else folder / FILE
         self._roles, self._revoked, self._changed = roles, revoked, changed
         self._clock = clock
@@ -129,7 +132,11 @@ class Pairing:
 
         One that is in and may do as much keeps what it has, and the code goes on waiting: a tablet scans it again.
         """
-        code = self.codes.look_up(digits, address, self._clock())
+        try:
+            code = self.codes.look_up(digits, address, self._clock())
+        except PairingError as exc:
+            self.refused[exc.code] += 1
+            raise
         if present is not None:
             grant = self.worth(present)
             if grant is not None and grant.covers(code.grant):

@@ -216,6 +216,8 @@ async def test_a_code_guessed_a_thousand_times_is_not_found_and_locks_nobody_out
         said.append((status, answer["error"]))
     assert said.count((403, "wrong_code")) <= 11
     assert said.count((429, "too_many")) >= 989
+    counted = open_house.bridge.health()["refusals"]["pairing"]
+    assert counted == {error: said.count((status, error)) for status, error in set(said)}
     assert await inside.ask("GET", "api/controls/a") != 401
     assert (await inside.ask("PUT", "api/controls/a", {"value": 0.5}))[0] == 200
     status, answer = await guesser.pair(code)
