@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from .config import Config
 from .control import Control
 from .port import Peer
 
-_RESTART = ("host", "port")
-"""Keys of ``[http]`` that are bound once: everybody's page would go with the socket."""
+_RESTART = (("http", "host"), ("http", "port"))
+"""What is bound once: everybody's page would go with the socket."""
 _OTHERWISE = ("file", "title", "http", "controls", "surface", "peers")
 """Fields of a Config that are told of in words of their own; of the others, by the names of their tables."""
 _MAX_NAMED = 5
@@ -75,13 +76,13 @@ def plan(old: Config | None, new: Config) -> Plan:
     """What becomes of ``old`` when it is ``new``; None: there was nothing."""
     if old is None:
         return Plan(new, added=new.controls, opened=new.peers)
-    stays = {name: getattr(old.http, name) for name in _RESTART}
-    restart = tuple(
-        f"[http] {name} = {_shown(getattr(new.http, name))} needs a restart: it stays {_shown(value)}"
-        for name, value in stays.items()
-        if getattr(new.http, name) != value
-    )
-    new = replace(new, http=replace(new.http, **stays))
+    restart: list[str] = []
+    for table, name in _RESTART:
+        was, wanted = (getattr(getattr(one, table), name) for one in (old, new))
+        if was != wanted:
+            restart.append(f"[{table}] {name} = {_shown(wanted)} needs a restart: it stays {_shown(was)}")
+            kept: dict[str, Any] = {table: replace(getattr(new, table), **{name: was})}
+            new = replace(new, **kept)
     removed, added, described = _controls(old.controls, new.controls)
     was, now = _by_name(old.peers), _by_name(new.peers)
     both = [(was[key], peer) for key, peer in now.items() if key in was]
@@ -95,7 +96,7 @@ def plan(old: Config | None, new: Config) -> Plan:
         tuple(peer for before, peer in both if before.settings != peer.settings),
         tuple(peer for before, peer in both if before.settings == peer.settings and before != peer),
         tuple(_settings(old, new)),
-        restart,
+        tuple(restart),
     )
 
 

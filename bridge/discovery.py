@@ -158,7 +158,8 @@ class Discovery:
             async with asyncio.timeout(again_s):
                 while not changed.is_set() and tuple(self._wanted()) == services:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), LOOK_S)
+                        async with asyncio.timeout(LOOK_S):
+                            await changed.wait()
         changed.clear()
 
     async def _announce(

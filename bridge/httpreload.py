@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from .httpanswers import Refused, json_answer
-from .httpguard import grant_of
+from .httpanswers import json_answer
+from .httpguard import check_admin
 from .reloading import Outcome
 
 
@@ -22,6 +22,5 @@ class ReloadRoutes:
         return [web.post("/api/reload", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        if grant_of(request).role != "admin":
-            raise Refused(403, "not_allowed", "only an admin's device may have the configuration read anew")
+        check_admin(request)
         return json_answer((await self._reload()).to_json())

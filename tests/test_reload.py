@@ -14,6 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge import config as configuration
 from bridge.app import KINDS, Bridge
 from bridge.store import Origin
+from tests.jack import Controller
 from tests.server import Client
 
 HAND = Origin("browser", "c1", "FOH")
@@ -404,3 +405,56 @@ async def test_a_hundred_reloads_leave_nothing_behind(tmp_path: Path, programs: 
             await it.saved(one)
         assert there() == before
         assert len(it.bridge._presence._peers) == 2
+
+
+NANO = """
+[[midi]]
+name = "nano"
+device = "nano"
+api = "jack"
+{more}
+[[control]]
+path = "/one"
+[control.midi.nano]
+cc = 1
+[[control]]
+path = "/two"
+[control.midi.nano]
+cc = {cc}
+"""
+
+
+async def test_a_midi_device_stays_open_and_is_shown_only_what_is_another(
+    tmp_path: Path, programs: tuple[Program, Program], jack: str
+) -> None:
+    max_, _ = programs
+    text = NANO.format(more="", cc=2)
+    async with Controller.start(jack, "nano") as nano, show(tmp_path, text + osc("max", max_)) as it:
+        await until(lambda: it.peer("nano")["state"] == "online")
+        assert sorted(await nano.hear_all(2)) == ["b0 01 00", "b0 02 00"]
+        it.move("/one", 1.0)
+        it.move("/two", 1.0)
+        assert await nano.hear_all(2) == ["b0 01 7f", "b0 02 7f"]
+        device, sent = _device(it), it.peer("nano")["sent"]
+        told = await it.saved(text.replace('"/one"', '"/one"\nlabel = "First"') + osc("max", max_, "rate = 100"))
+        assert told == ["1 control changed: /one", "opened anew: osc max"]
+        assert await it.saved(NANO.format(more="", cc=3) + osc("max", max_)) == [
+            "1 control changed: /one", "opened anew: osc max", "bound anew: midi nano",
+        ]  # fmt: skip
+        assert await nano.hear() == "b0 03 7f"
+        assert (_device(it), it.peer("nano")["sent"]) == (device, sent + 1), "the same line, and nothing else by it"
+        nano.send("b0 03 00")
+        await until(lambda: it.bridge.store.get("/two").value == 0.0)
+        nano.send("b0 02 40", "b0 01 00")
+        await until(lambda: it.bridge.store.get("/one").value == 0.0)
+        assert it.bridge.store.get("/two").value == 0.0, "nothing hears the old message any more"
+        await it.saved(NANO.format(more="rate = 500", cc=3))
+        await until(lambda: it.peer("nano")["state"] == "online")
+        assert _device(it) != device
+        assert sorted(await nano.hear_all(2)) == ["b0 01 00", "b0 03 00"], "it is opened anew, and shown everything"
+
+
+def _device(it: Show) -> int:
+    """The driver's line to it."""
+    (port,) = [port for port in it.bridge.ports if port.kind == "midi"]
+    return id(port._devices[0]._line)  # type: ignore[attr-defined]

@@ -1,0 +1,68 @@
+"""A configuration that is edited during the show: open pages change in place, under a finger too."""
+
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Fingers
+from tests.daemon import Daemon
+
+CONFIG = """
+[[page]]
+name = "Mixer"
+layout = "strips"
+[[control]]
+path = "/stays"
+[[control]]
+path = "/goes"
+[[control]]
+path = "/is/described"
+range = [0, 10]
+default = 8
+"""
+EDITED = CONFIG.replace('"/goes"', '"/comes"').replace("[0, 10]\ndefault = 8", '[0, 5]\nlabel = "Narrow"')
+OpenPage = Callable[..., Awaitable[Page]]
+MARK = "element => { element.mark = 'the same'; }"
+
+
+async def test_a_page_changes_in_place_with_a_finger_down(
+    tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
+) -> None:
+    with Daemon.start(CONFIG, tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, has_touch=True)
+        fader, other = page.locator('[path="/stays"]'), page.locator('[path="/is/described"]')
+        for element in (fader, other):
+            await expect(element).to_be_visible()
+            await element.evaluate(MARK)
+        fingers = await fingers_on(page)
+        box = await fader.bounding_box()
+        assert box is not None
+        x, middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await fingers.down(1, x, middle)
+        await fingers.move((1, x, middle - 40))
+        await page.wait_for_function("() => fetch('/api/controls/stays').then(a => a.json()).then(a => a.value > 0.05)")
+        held = daemon.value("/stays")
+
+        (tmp_path / "config.toml").write_text(EDITED)
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator('[path="/comes"]')).to_be_visible()
+        await expect(page.locator('[path="/goes"]')).to_have_count(0)
+        await expect(page.get_by_role("slider", name="Narrow")).to_be_visible()
+        assert [await each.evaluate("element => element.mark") for each in (fader, other)] == ["the same"] * 2
+        assert (daemon.value("/stays"), daemon.value("/is/described")) == (held, 5)
+
+        await fingers.move((1, x, middle - 80))  # the finger has it still
+        await page.wait_for_function(
+            "held => fetch('/api/controls/stays').then(a => a.json()).then(a => a.value > held + 0.05)", arg=held
+        )
+        await fingers.up(1)
+        assert await page.locator(".banner").count() == 0 or await page.locator(".banner").is_hidden()
+
+        (tmp_path / "config.toml").write_text(EDITED + "rang = 1\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator(".banner")).to_contain_text("what was there before runs on: config.toml:")
+        (tmp_path / "config.toml").write_text(EDITED)
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator(".banner")).to_be_hidden()
