@@ -219,6 +219,23 @@ def test_another_place_for_a_control_is_told_in_a_new_welcome(store: Store, anna
     assert paths(welcome) == ["/anna/level", "/ben/level"]
 
 
+def test_what_is_hidden_while_a_long_truth_is_on_its_way_does_not_come_after_all(store: Store, shared: Shared) -> None:
+    many = [f"/many/{number}" for number in range(2000)]
+    for path in many:
+        store.add(Control(path=path), now=0.0)
+    store.set_surface(surface(Anna=["/both", *many]), now=0.0)
+    device = Device(shared, ANNA)
+    device.say("hello")
+    (part,) = device.hear()
+    assert (part["rev"], len(part["controls"]) < len(many)) == (0, True)
+    store.set_surface(surface(Anna=["/both"]), now=0.0)
+    device.now = 2.0
+    (welcome,) = device.hear()
+    assert (welcome["type"], paths(welcome)) == ("welcome", ["/both"])
+    device.ack()
+    assert device.hear() == []
+
+
 def test_another_look_of_the_same_page_is_an_update_and_that_of_others_is_none(store: Store, anna: Device) -> None:
     made = surface(Anna=["/anna/level", "/both", "/anna/go", "/anna/meter"], Ben=[])
     made["pages"][0]["layout"] = "rows"
