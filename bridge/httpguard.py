@@ -78,7 +78,7 @@ class Guard:
             code, message = exc.code, exc.message
         cause = (request.remote, "api", code)
         asker = request.remote or "this machine"
-        self._once.warning(cause, "REST from %s: %s %s: %s", asker, request.method, code, message)
+        self._once.warning(cause, "REST from %s: %.20s %s: %.200s", asker, request.method, code, message)
         answer = error_answer(exc.status, code, message)
         for name in ("Allow", "Retry-After", "WWW-Authenticate"):
             if name in exc.headers:

@@ -21,6 +21,8 @@ MAX_CAUSES = 256
 BURST_LINES = 20
 """New causes that may be logged at once: somebody can make up a new one for every datagram."""
 LINES_PER_S = 0.2
+MAX_LINE = 1000
+"""Characters of one line: it may quote what came over the network."""
 AGAIN_S = 600.0
 """A cause that goes on is named again after this time, with the number since."""
 
@@ -80,21 +82,31 @@ class OncePer:
         if not self._may_write(now):
             self._left_out += 1
             return False
-        tail = ""
-        if known is not None and known[1]:
-            tail += f" ({known[1]:,.0f} more since the last line)"
-        if self._left_out:
-            tail += f" (and {self._left_out:,} other messages that were not logged)"
-            self._left_out = 0
+        tail = f" ({known[1]:,.0f} more since the last line)" if known is not None and known[1] else ""
+        tail += self._tail()
         self._causes[cause] = [now, 0]
         if len(self._causes) > MAX_CAUSES:
             self._causes.popitem(last=False)
         self._log.log(level, text + tail.replace("%", "%%"), *args, stacklevel=3)
         return True
 
+    def each(self, text: str, *args: object, now: float | None = None) -> bool:
+        """Log at INFO what is worth a line each time that it happens (a peer goes, comes back), as long as there are
+        lines left: one that comes and goes without end is counted with the rest."""
+        self.total += 1
+        if not self._may_write(time.monotonic() if now is None else now):
+            self._left_out += 1
+            return False
+        self._log.info(text + self._tail().replace("%", "%%"), *args, stacklevel=2)
+        return True
+
     def forget(self, cause: Hashable) -> None:
         """The cause is over: the next time is worth a line again."""
         self._causes.pop(cause, None)
+
+    def _tail(self) -> str:
+        left_out, self._left_out = self._left_out, 0
+        return f" (and {left_out:,} other messages that were not logged)" if left_out else ""
 
     def _may_write(self, now: float) -> bool:
         self._lines = min(BURST_LINES, self._lines + max(0.0, now - self._refilled) * LINES_PER_S)
@@ -105,7 +117,16 @@ class OncePer:
         return True
 
 
-class _LineFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """A message is one line, however somebody on the network has called himself; a traceback below it has its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        text = record.message if len(record.message) <= MAX_LINE else record.message[:MAX_LINE] + "…"
+        record.message = printable(text).replace("\n", "\\x0a")
+        return super().formatMessage(record)
+
+
+class _LineFormatter(_Formatter):
     """``20:15:03 osc max: connected``, ``20:15:03 warning: …``; at DEBUG with the module that speaks."""
 
     default_time_format = "%H:%M:%S"
@@ -123,7 +144,7 @@ class _LineFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
-class _JournalFormatter(logging.Formatter):
+class _JournalFormatter(_Formatter):
     """``<4>osc max: …``: sd-daemon(3), "LOGGING"; the journal adds time, unit and colour."""
 
     _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))

@@ -256,7 +256,7 @@ class _Device:
             return
         if self._line is not None and not self._is_there(driver, ports):
             self.disconnect()
-            log.info("midi %s: gone", self.peer.name)
+            self._once.each("midi %s: gone", self.peer.name)
         found = self._find(ports, devices)
         if self._line is not None and found != self._places:
             self.disconnect()  # a second port of it has come
@@ -325,7 +325,7 @@ class _Device:
         self._line, self._places = line, found
         self.peer.in_name, self.peer.out_name = names[0] or "", names[1] or ""
         self.peer.trouble = ""
-        log.info("midi %s: connected: %s", self.peer.name, self.peer.text)
+        self._once.each("midi %s: connected: %s", self.peer.name, self.peer.text)
         if self.peer.out_name:
             self.out.start(self)
 

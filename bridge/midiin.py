@@ -178,7 +178,7 @@ class Receiver:
             if text:
                 self._once.warning((peer.name, "mode", text), "midi %s: %s", peer.name, text)
             else:
-                log.info("midi %s: it is in its right mode again", peer.name)
+                self._once.each("midi %s: it is in its right mode again", peer.name)
 
     def _hear(self, heard: Heard, now: float, is_learning: bool) -> bool:
         """True if somebody is bound to it. While something is learnt nothing is moved, but a button may be let go."""

@@ -6,7 +6,6 @@ questions go out as ``oscquestions`` says; their answers come in like any report
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from .log import OncePer
@@ -17,8 +16,6 @@ from .oscquestions import AUDIT_S, MAX_ASKED
 from .oscsocket import shown
 from .presence import Presence
 from .timers import CallLater, Timer
-
-log = logging.getLogger(__name__)
 
 ASK_PAUSE_S = 0.005
 """Between two looks at which questions are answered and which may go."""
@@ -120,9 +117,9 @@ class Watch:
         if was_heard and not was_gone and not back:
             return
         if not was_heard:
-            log.info("osc %s: first message, from %s", peer.name, shown(source.address))
+            self._once.each("osc %s: first message, from %s", peer.name, shown(source.address))
         elif was_gone and not peer.life.is_gone:
-            log.info("osc %s: back, heard from %s", peer.name, shown(source.address))
+            self._once.each("osc %s: back, heard from %s", peer.name, shown(source.address))
         self._forgive(peer, back)
         self._greet(peer, back, returning(peer.settings.on_connect))
         self._see(peer, now)
@@ -144,7 +141,7 @@ class Watch:
         self._greet(peer, back, greeting)
         due = peer.life.tick(now)
         for target in due.greet:
-            log.info("osc %s %s: back, it takes again what is sent", peer.name, target.shown)
+            self._once.each("osc %s %s: back, it takes again what is sent", peer.name, target.shown)
         self._forgive(peer, due.greet)
         self._greet(peer, due.greet, returning(policy))
         self._do(peer, due)
@@ -224,7 +221,7 @@ class Watch:
         if (life.state, life.is_gone) != (peer.was, peer.was_gone):
             was_gone, peer.was, peer.was_gone = peer.was_gone, life.state, life.is_gone
             if life.state == "silent" and life.is_overdue:
-                log.info("osc %s: silent: %s", peer.name, peer.overdue)
+                self._once.each("osc %s: silent: %s", peer.name, peer.overdue)
             if life.is_gone != was_gone:
                 if life.is_gone:
                     if self._is_open and (advice := peer.advice):

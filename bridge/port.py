@@ -18,6 +18,7 @@ from .bank import Seat
 from .control import Control
 from .errors import BridgeError, Problem
 from .learning import Learning
+from .log import OncePer
 from .monitor import Monitor
 from .presence import Presence
 from .store import Store
@@ -207,11 +208,12 @@ async def supervise(
     """
     delay_s = FIRST_RETRY_S
     said = ""
+    once = OncePer(log)
 
     def is_ready() -> None:
         nonlocal delay_s, said
         if said:
-            log.info("%s: back again", port.name)
+            once.each("%s: back again", port.name)
         delay_s, said = FIRST_RETRY_S, ""
         ready()
 
@@ -225,7 +227,8 @@ async def supervise(
         except Exception as exc:  # noqa: BLE001 - stops no other port; told below, with its traceback
             cause, defect = repr(exc), exc
         if cause != said:
-            log.warning("%s: %s; trying again", port.name, cause, exc_info=defect)
+            if once.warning(cause, "%s: %s; trying again", port.name, cause) and defect is not None:
+                log.error("%s: where that was", port.name, exc_info=defect)
             said = cause
         failed(cause)
         await sleep(delay_s)

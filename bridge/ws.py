@@ -542,10 +542,10 @@ class Hub:
                 if session.pings and now - connection.spoke_at > limits.silent_s:
                     session.close(now)
                 if now - connection.heard_at > limits.silent_s:
-                    log.info("browser %s: silent for %.0f s, dropped", name, limits.silent_s)
+                    self._once.each("browser %s: silent for %.0f s, dropped", name, limits.silent_s)
                     connection.abort()
                 elif connection.is_stuck(now, limits.client_timeout_s):
-                    log.info("browser %s: took nothing for %.0f s, dropped", name, limits.client_timeout_s)
+                    self._once.each("browser %s: took nothing for %.0f s, dropped", name, limits.client_timeout_s)
                     connection.abort()
                 elif ws.is_halfway and now - connection.halfway_at > limits.halfway_s:
                     self._refusals.count("timeout")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge import log as bridge_log
-from bridge.log import BURST_LINES, MAX_CAUSES, OncePer, error_text, printable
+from bridge.log import BURST_LINES, MAX_CAUSES, MAX_LINE, OncePer, error_text, printable
 
 
 @pytest.fixture
@@ -116,10 +116,34 @@ def test_under_the_journal_lines_carry_a_priority_and_no_time(
         LOG.warning("osc max: gone\nfor good")
         LOG.info("back")
         stream.seek(0)
-        assert stream.read() == "<4>osc max: gone\n<4>for good\n<6>back\n"
+        assert stream.read() == "<4>osc max: gone\\x0afor good\n<6>back\n"
         assert error_text("show.toml:1: no\nstagebridge: no", stream) == "<3>show.toml:1: no\n<3>stagebridge: no"
     assert error_text("no\x1b", io.StringIO()) == "no\\x1b"
 
 
 def test_what_a_peer_sent_cannot_drive_the_terminal() -> None:
     assert printable("/x\x1b[2J\x07 ü −∞") == "/x\\x1b[2J\\x07 ü −∞"
+
+
+def test_what_happens_again_and_again_has_a_line_each_time_while_there_are_lines(lines: list[str]) -> None:
+    once = OncePer(LOG)
+    for second in range(100):
+        once.each("osc %s: back", "max", now=float(second))
+    assert lines[:BURST_LINES] == ["osc max: back"] * BURST_LINES
+    assert len(lines) <= BURST_LINES + 21  # one in five seconds
+    assert lines[-1].endswith("(and 4 other messages that were not logged)")
+
+
+def test_a_message_is_one_line_of_no_great_length(restored_root: None) -> None:
+    stream = io.StringIO()
+    bridge_log.set_up("info", stream)
+    LOG.setLevel(logging.NOTSET)
+    LOG.warning("browser %s: gone", "Anna\n20:15:03 error: the disk is full\x1b[2J")
+    try:
+        raise ValueError("x" * 5000)
+    except ValueError:
+        LOG.exception("%s has failed", "y" * 5000)
+    first, second, *trace = stream.getvalue().splitlines()
+    assert first.endswith("warning: browser Anna\\x0a20:15:03 error: the disk is full\\x1b[2J: gone")
+    assert len(second) < MAX_LINE + 50
+    assert trace[0].startswith("Traceback")
