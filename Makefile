@@ -4,6 +4,7 @@
 # make fuzz    ten million mutated OSC packets through a running bridge (COUNT=1000000 SEED=7)
 # make voices  what liblo and npm's osc read of 100,000 packets, beside what we read (COUNT=1000000 SEED=7)
 # make crashes  kill the daemon under load at a hundred moments, and look at what is left (COUNT=1000 FROM=7)
+# make soak    ten minutes of guests, moves and reloads: nothing may grow or be wrong (SECONDS=3600 SEED=7)
 # make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
 # make bench-midi  how late MIDI is, beside OSC, over JACK (ARGS='--seconds 10')
 # make check   format, lint, types, and the tests unless they have just passed on exactly this tree
@@ -23,7 +24,7 @@ endif
 TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check simulate fuzz voices crashes bench bench-midi format clean gone
+.PHONY: help run test check simulate fuzz voices crashes soak bench bench-midi format clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -82,6 +83,9 @@ voices: .venv/.ready-test
 
 crashes: .venv/.ready-test
 	CRASHES=$(or $(COUNT),100) CRASHES_FROM=$(or $(FROM),1) $(BIN)/python -m pytest -q -s tests/test_crash.py $(ARGS)
+
+soak: .venv/.ready-test
+	SOAK=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -q -s tests/test_soak.py $(ARGS)
 
 .venv/.ready-bench: pyproject.toml bench/package.json .venv/.ready-test
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[test,bench]'

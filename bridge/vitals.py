@@ -127,6 +127,7 @@ class Vitals:
             "state": self._state.health(),
             "network": self._network(),
             "monitors": len(bridge.monitor),
+            "tasks": len(asyncio.all_tasks()),
             "messages_in": counters.messages,
             "refused": counters.refused,
             "stale": counters.stale,

@@ -23,6 +23,7 @@ from itertools import count
 
 from aiohttp import web
 
+from . import tasks
 from .access import Grant
 from .ackwindow import ack_s_for
 from .errors import ProtocolError
@@ -200,13 +201,13 @@ class Hub:
         """Tell browsers what changes until the block ends; then close them all."""
         self._loop = asyncio.get_running_loop()
         unsubscribe = self.shared.store.subscribe(self._on_changes)
-        ticker = asyncio.create_task(self._tick(), name="browsers: heart-beat")
+        ticker = tasks.begin(self._tick(), "browsers: heart-beat")
         try:
             yield
         finally:
             await self.close()
             unsubscribe()
-            ticker.cancel()
+            await tasks.end(ticker)
             for timer in (self._timer, self._meter_timer, self._aside_timer, self._backlog_timer):
                 if timer is not None:
                     timer.cancel()
@@ -524,8 +525,8 @@ class Hub:
 
     async def _tick(self) -> None:
         """Drop the silent and the stuck, ping the quiet."""
-        limits = self.limits
         while True:
+            limits = self.limits  # a reload may have changed them
             await asyncio.sleep(limits.check_s)
             now = self._clock()
             most = self.http_limits.messages_per_s
