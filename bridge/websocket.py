@@ -91,6 +91,7 @@ class WebSocket:
     def go_on(self) -> None:
         """Read on what it has said, as much as may be read at once."""
         if self.allowance <= 0:
+            self.on_held()
             return
         self.is_held = False
         if self._reader is not None:
@@ -122,14 +123,13 @@ class WebSocket:
                     self._heard(opcode, payload)
                 left -= 1
                 if not left:
-                    self._hold()
                     break
         except FrameError as exc:
             self._fail(exc.code, exc.reason)
         except UnicodeDecodeError:
             self._fail(NOT_TEXT, "a text that is not UTF-8")
         self.allowance -= SLICE - left
-        if self.allowance <= 0 and not self.is_held:
+        if not left or self.allowance <= 0:
             self._hold()
 
     def _hold(self) -> None:
