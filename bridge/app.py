@@ -23,7 +23,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
-from .access import Grant, Role, is_file
+from .access import EVERYTHING, Grant, Role, is_file
 from .addresses import Addresses, AddressWatch
 from .config import Config
 from .config import load as load_config
@@ -37,7 +37,7 @@ from .history import History
 from .http import Site
 from .httpcontrols import ControlRoutes
 from .httpdoor import Door
-from .httpguard import Guard
+from .httpguard import GRANT, Guard
 from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
 from .httpreload import ReloadRoutes
@@ -63,6 +63,7 @@ from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page
 from .tasks import running
+from .tickets import Tickets
 from .vitals import Vitals
 from .ws import Hub, Limits
 
@@ -155,7 +156,8 @@ class Bridge:
             clock=clock,
         )
         """Which devices were let in, and the codes that let more in."""
-        self._shared.admit = self.pairing.grant_of_token
+        self._tickets = Tickets(secrets.token_bytes(32), self._grant_of)
+        self._shared.admit = self._admit
         self._shared.auth = config.auth.mode
         self.refusals = Refusals()
         """What was refused over HTTP and WebSocket, by cause."""
@@ -216,6 +218,26 @@ class Bridge:
         await self._pages.edited(page, html)
         if any((page or "index.html") in (access.pages or ()) for access in self.config.access.values()):
             await self._limit_devices()
+
+    def _names(self) -> list[str]:
+        """What browsers may call this machine; asked for anew when one calls it otherwise."""
+        return [*net.own_names(), self.discovery.name, *self.config.http.hosts]
+
+    def _grant_of(self, device: str) -> Grant | None:
+        """What a device may do now; "": where nobody is told apart."""
+        if self.pairing.mode == "open":
+            return EVERYTHING
+        known = self.pairing.devices.get(device)
+        return None if known is None else self.pairing.grant_of(known)
+
+    def _admit(self, token: str) -> Grant | None:
+        return self._tickets.admit(token, self.clock()) or self.pairing.grant_of_token(token)
+
+    def _ticket(self, request: web.Request) -> str | None:
+        """For one of people's own pages that this device opens; None where they are trusted like ours."""
+        if self.config.http.trust_pages:
+            return None
+        return self._tickets.make(request[GRANT].device if GRANT in request else "", self.clock())
 
     def _revoked(self, device: str) -> None:
         self.hub.revoke(device)
@@ -403,7 +425,13 @@ class Bridge:
         controls = ControlRoutes(self._shared, self.history, self.clock)
         pairing = PairRoutes(self.pairing, self.urls, self._page_names, self.hub.devices)
         self._site = site = Site(
-            Guard((*net.own_names(), *self.config.http.hosts), pairing.grant, pairing.prolong),
+            Guard(
+                self._names,
+                pairing.grant,
+                pairing.prolong,
+                admit_page=lambda ticket: self._tickets.admit(ticket, self.clock()),
+                refusals=self.refusals,
+            ),
             self.door,
             web_dir=await asyncio.to_thread(resources.web_dir),
             pages_dir=await asyncio.to_thread(self._pages_dir),
@@ -418,6 +446,7 @@ class Bridge:
                 *self._vitals.routes(),
                 *ReloadRoutes(self.reload).routes(),
             ),
+            ticket=self._ticket,
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()

@@ -52,6 +52,7 @@ class HttpSettings:
     client_timeout_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     announce: bool = True
+    trust_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ class _Reader:
                 http.client_timeout_s,
                 HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
                 http.announce,
+                http.trust_pages,
             ),
             AuthSettings(auth.mode),
             made,

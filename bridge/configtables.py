@@ -204,6 +204,11 @@ class HttpTable(Table):
         "Folder of your own pages, served under `/pages/`; relative to this file.",
         shown="the examples that come with stagebridge",
     )
+    trust_pages: bool = setting(
+        False,
+        "Serve your own pages without their sandbox: they may do all that the device may that has them open, as ours "
+        "may. Leave it off unless you have written every line of them.",
+    )
     hosts: Annotated[tuple[Host, ...], Field(strict=False)] = setting(
         (), "More names by which browsers may call this computer, for instance a name in your router's DNS."
     )

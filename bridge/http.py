@@ -7,6 +7,7 @@ Here: pages, their caching and compression, and the routes together. Not here: w
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 from pathlib import Path
@@ -24,10 +25,20 @@ from .httpguard import GRANT, Guard, Handler
 MAX_BODY_BYTES = 64 * 1024
 
 SURFACE_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; connect-src 'self' ws: wss:; object-src 'none'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "manifest-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Content-Security-Policy of our own pages: no inline script or style, nothing from elsewhere."""
+"""Content-Security-Policy of our own pages: no inline script or style, nothing from elsewhere. The sockets' schemes
+stand there because Safari before 15.4 does not take them for 'self'."""
+
+SANDBOX = (
+    "sandbox allow-scripts allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox "
+    "allow-pointer-lock allow-orientation-lock allow-presentation; frame-ancestors 'self'"
+)
+"""… and of people's own: whatever they like inline, but no origin, so neither a device's cookie nor our pages."""
+
+TICKET = '<meta name="stagebridge-ticket" content="%s">'
+_DOCTYPE = re.compile(rb"(\xef\xbb\xbf)?(\s|<!--.*?-->)*<!doctype[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 class Site:
@@ -35,6 +46,8 @@ class Site:
 
     ``routes`` are the REST's. ``page_edited(path, html)`` is awaited when one of people's own pages is served for the
     first time or has changed since. ``may_open(grant, file)``: whether a device that was let in may see this one.
+    ``ticket(request)`` is for such a page, on the device that asks; None: they are trusted like ours, and run without a
+    sandbox.
     """
 
     def __init__(
@@ -49,6 +62,7 @@ class Site:
         health: Callable[[], dict[str, Any]],
         may_open: Callable[[Grant, str], bool],
         routes: Iterable[web.RouteDef],
+        ticket: Callable[[web.Request], str | None] = lambda request: None,
     ) -> None:
         self._guard = guard
         self._door = door
@@ -60,6 +74,7 @@ class Site:
         self._health = health
         self._may_open = may_open
         self._routes = tuple(routes)
+        self._ticket = ticket
         self._reading = asyncio.Lock()
 
     def use_pages(self, folder: Path) -> None:
@@ -124,14 +139,26 @@ class Site:
             if is_page and self._page_etags.get(path) != asset.etag:
                 self._page_etags[path] = asset.etag  # as many as there are files
                 await self._page_edited(path, asset.body.decode("utf-8", "replace"))
-            return _send(request, asset, {})
+            return self._own_page(request, asset)
         if path == "":
             names = await asyncio.to_thread(_listed, self._pages.root)
             if grant is not None:
                 names = [name for name in names if self._may_open(grant, name)]
             listing = _listing(self._pages.root.name, names)
-            return web.Response(text=listing, content_type="text/html")
+            policy = {"Content-Security-Policy": SURFACE_POLICY}
+            return web.Response(text=listing, content_type="text/html", headers=policy)
         raise web.HTTPNotFound(text="no such page; those that there are stand at /pages/\n")
+
+    def _own_page(self, request: web.Request, asset: Asset) -> web.StreamResponse:
+        """A file of people's own. All of them are sandboxed: a picture may be SVG, with a script in it."""
+        ticket = self._ticket(request)
+        if ticket is None:
+            return _send(request, asset, {"Content-Security-Policy": "frame-ancestors 'self'"})
+        policy = {"Content-Security-Policy": SANDBOX}
+        if not asset.content_type.startswith("text/html"):
+            return _send(request, asset, policy)
+        body = _with_ticket(asset.body, ticket)  # of this device, for a day: not to be kept
+        return web.Response(body=body, headers={**policy, "Content-Type": asset.content_type})
 
     async def _healthz(self, request: web.Request) -> web.StreamResponse:
         grant = request.get(GRANT)
@@ -149,6 +176,13 @@ def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Re
         headers["Content-Encoding"] = "gzip"
         return web.Response(body=asset.packed, headers=headers)
     return web.Response(body=asset.body, headers=headers)
+
+
+def _with_ticket(html: bytes, ticket: str) -> bytes:
+    """Behind the doctype, where no browser looks at what follows before it has read it; without one, at the top."""
+    found = _DOCTYPE.match(html)
+    at = found.end() if found is not None else 0
+    return html[:at] + (TICKET % escape(ticket)).encode() + html[at:]
 
 
 def _listed(folder: Path) -> list[str]:

@@ -5,23 +5,26 @@ Here: the one middleware that every request passes. Not here: routes (``http``),
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from aiohttp import web
 
 from .access import EVERYTHING, Grant
 from .httpanswers import REFUSALS, Refused, error_answer
+from .httporigin import NO_ORIGIN, Origins, Refusal, is_public_file
 from .localsocket import HOST as LOCAL_HOST
 from .log import OncePer
+from .refusals import Refusals
 
 log = logging.getLogger(__name__)
 
 LOCAL_FAMILY = getattr(socket, "AF_UNIX", None)
 _BY_PROXY = ("origin", "sec-fetch-", "forwarded", "x-forwarded-", "x-real-ip", "via", "cookie", "referer")
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""Content-Security-Policy of whatever is no page."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,14 +34,18 @@ class Guard:
 
     def __init__(
         self,
-        hosts: Iterable[str],
+        names: Callable[[], Iterable[str]],
         admit: Callable[[web.Request], Grant | None] = lambda request: EVERYTHING,
         prolong: Callable[[web.Request, web.StreamResponse], None] = lambda request, response: None,
+        *,
+        admit_page: Callable[[str], Grant | None] = lambda ticket: None,
+        refusals: Refusals | None = None,
     ) -> None:
-        """``admit`` says what whoever asks may do, None where it was not let in; ``prolong`` is handed every page that
-        goes to one that was."""
-        self._admit, self._prolong = admit, prolong
-        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        """``names()`` are what we are called. ``admit`` says what whoever asks may do, None where it was not let in;
+        ``prolong`` is handed every page that goes to one that was. ``admit_page`` says what a ticket is worth."""
+        self.origins = Origins(names)
+        self._admit, self._prolong, self._admit_page = admit, prolong, admit_page
+        self._refusals = refusals or Refusals()
         self._once = OncePer(log)
 
     @web.middleware
@@ -47,9 +54,13 @@ class Guard:
         is_here = is_local(request)
         refusal = _local_refusal(request) if is_here else self._refusal(request)
         if refusal is not None:
-            self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, refusal)
-            return error_answer(403, "not_allowed", refusal)
-        grant = EVERYTHING if is_here else self._admit(request)
+            cause, why = refusal
+            self._refusals.count(cause)
+            self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, why)
+            return error_answer(403, "not_allowed", why)
+        if (preflight := _preflight(request)) is not None:
+            return _for_anyone(preflight)
+        grant = EVERYTHING if is_here else self._grant(request)
         if grant is not None:
             request[GRANT] = grant
         try:
@@ -62,11 +73,14 @@ class Guard:
             else:
                 response = exc
         if not response.prepared:
+            if is_public_file(request.path) or request.headers.get("Origin") == NO_ORIGIN:
+                _for_anyone(response)
             if grant is not None and not is_here and response.status == 200 and response.content_type == "text/html":
                 self._prolong(request, response)
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")
             response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("Content-Security-Policy", NOTHING)
         if isinstance(response, web.HTTPException):
             raise response
         return response
@@ -85,27 +99,44 @@ class Guard:
                 answer.headers[name] = exc.headers[name]
         return answer
 
-    def _refusal(self, request: web.Request) -> str | None:
-        host = request.headers.get("Host", "")
-        name = _host_name(host)
-        if name is None or not (name in self._hosts or _is_address(name)):
-            return (
-                f"this server is not called {host[:100]!r}; open it by its address or name, "
-                'or add the name to [http] hosts = ["…"]'
-            )
-        origin = request.headers.get("Origin")
-        if origin is not None and not self._is_ours(origin, host):
-            return f"pages of {origin[:100]!r} may not use this server"
-        if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.method not in ("GET", "HEAD"):
-            return "pages of another site may not use this server"
-        return None
+    def _grant(self, request: web.Request) -> Grant | None:
+        """Of a page without an origin no cookie counts, and no mode: it shows a ticket."""
+        if request.headers.get("Origin") != NO_ORIGIN:
+            return self._admit(request)
+        scheme, _, ticket = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or (grant := self._admit_page(ticket.strip())) is None:
+            return None
+        return grant
 
-    def _is_ours(self, origin: str, host: str) -> bool:
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+    def _refusal(self, request: web.Request) -> Refusal | None:
+        headers = request.headers
+        return self.origins.refusal(
+            headers.get("Host", ""),
+            headers.get("Origin"),
+            headers.get("Sec-Fetch-Site"),
+            request.method,
+            request.path,
+        )
+
+
+def _for_anyone(response: web.StreamResponse) -> web.StreamResponse:
+    """A page of any origin may read it: none that is not let through here gets as far. No cookie ever counts for it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _preflight(request: web.Request) -> web.Response | None:
+    """What a browser asks before a sandboxed page may send with its ticket."""
+    if request.method != "OPTIONS" or request.headers.get("Origin") != NO_ORIGIN:
+        return None
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": "GET, PUT, POST, DELETE",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Client",
+            "Access-Control-Max-Age": "600",
+        },
+    )
 
 
 GRANT = web.RequestKey("grant", Grant)
@@ -126,20 +157,11 @@ def check_admin(request: web.Request) -> None:
 
 
 def is_public(path: str) -> bool:
-    """True for what everybody on the network may ask for: what the page for pairing and sandboxed pages are made of.
-
-    Documents are not: neither what is called so, nor what has no suffix.
-    """
-    if path in _PUBLIC:
-        return True
-    if path.startswith("/api/"):
-        return False
-    _, dot, suffix = path.rpartition("/")[2].rpartition(".")
-    return bool(dot and suffix) and suffix.lower() not in _DOCUMENTS
+    """True for what everybody on the network may ask for: what the page for pairing and sandboxed pages are made of."""
+    return path in _PUBLIC or is_public_file(path)
 
 
 _PUBLIC = frozenset({"/pair", "/api/pair", "/ws", "/healthz"})
-_DOCUMENTS = frozenset({"html", "htm", "xhtml", "xht", "shtml"})
 
 
 def _not_paired(request: web.Request) -> web.HTTPException:
@@ -162,30 +184,10 @@ def is_local(request: web.Request) -> bool:
     return sock is not None and sock.family == LOCAL_FAMILY
 
 
-def _local_refusal(request: web.Request) -> str | None:
+def _local_refusal(request: web.Request) -> Refusal | None:
     """No browser can open that socket: where one speaks there, a proxy stands between, and would let everybody in."""
     is_passed_on = any(name.lower().startswith(_BY_PROXY) for name in request.headers)
     if is_passed_on or request.headers.get("Host") != LOCAL_HOST:
-        return f"this socket is for programs of this machine (Host: {LOCAL_HOST}); a proxy belongs before the HTTP port"
+        why = f"this socket is for programs of this machine (Host: {LOCAL_HOST}); a proxy belongs before the HTTP port"
+        return "host", why
     return None
-
-
-def _host_name(host: str) -> str | None:
-    """The name in a Host header, lower case, without port and brackets; None if it is malformed."""
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port
-    except ValueError:
-        return None
-    if not parts.hostname or parts.path or parts.query or "@" in host:
-        return None
-    return parts.hostname.lower().rstrip(".")
-
-
-def _is_address(name: str) -> bool:
-    # A page that rebinds its name to us still sends that name: an address in Host was typed by a person.
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    return True

@@ -57,7 +57,7 @@ class Server:
         self.store.subscribe(self.history.note)
         controls = ControlRoutes(self.hub.shared, self.history, time.monotonic)
         self.site = Site(
-            Guard(["localhost", "foh.local"]),
+            Guard(lambda: ["localhost", "foh.local"], refusals=self.refusals),
             self.door,
             web_dir=web_dir,
             pages_dir=pages_dir,
