@@ -14,6 +14,8 @@ import { Client, socketUrl } from "./lib/client.js";
 import { deviceName } from "./lib/device.js";
 import { sync } from "./lib/sync.js";
 
+const RELOAD_MS = 3000; // a page does not load itself again sooner than this after it was loaded
+
 class Stagebridge {
   #client;
   #listeners = new Map(); // path → Set of functions
@@ -109,7 +111,26 @@ function watchElements(document) {
   if (hasWidgets(document.documentElement)) load();
 }
 
-const client = new Client({ url: socketUrl(import.meta.url), name: deviceName() });
+/** What the server wrote into this page when it served it: pages in /pages/ run without an origin, so without a cookie. */
+function ticketOf(document) {
+  return document.querySelector('meta[name="stagebridge-ticket"]')?.content ?? null;
+}
+
+/** The ticket is worth nothing any more: the server was started anew, a day has passed, or the device was shut out. The
+ *  page is loaded again, which gives it another, or leads to the code. */
+function comeInAnew({ location }) {
+  if (ticketOf(document) === null && (location.protocol === "file:" || location.origin !== new URL(import.meta.url).origin)) {
+    console.error(
+      `stagebridge: this page was not let in, since it does not come from the bridge: put it into the folder that [http] pages ` +
+        `names, and open it at ${new URL("/pages/", import.meta.url)}`,
+    );
+    return;
+  }
+  setTimeout(() => location.reload(), Math.max(0, RELOAD_MS - performance.now()));
+}
+
+const client = new Client({ url: socketUrl(import.meta.url), name: deviceName(), token: ticketOf(document) });
+client.addEventListener("shut-out", () => comeInAnew(document));
 const stagebridge = new Stagebridge(client);
 window.stagebridge = stagebridge;
 sync(client);

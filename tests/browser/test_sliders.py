@@ -576,7 +576,7 @@ async def test_offline_is_unmistakable_and_nothing_done_then_takes_effect(tmp_pa
                 await page.locator("#words").press("x")
                 assert not await page.evaluate("stagebridge.set('/amount', 44)")
         with Daemon.start(config, tmp_path, "--port", str(port)) as daemon:
-            await online(page)  # without a reload
+            await online(page)  # it has loaded itself again: its ticket was of the run before
             await expect(bar).to_be_hidden()
             await expect(page.locator("#amount")).to_be_enabled()
             await expect(page.locator("#words")).to_be_editable()

@@ -41,6 +41,7 @@ export class Client extends EventTarget {
   #env;
   #url;
   #name;
+  #token;
   #page;
   #state = "connecting";
   #since;
@@ -69,11 +70,13 @@ export class Client extends EventTarget {
   #alarmWall = 0;
   #listening = [];
 
-  /** `url`: ws:// or wss:// address of `/ws`; `name`: how this device is called elsewhere. The rest
+  /** `url`: ws:// or wss:// address of `/ws`; `name`: how this device is called elsewhere;
+   *  `token`: what lets it in where no cookie does. The rest
    *  are the page's own surroundings: `now` is a monotonic clock, `wall` is Date.now, both in ms. */
   constructor({
     url,
     name = "",
+    token = null,
     WebSocket = globalThis.WebSocket,
     now = () => performance.now(),
     wall = () => Date.now(),
@@ -89,6 +92,7 @@ export class Client extends EventTarget {
     this.#env = { WebSocket, now, wall, setTimeout, clearTimeout, requestFrame, random, document, window };
     this.#url = url;
     this.#name = name;
+    this.#token = token;
     this.#page = page;
     this.#since = wall();
     this.#heardAt = now();
@@ -355,6 +359,7 @@ export class Client extends EventTarget {
   #greet(link) {
     const now = this.#env.now();
     const hello = { type: "hello", name: this.#name, page: this.#page, t: Math.round(now) };
+    if (this.#token !== null) hello.token = this.#token;
     if (this.model.epoch !== null) Object.assign(hello, { since: [this.model.epoch, this.model.rev], view: this.model.view ?? undefined });
     link.greeted = link.send(hello);
     link.deadline = now + WELCOME_MS;
