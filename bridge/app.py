@@ -152,6 +152,7 @@ class Bridge:
             roles=self._roles,
             revoked=self._revoked,
             changed=self._regranted,
+            connected=self._connected,
             fallback=f"port-{config.http.port}",
             clock=clock,
         )
@@ -238,6 +239,9 @@ class Bridge:
         if self.config.http.trust_pages:
             return None
         return self._tickets.make(request[GRANT].device if GRANT in request else "", self.clock())
+
+    def _connected(self) -> list[str]:
+        return self.hub.devices()
 
     def _revoked(self, device: str) -> None:
         self.hub.revoke(device)

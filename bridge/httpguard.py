@@ -161,12 +161,13 @@ def is_public(path: str) -> bool:
     return path in _PUBLIC or is_public_file(path)
 
 
+_OF_PROGRAMS = ("/api/", "/metrics")
 _PUBLIC = frozenset({"/pair", "/api/pair", "/ws", "/healthz"})
 
 
 def _not_paired(request: web.Request) -> web.HTTPException:
     """A person who asks for a page is sent where a code can be typed, and comes back; a program is told."""
-    if request.path.startswith("/api/") or request.method not in ("GET", "HEAD"):
+    if request.path.startswith(_OF_PROGRAMS) or request.method not in ("GET", "HEAD"):
         return _unknown()
     return web.HTTPFound("/pair" if request.path_qs == "/" else f"/pair?to={quote(request.path_qs, safe='')}")
 

@@ -14,7 +14,7 @@ import secrets
 import stat
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
@@ -40,7 +40,8 @@ class Pairing:
     """Who may come in. ``folder`` None: devices are kept in memory alone. ``fallback``: the instance's name then.
 
     ``roles()`` are the ``[[access]]`` entries by name, as they are now. ``revoked(id)`` and ``changed(id, grant)`` are
-    called when a device's sessions are to end, or may do something else from now on. Runs on the event loop.
+    called when a device's sessions are to end, or may do something else from now on. ``connected()``: the device of
+    each session that runs; they are seen every ``seen_s``. Runs on the event loop.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Pairing:
         roles: Callable[[], Mapping[str, Role]] = dict,
         revoked: Callable[[str], None] = lambda device: None,
         changed: Callable[[str, Grant], None] = lambda device, grant: None,
+        connected: Callable[[], Collection[str]] = tuple,
         fallback: str = "memory",
         clock: Callable[[], float] = time.monotonic,
+        seen_s: float = SEEN_S,
     ) -> None:
         self.mode: Mode = mode
         self.trouble = "" if folder is not None else NO_FOLDER
@@ -63,7 +66,8 @@ class Pairing:
         """How often a code let nobody in, by what was wrong."""
         self._path = None if folder is None else folder / FILE
         self._roles, self._revoked, self._changed = roles, revoked, changed
-        self._clock = clock
+        self._connected = connected
+        self._clock, self._seen_s = clock, seen_s
         self._seen_at: dict[str, float] = {}  # id → when that was worth writing down; monotonic
         self._is_dirty = self._is_ending = False
         self._wake = asyncio.Event()
@@ -102,7 +106,7 @@ class Pairing:
     def saw(self, device: Device) -> None:
         """It is there now."""
         now = self._clock()
-        if now - self._seen_at.get(device.id, -SEEN_S) >= SEEN_S:
+        if now - self._seen_at.get(device.id, -self._seen_s) >= self._seen_s:
             self._seen_at[device.id] = now
             device.seen = time.time()
             self._is_dirty = True  # written with what comes next, or in a minute
@@ -220,8 +224,10 @@ class Pairing:
     async def _keep(self) -> None:
         while not self._is_ending or self._is_dirty:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_S if self.trouble and self._path else SEEN_S):
+                async with asyncio.timeout(RETRY_S if self.trouble and self._path else self._seen_s):
                     await self._wake.wait()
+            for device in filter(None, map(self.devices.get, self._connected())):
+                self.saw(device)
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             if self._is_dirty and self._path is not None:
