@@ -155,7 +155,7 @@ def setting(default: Any, description: str, shown: str | None = None, **constrai
 class Table(BaseModel):
     """What all tables share: no unknown keys, no silent conversion, nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class LimitsTable(Table):

@@ -21,8 +21,8 @@ class Table(BaseModel):
     """No unknown keys, no silent conversion, nothing changes afterwards."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
-    )
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, arbitrary_types_allowed=True, defer_build=True
+    )  # built when one is read: not at every start, which is a budget
 
 
 def is_name(text: str) -> bool:

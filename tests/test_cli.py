@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import socket
@@ -436,14 +437,33 @@ def test_run_ignores_a_hang_up_under_nohup(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-def test_start_to_ready_is_quick(tmp_path: Path) -> None:
+def test_a_start_imports_no_other_command_and_leaves_the_environment_as_it_was() -> None:
+    program = """
+import os, sys
+from bridge import cli
+from bridge.cli import start
+cli._parser("run")
+assert "bridge.remote" not in sys.modules and "bridge.cli.doctor" not in sys.modules
+os.environ["SSL_CERT_DIR"] = "/mine"
+before = dict(os.environ)
+with start._without(SSL_CERT_FILE="/dev/null", SSL_CERT_DIR="/dev/null"):
+    assert os.environ["SSL_CERT_DIR"] == "/dev/null"
+assert dict(os.environ) == before
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_start_to_ready_is_quick_with_500_controls(tmp_path: Path) -> None:
+    text = config() + "".join(f'[[control]]\npath = "/many/{number}"\n' for number in range(500))
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}  # as for a user
     times = []
-    for _ in range(5):  # something else may be busy during one of them
-        began = time.monotonic()
-        with Daemon.start(config(), tmp_path, stop=False, env=compiled):
-            times.append(time.monotonic() - began)
-    assert min(times) < 1.0, "0.5 s was measured with the other core busy; the budget is 0.7 s"
+    for _ in range(3):  # the first compiles
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with Daemon.start(text, tmp_path, stop=False, env=compiled):
+            pass
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    assert min(times) < 0.8, "0.5 s of CPU was measured: others do not make it more; the budget is 0.7 s"
 
 
 def test_without_a_file_run_uses_config_toml_here_else_the_demo(tmp_path: Path) -> None:

@@ -99,6 +99,9 @@ def test_it_is_found_once_its_address_is_there_and_gone_when_it_stops(lab: Lab, 
         assert time.monotonic() - plugged < SOON_S
         assert f"also at http://{SERVER}:8080/" in daemon.log
         assert daemon.health()["network"]["name"] == f"{NAME}-2.local"
+        called = urllib.request.Request(daemon.url, headers={"Host": f"{NAME}-2.local:8080"})
+        with lab.inside("server"), urllib.request.urlopen(called, timeout=5) as answer:
+            assert answer.status == 200  # who asks by that name is answered
         assert f"{NAME}.local is another machine, at {TABLET}" in daemon.log
         daemon.process.send_signal(signal.SIGTERM)
         assert browser.wait("-", HTTP)["name"] == f"Show ({NAME})._http._tcp.local."

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from bridge import __version__
 from bridge.errors import BridgeError, ConfigError
 
-from . import controls, devices, doctor, faults, files, reload, services, start
+from . import start
 from .terminal import fail
 
 BROKEN_PIPE = 141
@@ -25,7 +25,8 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = _parser(argv[0] if argv else "").parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -46,12 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """All commands; for ``run`` it alone."""
     parser = argparse.ArgumentParser(
         prog="stagebridge", description="Every slider on every screen and every OSC program on stage, one live state."
     )
     parser.add_argument("--version", action="version", version=f"stagebridge {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (start, reload, files, services, devices, controls, faults, doctor):
-        group.add(commands)
+    start.add(commands)
+    if command != "run":  # 40 ms that its start has no use for
+        from . import controls, devices, doctor, faults, files, reload, services
+
+        for group in (reload, files, services, devices, controls, faults, doctor):
+            group.add(commands)
     return parser

@@ -9,8 +9,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,29 +50,51 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bridge import app, config, lastgood
-    from bridge.reloading import Source
     from bridge.statefolder import state_folder
     from bridge.systemd import Notifier
 
+    gc.disable()  # until it serves: nothing that is made now is thrown away soon
     faulthandler.enable()  # a watchdog ends a loop that hangs with SIGABRT: its log says where that was
     log.set_up(arguments.log_level)
     given = {"http.port": arguments.port, "http.host": arguments.host, "auth.mode": arguments.auth}
     overrides = {name: value for name, value in given.items() if value is not None}
     file = arguments.file or config_here() or resources.default_config()
     state = state_folder(os.environ)
-    notifier = Notifier(os.environ)
-    keep = partial(lastgood.keep, state, file)
-    if arguments.last_good:
-        start = lastgood.start(file, state, app.KINDS, overrides)
-        source = Source(partial(lastgood.read, file, app.KINDS, overrides), keep, notifier.reloading)
-    else:
-        start = lastgood.Start(config.load(file, app.KINDS, overrides))
-        source = Source(lambda: lastgood.Start(config.load(file, app.KINDS, overrides)), announced=notifier.reloading)
+    with _without(SSL_CERT_FILE=os.devnull, SSL_CERT_DIR=os.devnull, PYDANTIC_DISABLE_PLUGINS="__all__"):
+        from bridge import app, config, lastgood
+        from bridge.reloading import Source
+
+        notifier = Notifier(os.environ)
+        keep = partial(lastgood.keep, state, file)
+        if arguments.last_good:
+            start = lastgood.start(file, state, app.KINDS, overrides)
+            source = Source(partial(lastgood.read, file, app.KINDS, overrides), keep, notifier.reloading)
+        else:
+            start = lastgood.Start(config.load(file, app.KINDS, overrides))
+            source = Source(
+                lambda: lastgood.Start(config.load(file, app.KINDS, overrides)), announced=notifier.reloading
+            )
     watched = file if arguments.watch else None
     is_terminal, show_qr = sys.stdout.isatty(), not arguments.no_qr
     run_loop(_serve(start, state, source, notifier, watched, is_terminal=is_terminal, show_qr=show_qr))
     return 0
+
+
+@contextmanager
+def _without(**switches: str) -> Iterator[None]:
+    """What libraries do when they are imported, and what we have no use for, is not done in this block: aiohttp makes
+    its client a TLS context with all authorities of the machine (50 ms, 2 MB); pydantic reads what is said of every
+    package that is installed, to find plug-ins (20 ms)."""
+    before = {name: os.environ.get(name) for name in switches}
+    os.environ.update(switches)
+    try:
+        yield
+    finally:
+        for name, text in before.items():
+            if text is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = text
 
 
 async def _serve(
@@ -108,6 +130,7 @@ async def _serve(
         # What was made for the start stays for good: collections need not walk through it any more (20 ms each).
         gc.collect()
         gc.freeze()
+        gc.enable()
         await stop.wait()
         asyncio.get_running_loop().call_later(STOP_S, _give_up)
 
