@@ -68,7 +68,7 @@ class Guard:
                 raise _not_paired(request)
             response = await handler(request)
         except web.HTTPException as exc:
-            if exc.status >= 400 and request.path.startswith(("/api/", "/healthz")):
+            if exc.status >= 400 and request.path.startswith((*_OF_PROGRAMS, "/healthz")):
                 response = self._api_error(request, exc)
             else:
                 response = exc

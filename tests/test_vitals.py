@@ -14,6 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from bridge.access import Grant
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.metrics import FIELDS
@@ -189,3 +190,22 @@ async def test_health_says_when_a_peer_was_last_heard_and_told(show: Show) -> No
     assert (health["status"], health["reasons"]) == ("ok", [])
     assert health["state"]["written_s_ago"] < 60
     assert health["loop_lag_ms"]["count"] > 1
+
+
+async def test_metrics_are_for_admins(tmp_path: Path) -> None:
+    text = '[http]\nhost = "127.0.0.1"\nport = 0\n[auth]\nmode = "token"\n'
+    config = await asyncio.to_thread(parse, text, KINDS, tmp_path, str(tmp_path / "config.toml"))
+    async with (
+        Bridge(config, state=tmp_path) as bridge,
+        aiohttp.ClientSession(f"http://127.0.0.1:{bridge.http_port}") as http,
+    ):
+        answers = {"": 401}
+        for role, status in (("view", 403), ("control", 403), ("admin", 200)):
+            answers[bridge.pairing.add(role, Grant(role))[1]] = status  # type: ignore[arg-type]
+        for token, status in answers.items():
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            async with http.get("/metrics", headers=headers) as answer:
+                assert answer.status == status
+                assert ("stagebridge_info" in await answer.text()) == (status == 200)
+            async with http.get("/healthz", headers=headers) as answer:
+                assert (await answer.json() == {"status": "ok"}) == (status != 200)

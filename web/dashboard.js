@@ -5,6 +5,7 @@ import { Rows, dropsOf, niceTop, short } from './lib/chart.js';
 import { Stream } from './lib/stream.js';
 import { secondsAgo } from './lib/history.js';
 import { isGone } from './lib/peers.js';
+import { wayIn } from './lib/pairing.js';
 import { h, setText } from './elements/dom.js';
 
 const MINUTES = 10;
@@ -168,7 +169,7 @@ const stream = new Stream({
     drawCharts();
   },
   onState: (state, message) => {
-    if (state === 'out') window.location.reload();
+    if (state === 'out') window.location.replace(wayIn(window.location, message));
     if (state === 'on') rows.begin();
     const isLost = state === 'refused' || (state === 'connecting' && rows.length > 0);
     server.classList.toggle('is-bad', isLost);

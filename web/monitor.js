@@ -149,7 +149,7 @@ const stream = new Traffic({
   url: new URL('ws', document.baseURI).href.replace(/^http/, 'ws'),
   onLines: drawLines,
   onState: (state, message) => {
-    if (state === 'out') window.location.reload();
+    if (state === 'out') window.location.replace(wayIn(window.location, message));
     trafficState.classList.toggle('is-trouble', state === 'refused');
     setText(trafficState, message ?? STATES[state] ?? '');
   },

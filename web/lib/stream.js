@@ -2,9 +2,9 @@
 // again when it is lost. WebSocket and timers are handed in; no DOM.
 
 export const RETRY_MS = 1000;
-const NOT_LET_IN = [4401, 4403]; // the page is to be asked for again: that leads to where a device is let in
+const NOT_LET_IN = [4401, 4403]; // no use to knock again: see `wayIn`
 
-/** `onMessage(message)`; `onState(state, message)`: "off", "connecting", "on", "refused", "out" (not let in). */
+/** `onMessage(message)`; `onState(state, message)`: "off", "connecting", "on", "refused", "out" (not let in: the close code). */
 export class Stream {
   #url;
   #name;
@@ -76,7 +76,7 @@ export class Stream {
   #lose(code) {
     this.#drop();
     if (NOT_LET_IN.includes(code)) {
-      this.#onState('out');
+      this.#onState('out', code);
       return;
     }
     this.#onState('connecting');
