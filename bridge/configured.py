@@ -39,7 +39,7 @@ class Configured:
         store = self._store
         self._config = plan.config
         self.let_go(plan.removed, now)
-        anew = {control.path for control in plan.added}
+        anew, gone_paths = {control.path for control in plan.added}, {control.path for control in plan.removed}
         for gone in plan.removed:
             entry = store.find(gone.path)
             if entry is None or entry.control.owner != OWNER:
@@ -52,7 +52,7 @@ class Configured:
         for before, control in plan.described:
             self._describe(before, control, now)
         for control in plan.added:
-            self._add(control, control.path in {gone.path for gone in plan.removed}, now)
+            self._add(control, control.path in gone_paths, now)
         for peer in plan.closed:
             if (entry := store.find(state_path(peer.name))) is not None:
                 store.remove(entry, now=now, origin=_SELF)
@@ -110,9 +110,10 @@ class Configured:
         if entry is None:
             self._store.add(control, now=now, origin=_SELF)
             return
+        is_shown = entry.control
         looks = [name for name in _LOOKS if getattr(before, name) == getattr(control, name)]
-        shown = replace(control, **{name: getattr(entry.control, name) for name in looks})
-        self._store.describe(entry, shown, now=now, origin=_SELF)
+        said = {name: value for name in looks if (value := getattr(is_shown, name)) != getattr(control, name)}
+        self._store.describe(entry, replace(control, **said) if said else control, now=now, origin=_SELF)
 
     def _add(self, control: Control, is_another: bool, now: float) -> None:
         """Take in a control. What somebody else has made stays, and is the configuration's now, where it is the same

@@ -75,7 +75,7 @@ class DriverHost:
         self._tags = policy_of(peer.settings.types).tags
         self._origin = Origin("osc", peer.name)
         self._own: dict[str, Control] = {}  # controls of the configuration without what the peer calls them, by path
-        self._meant: dict[str, Control] = {}  # controls of the driver where the configuration has one of its own
+        self._meant: dict[str, Control] = {}  # what it has added, perhaps where the configuration has its own
         self._asked_before: Mapping[str, tuple[Any, ...]] = {}
         self._effects: deque[Effect] = deque()
         self._calls: deque[bytes] = deque()
@@ -163,7 +163,8 @@ class DriverHost:
         """What the store has just said: one of its subscribers."""
         bound = self._peer.bound
         for change in changes:
-            if change.what == "removed" and (meant := self._meant.pop(change.entry.path, None)) is not None:
+            if change.what == "removed" and change.entry.control.owner != DRIVER and change.entry.path in self._meant:
+                meant = self._meant[change.entry.path]
                 self._do([Add(meant, bound.get(meant.path, ()))])  # the configuration does not want it any more
             if change.what in ("value", "trigger") and change.entry.path in bound and not self._is_own(change.origin):
                 self._do(self._driver.changed(change, change.time))
@@ -239,19 +240,17 @@ class DriverHost:
                 self._publish(self._peer)
 
     def _add(self, control: Control, bindings: tuple[Any, ...], value: Any, now: float) -> None:
-        self._peer.bound[control.path] = bindings
+        self._peer.bound[control.path], self._meant[control.path] = bindings, control
         entry = self._store.find(control.path)
         if entry is None:
             try:
                 self._store.add(control, now=now, value=value, origin=self._origin)  # the port makes its routes
             except BadValue:
-                del self._peer.bound[control.path]
+                del self._peer.bound[control.path], self._meant[control.path]
                 raise
             return
         if entry.control.owner == DRIVER:
             self._store.describe(entry, control, now=now, origin=self._origin)
-        else:
-            self._meant[control.path] = control
         self._peer.rebind(entry)
         if value is not None:
             self._store.set(entry, value, self._said_by(), now)

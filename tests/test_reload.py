@@ -14,7 +14,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge import config as configuration
 from bridge.app import KINDS, Bridge
 from bridge.store import Origin
+from tests.fakes.abletonosc import opened_live
+from tests.fakes.liveset import Song, Track
 from tests.jack import Controller
+from tests.peers import free_udp_port
 from tests.server import Client
 
 HAND = Origin("browser", "c1", "FOH")
@@ -458,3 +461,34 @@ def _device(it: Show) -> int:
     """The driver's line to it."""
     (port,) = [port for port in it.bridge.ports if port.kind == "midi"]
     return id(port._devices[0]._line)  # type: ignore[attr-defined]
+
+
+async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path: Path) -> None:
+    port = free_udp_port()
+    song = Song([Track("Drums"), Track("Bass")])
+    async with opened_live(song, port, 0.02) as live:
+        peer = f'[[osc]]\nname = "live"\nprofile = "abletonosc"\nhost = "127.0.0.1"\nport = {live.udp_port}\n'
+        peer += f'listen = "127.0.0.1:{port}"\nprobe_s = 0.2\n'
+        named = '[[control]]\npath = "/mine"\n[control.osc.live]\nlive = "{}/volume"\n'
+        async with show(tmp_path, peer + named.format("Drums")) as it:
+            store = it.bridge.store
+            await until(lambda: store.find("/live/track/bass/volume") is not None)
+            kernel, bass = udp_socket(port), store.get("/live/track/bass/volume")
+            song.track("Drums").volume.value, song.track("Bass").volume.value = 0.25, 0.5
+            await it.saved(peer + named.format("Bass"))
+            it.move("/mine", 1.0)
+            await until(lambda: song.track("Bass").volume.value == 1.0)
+            assert song.track("Drums").volume.value == 0.25
+            assert store.get("/live/track/bass/volume") is bass, "what Live has brought is as it was"
+            assert udp_socket(port) == kernel
+
+            await it.saved(peer + '[[control]]\npath = "/live/track/bass/volume"\nlabel = "Low end"\n')
+            assert (bass.control.owner, bass.control.label) == ("config", "Low end")
+            await it.saved(peer + '[[control]]\npath = "/live/track/bass/volume"\nkind = "int"\n')
+            assert store.get("/live/track/bass/volume").control.kind == "int"
+            await it.saved(peer)
+            again = store.get("/live/track/bass/volume")
+            assert again.control.owner == "driver", "Live has it back"
+            await it.saved(BASE)
+            assert not [entry.path for entry in store if entry.path.startswith("/live/")]
+            assert all(page["name"] != "Live" for page in store.surface["pages"])
