@@ -6,6 +6,7 @@
 # make crashes  kill the daemon under load at a hundred moments, and look at what is left (COUNT=1000 FROM=7)
 # make soak    ten minutes of guests, moves and reloads: nothing may grow or be wrong (SECONDS=3600 SEED=7)
 # make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
+# make attack  a fader's latency while the HTTP port is attacked, beside the same without (ARGS=10: seconds each)
 # make bench-midi  how late MIDI is, beside OSC, over JACK (ARGS='--seconds 10')
 # make check   format, lint, types, and the tests unless they have just passed on exactly this tree
 #
@@ -24,7 +25,7 @@ endif
 TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check simulate fuzz voices crashes soak bench bench-midi format clean gone
+.PHONY: help run test check simulate fuzz voices crashes soak bench attack bench-midi format clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -95,6 +96,9 @@ soak: .venv/.ready-test
 
 bench: .venv/.ready-bench
 	@$(BIN)/python -m bench $(ARGS)
+
+attack: .venv/.ready-test
+	@$(BIN)/python -m bench.attack $(ARGS)
 
 bench-midi: .venv/.ready-test
 	@$(BIN)/python -m bench.midi $(ARGS)

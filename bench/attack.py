@@ -1,0 +1,154 @@
+"""What a performer's fader takes from the page to OSC while the HTTP port is attacked, beside the same without.
+
+    python -m bench.attack [SECONDS]
+
+The attacker is a process of its own at 127.0.0.2, a guest on the network: it was let in as whoever is in mode "open".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+
+from tests.daemon import Daemon
+
+HERE, FROM = "127.0.0.1", "127.0.0.2"
+RATE_HZ = 100
+CONFIG = """
+[http]
+host = "127.0.0.1"
+announce = false
+
+[auth]
+mode = "open"
+
+[[osc]]
+name = "out"
+listen = "127.0.0.1:0"
+send = ["127.0.0.1:{port}"]
+
+[[control]]
+path = "/fader"
+range = [0, 1000000]
+
+[[control]]
+path = "/other"
+osc.out = false                  # else what is measured would drown in it
+"""
+
+
+async def measure(daemon: Daemon, heard: socket.socket, seconds: float) -> tuple[float, float]:
+    """p50 and p99 in ms from a page's ``set`` to its OSC message, at RATE_HZ."""
+    loop, late = asyncio.get_running_loop(), []
+    async with connect(daemon.ws_url, compression=None, proxy=None, max_queue=None) as page:
+        await page.send('{"type":"hello","acks":false}')
+
+        async def read() -> None:
+            async for _ in page:
+                pass
+
+        reading = asyncio.create_task(read())
+        start = time.monotonic()
+        for step in range(1, round(seconds * RATE_HZ)):
+            await asyncio.sleep(max(0.0, start + step / RATE_HZ - time.monotonic()))
+            sent = time.monotonic()
+            await page.send(json.dumps({"type": "set", "n": step, "values": [["/fader", step]]}))
+            async with asyncio.timeout(5):
+                while not (await loop.sock_recv(heard, 65536)).startswith(b"/fader\0"):
+                    pass
+            late.append((time.monotonic() - sent) * 1000)
+        reading.cancel()
+        await asyncio.wait([reading])
+    late.sort()
+    return late[len(late) // 2], late[len(late) * 99 // 100]
+
+
+async def crowd(port: int) -> None:
+    """Connections, as many as there can be, each of which says half a request."""
+    loop = asyncio.get_running_loop()
+    kept = []
+    while True:
+        sock = _socket()
+        with contextlib.suppress(OSError):
+            await loop.sock_connect(sock, (HERE, port))
+            await loop.sock_sendall(sock, b"GET / HT")
+        kept.append(sock)
+        if len(kept) > 2000:
+            kept.pop(0).close()
+        await asyncio.sleep(0)
+
+
+async def ask(port: int) -> None:
+    """Requests without end, as fast as they are answered."""
+    loop = asyncio.get_running_loop()
+    while True:
+        with _socket() as sock, contextlib.suppress(OSError):
+            await loop.sock_connect(sock, (HERE, port))
+            while True:
+                await loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if not await loop.sock_recv(sock, 65536):
+                    break
+        await asyncio.sleep(0)
+
+
+async def say(port: int) -> None:
+    """Ten sockets that say ``set`` as fast as they can."""
+
+    async def one() -> None:
+        async with connect(f"ws://{HERE}:{port}/ws", compression=None, proxy=None, local_addr=(FROM, 0)) as page:
+            await page.send('{"type":"hello","acks":false}')
+            for step in range(1 << 40):
+                await page.send(json.dumps({"type": "set", "n": step, "values": [["/other", step % 1000 / 1000]]}))
+
+    while True:
+        with contextlib.suppress(Exception):
+            await asyncio.gather(*(one() for _ in range(10)))
+
+
+ATTACKS: dict[str, Callable[[int], Awaitable[None]]] = {
+    "2,000 half requests": crowd,
+    "requests without end": ask,
+    "ten floods of set": say,
+}
+
+
+def _socket() -> socket.socket:
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.bind((FROM, 0))
+    return sock
+
+
+def main(seconds: float) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard, tempfile.TemporaryDirectory() as folder:
+        heard.bind((HERE, 0))
+        heard.setblocking(False)
+        with Daemon.start(CONFIG.format(port=heard.getsockname()[1]), Path(folder)) as daemon:
+            for name in ("nothing", *ATTACKS):
+                attacker = None
+                if name != "nothing":
+                    command = [sys.executable, "-m", "bench.attack", name, str(daemon.http_port)]
+                    attacker = subprocess.Popen(command)
+                    time.sleep(1)
+                half, most = asyncio.run(measure(daemon, heard, seconds))
+                print(f"{name:22} p50 {half:5.2f} ms   p99 {most:6.2f} ms   {daemon.rss_bytes() / 1e6:.0f} MB")
+                if attacker is not None:
+                    attacker.kill()
+                    attacker.wait()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        asyncio.run(ATTACKS[sys.argv[1]](int(sys.argv[2])))  # type: ignore[arg-type]
+    else:
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
