@@ -1,7 +1,8 @@
 # make run     start on config.toml (the first time: makes .venv and installs)
 # make test    install what the tests need, and run every test
 # make simulate  thousands of shows in virtual time (COUNT=20000, FROM=2000000)
-# make fuzz    ten million mutated OSC packets through a running bridge (COUNT=1000000 SEED=7)
+# make fuzz    ten million mutated OSC packets through a running bridge (COUNT=1000000 SEED=7),
+#              then mutated HTTP requests and WebSocket frames (HTTP=2000 examples)
 # make voices  what liblo and npm's osc read of 100,000 packets, beside what we read (COUNT=1000000 SEED=7)
 # make crashes  kill the daemon under load at a hundred moments, and look at what is left (COUNT=1000 FROM=7)
 # make soak    ten minutes of guests, moves and reloads: nothing may grow or be wrong (SECONDS=3600 SEED=7)
@@ -77,6 +78,7 @@ simulate: .venv/.ready-test
 
 fuzz: .venv/.ready-test
 	FUZZ=$(or $(COUNT),10000000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -q -s tests/test_osc_fuzz.py -k mutated $(ARGS)
+	FUZZ_HTTP=$(or $(HTTP),2000) $(BIN)/python -m pytest -q -s tests/test_http_fuzz.py $(ARGS)
 
 voices: .venv/.ready-test
 	@$(MAKE) --silent tests/node_modules/.ready
