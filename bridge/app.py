@@ -41,6 +41,8 @@ from .httpguard import GRANT, Guard
 from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
 from .httpreload import ReloadRoutes
+from .https import PATH as HTTPS
+from .https import Https
 from .lastgood import Start
 from .learn import LearntFile
 from .learning import PORT, Learning
@@ -167,6 +169,10 @@ class Bridge:
         )
         self.hub.http_limits = config.http.limits
         self.door = Door(config.http.limits, self.refusals, config.http.client_timeout_s, clock)
+        self.https = Https(
+            config.http.tls, config.http.host, state, self.door, self._publish_https, lambda: self.addresses.addresses
+        )
+        """The second port, where there is one."""
         self.history = History()
         self._laid_out_anew = asyncio.Event()
         self._presence = Presence(self.store)
@@ -287,6 +293,7 @@ class Bridge:
         if old.http.client_timeout_s != new.http.client_timeout_s:
             self.hub.limits = replace(self.hub.limits, client_timeout_s=new.http.client_timeout_s)
         self.door.limits = self.hub.http_limits = new.http.limits
+        self.https.change(new.http.tls)
         if old.auth != new.auth:
             self.pairing.mode = self._shared.auth = new.auth.mode
             self.hub.regrant(self.pairing.grant_again)
@@ -321,6 +328,13 @@ class Bridge:
         entry = self.store.find(state_path(peer))
         if entry is not None:
             self.store.set(entry, text, Origin("bridge", peer), self.clock())
+
+    def _publish_https(self, text: str) -> None:
+        entry = self.store.find(HTTPS)
+        if entry is None:
+            control = Control(path=HTTPS, kind="string", owner="bridge", access="read", label="HTTPS")
+            entry = self.store.add(control, now=self.clock())
+        self.store.set(entry, text, Origin("bridge", "https"), self.clock())
 
     def _publish_saved(self, text: str) -> None:
         self.store.set(self.store.get(STATE), text, Origin("bridge", "state"), self.clock())
@@ -448,6 +462,7 @@ class Bridge:
                 *PeerRoutes(self).routes(),
                 *pairing.routes(),
                 *self._vitals.routes(),
+                *self.https.routes(),
                 *ReloadRoutes(self.reload).routes(),
             ),
             ticket=self._ticket,
@@ -456,7 +471,11 @@ class Bridge:
         await runner.setup()
         assert runner.server is not None
         try:
-            async with self.door.open(runner.server, listener), self._serving_locally(runner.server):
+            async with (
+                self.door.open(runner.server, listener),
+                self._serving_locally(runner.server),
+                self.https.running(runner.server),
+            ):
                 yield
                 await self.hub.close()
         finally:

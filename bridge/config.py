@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from .access import Access, Mode
 from .bank import Bank
+from .certificate import TlsSettings
 from .coercion import Value
 from .configaccess import AccessReader
 from .configbanks import BankReader
@@ -51,6 +52,7 @@ class HttpSettings:
     hosts: tuple[str, ...] = ()
     client_timeout_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
+    tls: TlsSettings | None = None
     announce: bool = True
     trust_pages: bool = False
 
@@ -179,6 +181,7 @@ class _Reader:
                 http.hosts,
                 http.client_timeout_s,
                 HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
+                self.tls(http),
                 http.announce,
                 http.trust_pages,
             ),
@@ -354,6 +357,18 @@ class _Reader:
             elif reading.control is not None and not reading.doubted:
                 values[path] = reading.control.coerce(value)
         return values
+
+    def tls(self, http: HttpTable) -> TlsSettings | None:
+        """``[http.tls]``. What its files are worth is found out when it is opened: that is no reason not to start."""
+        tls = http.tls
+        if tls is None:
+            return None
+        if tls.port == http.port and tls.port:
+            self.mistakes.add(("http", "tls", "port"), "is the port of [http] already")
+        if tls.key is not None and tls.certificate is None:
+            self.mistakes.add(("http", "tls", "key"), "does nothing without certificate")
+        certificate, key = (None if file is None else self.base / Path(file) for file in (tls.certificate, tls.key))
+        return TlsSettings(tls.port, certificate, key)
 
     def folder(self, keys: Keys, written: str | None) -> Path | None:
         """The folder that is written at ``keys``; reported where there is none."""

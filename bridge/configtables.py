@@ -192,6 +192,18 @@ class LimitsTable(Table):
     )
 
 
+class TlsTable(Table):
+    """HTTPS beside HTTP."""
+
+    port: int = setting(8443, "TCP port to listen on, at the host of `[http]`; 0 takes any free one.", ge=0, le=65535)
+    certificate: str | None = setting(
+        None,
+        "File with the certificate, and those it hangs on, in PEM; relative to this file.",
+        shown="what `stagebridge cert` has made",
+    )
+    key: str | None = setting(None, "File with its private key, in PEM.", shown="in the same file")
+
+
 class HttpTable(Table):
     """Where browsers find the bridge."""
 
@@ -221,6 +233,7 @@ class HttpTable(Table):
     client_timeout_s: float = setting(
         10.0, "Seconds after which a browser whose socket takes nothing any more is dropped.", ge=1, le=3600
     )
+    tls: TlsTable | None = setting(None, "HTTPS beside HTTP: the same pages; see below.", shown="none")
     limits: LimitsTable = setting(
         LimitsTable(), "What one address, and all of them, may have of it; see below.", shown="see below"
     )

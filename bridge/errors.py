@@ -15,6 +15,7 @@ BridgeError
 ├── ServiceError       this machine, or this user, cannot have the service
 ├── PairingError       a device is not let in: code and text for the answer
 ├── StateError         what is kept from run to run cannot be read or written now; the show goes on without
+├── TlsError       a certificate or its key cannot be used, or not be made
 ├── PortError          a transport cannot be opened or has failed; a supervisor tries again
 └── RemoteError        a running daemon cannot be reached, or refuses what the command line asks
 
@@ -145,6 +146,10 @@ class StateError(BridgeError):
     def __init__(self, message: str, rows: Mapping[str, Any] | None = None) -> None:
         self.rows = rows or {}
         super().__init__(message)
+
+
+class TlsError(BridgeError):
+    """A certificate or its key cannot be used, or not be made."""
 
 
 class PortError(BridgeError):

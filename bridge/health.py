@@ -24,6 +24,8 @@ def reasons(health: Mapping[str, Any]) -> list[str]:
         found.append(f"the configuration has mistakes: {trouble}")
     if str(health["state"]["state"]).startswith("unsaved"):
         found.append(f"moves are not saved: {str(health['state']['state']).partition(': ')[2]}")
+    if (https := health.get("https")) is not None and https["state"] != "online":
+        found.append(f"https {https['text']}")
     found += [f"{port['name']}: {port['text']}" for port in health["ports"] if port["state"] != "open"]
     found += [
         f"{peer['name']} {peer['state']}: {peer['text']}" for peer in health["peers"] if peer["state"] in TROUBLED

@@ -34,8 +34,8 @@ UNREAD_BYTES = 256 * 1024
 """Whoever asks again with so much of earlier answers not taken is cut: aiohttp would answer for ever."""
 LINGER_S = 1.0
 """What is left of a body that nobody wants is read for so long, so that the answer is not lost."""
-HANDSHAKE_S = 10.0
-"""For TLS."""
+HANDSHAKE_S, SHUTDOWN_S = 10.0, 2.0
+"""For TLS: its beginning, and its goodbye."""
 CHECK_S = 1.0
 EXHAUSTED_S = 0.25
 """A pause where the system has no more descriptors or memory."""
@@ -141,9 +141,11 @@ class Door:
     async def _let_in(self, server: web.Server, conn: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         visit = Visit(self, server, address, loop)
-        handshake_s = HANDSHAKE_S if tls else None
+        handshake_s, shutdown_s = (HANDSHAKE_S, SHUTDOWN_S) if tls else (None, None)
         try:
-            await loop.connect_accepted_socket(lambda: visit, conn, ssl=tls, ssl_handshake_timeout=handshake_s)
+            await loop.connect_accepted_socket(
+                lambda: visit, conn, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=shutdown_s
+            )
         except (OSError, ssl.SSLError) as exc:
             self.refusals.count("handshake")
             self.once.info(("handshake", address), "HTTPS from %s: no handshake: %s", address, exc)

@@ -62,15 +62,21 @@ def lan_addresses() -> list[Address]:
     return sorted(dict.fromkeys(filter(_is_reachable, real)), key=lambda address: address.version)
 
 
-def urls(host: str, port: int, addresses: Iterable[Address] | None = None) -> list[str]:
-    """Addresses to open for what listens there, the best one for a tablet first, this machine's own last.
-
-    ``addresses`` are this machine's, where they are known; else they are looked up."""
+def hosts(host: str, addresses: Iterable[Address] | None = None) -> list[str]:
+    """What stands for this machine in the address of what listens there, the best one for a tablet first, this
+    machine's own last. ``addresses`` are this machine's, where they are known; else they are looked up."""
     if host not in ("0.0.0.0", "::", ""):
-        return [f"http://{f'[{host}]' if ':' in host else host}:{port}/"]
+        return [f"[{host}]" if ":" in host else host]
     found = lan_addresses() if addresses is None else addresses
-    names = [f"[{one}]" if one.version == 6 else str(one) for one in found if one.version == 4 or host == "::"]
-    return [f"http://{name}:{port}/" for name in [*names, "127.0.0.1"]]
+    return [
+        *(f"[{one}]" if one.version == 6 else str(one) for one in found if one.version == 4 or host == "::"),
+        "127.0.0.1",
+    ]
+
+
+def urls(host: str, port: int, addresses: Iterable[Address] | None = None) -> list[str]:
+    """Addresses to open for what listens there, in the order of ``hosts``."""
+    return [f"http://{name}:{port}/" for name in hosts(host, addresses)]
 
 
 def address_towards(host: str) -> Address | None:

@@ -30,6 +30,7 @@ from .configtables import (
     PageTable,
     StateTable,
     StripKeys,
+    TlsTable,
 )
 from .oscprofile import PROFILES
 from .oscsettings import SHIPPED, parse_endpoint
@@ -117,7 +118,7 @@ def starter_text(demo: str) -> str:
 
 def docs_text(old: str, kinds: Mapping[str, PortKind] = KINDS) -> str:
     """``old`` with the table of keys renewed between each pair of marks."""
-    models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY, "http.limits": LimitsTable}
+    models: dict[str, type[BaseModel]] = {**_SINGLE, **_MANY, "http.limits": LimitsTable, "http.tls": TlsTable}
     for table, kind in kinds.items():
         models |= {table: kind.settings, f"control.{table}": kind.binding}
         if kind.has_banks:

@@ -20,6 +20,7 @@ from .discovery import Discovery, is_loopback
 from .health import LastMessages, drops, reasons
 from .httpdoor import Door
 from .httpguard import check_admin
+from .https import Https
 from .latency import KINDS, Latencies
 from .learning import Learning
 from .metrics import Metrics, Totals
@@ -42,6 +43,7 @@ class Running(Protocol):
     monitor: Monitor
     learning: Learning
     refusals: Refusals
+    https: Https
     addresses: AddressWatch
     discovery: Discovery
     door: Door
@@ -125,6 +127,7 @@ class Vitals:
             "ports": [self._port(port) for port in bridge.ports],
             "peers": self.peers(),
             "state": self._state.health(),
+            "https": bridge.https.health(),
             "network": self._network(),
             "monitors": len(bridge.monitor),
             "tasks": len(asyncio.all_tasks()),

@@ -56,8 +56,8 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     start.add(commands)
     if command != "run":  # 40 ms that its start has no use for
-        from . import controls, devices, doctor, faults, files, reload, services
+        from . import certificates, controls, devices, doctor, faults, files, reload, services
 
-        for group in (reload, files, services, devices, controls, faults, doctor):
+        for group in (reload, files, services, devices, controls, faults, doctor, certificates):
             group.add(commands)
     return parser

@@ -212,6 +212,8 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
                 f"  a tablet: {'scan this, or open ' if show_qr else ''}{urls[0]} and type {there[:3]} {there[3:]}"
             ]
             lines += [f"            or {url}" for url in urls[1:-1]]
+    if bridge.https.is_wanted:
+        lines += _https_lines(bridge, urls[0])
     if bridge.config_trouble:
         lines += ["", f"THE CONFIGURATION HAS MISTAKES: {bridge.config_trouble}"]
     if show_qr and has_network:
@@ -227,6 +229,15 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
         lines += [f"each of the two lets one device in, within ten minutes; more of them: {more}", ""]
     lines += bridge.peer_lines() or ["no peers: [[osc]] in the configuration names one"]
     return "\n".join([*lines, ""])
+
+
+def _https_lines(bridge: Bridge, url: str) -> list[str]:
+    secure = bridge.https.urls()
+    if not secure:
+        return ["", f"https is {bridge.https.text}"]
+    is_own = bridge.config.http.tls is not None and bridge.config.http.tls.certificate is None
+    trust = [f"  (devices come to trust it by {url}ca.crt: docs/tls.md)"] if is_own else []
+    return [*(f"  {each}" for each in secure), *trust]
 
 
 def _is_loopback(host: str) -> bool:
