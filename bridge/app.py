@@ -7,9 +7,7 @@ loop's policy and logging are set up in ``cli`` alone. Nothing is opened before 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
 import secrets
 import socket
 import time
@@ -23,21 +21,21 @@ from typing import Any, Self
 from aiohttp import web
 
 from . import __version__, midi, net, osc, resources
-from .access import EVERYTHING, Grant, Role, is_file
 from .addresses import Addresses, AddressWatch
+from .admission import Admission
 from .config import Config
 from .config import load as load_config
 from .configdiff import plan
 from .configured import Configured, is_learnt, state_path
 from .control import PANIC, Control
 from .discovery import Discovery, Service, is_loopback, services, short_name
-from .errors import ConfigError, PortError, Problem
+from .errors import ConfigError, Problem
 from .frames import Frames
 from .history import History
 from .http import Site
 from .httpcontrols import ControlRoutes
 from .httpdoor import Door
-from .httpguard import GRANT, Guard
+from .httpguard import Guard
 from .httppairing import PairRoutes
 from .httppeers import PeerRoutes
 from .httpreload import ReloadRoutes
@@ -46,14 +44,13 @@ from .https import Https
 from .lastgood import Start
 from .learn import LearntFile
 from .learning import PORT, Learning
+from .listening import listen
 from .localsocket import LocalSocket
 from .log import OncePer
 from .metrics import Metrics
 from .monitor import Monitor
 from .pagecontrols import PageControls
 from .pagecontrols import read as read_pages
-from .pages import paths_of
-from .pairing import Pairing
 from .persist import PATH as STATE
 from .persist import Persistence
 from .port import PeerHandle, Port, PortContext, PortKind
@@ -65,7 +62,6 @@ from .session import Shared
 from .store import Change, Origin, Store
 from .surface import Page
 from .tasks import running
-from .tickets import Tickets
 from .vitals import Vitals
 from .ws import Hub, Limits
 
@@ -81,13 +77,6 @@ LAY_OUT_S = 0.25
 """What is learnt, or brought by peers, within this time comes to the page together."""
 PANIC_AGAIN_S = 2.0
 """A panic of the same origin within this time has no line of its own: a packet has room for thousands."""
-BACKLOG = 512
-FIRST_FREE_PORT = 1024
-"""Ports below are root's, unless the system says otherwise (ip(7), ip_unprivileged_port_start)."""
-
-
-_NOT_OURS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, getattr(socket, "EAI_NODATA", 0), socket.EAI_AGAIN} - {0}
-"""What binding fails with where the host is not this machine, or a name that nobody knows."""
 
 
 class Bridge:
@@ -148,26 +137,15 @@ class Bridge:
             metrics=Metrics(),
             unclaimed=self._state.saved.unclaimed,
         )
-        self.pairing = Pairing(
-            state,
-            config.auth.mode,
-            roles=self._roles,
-            revoked=self._revoked,
-            changed=self._regranted,
-            connected=self._connected,
-            fallback=f"port-{config.http.port}",
-            clock=clock,
-        )
-        """Which devices were let in, and the codes that let more in."""
-        self._tickets = Tickets(secrets.token_bytes(32), self._grant_of)
-        self._shared.admit = self._admit
-        self._shared.auth = config.auth.mode
         self.refusals = Refusals()
         """What was refused over HTTP and WebSocket, by cause."""
         self.hub = Hub(
             self._shared, limits or Limits(client_timeout_s=config.http.client_timeout_s), clock, self.refusals
         )
         self.hub.http_limits = config.http.limits
+        self._admission = Admission(self.hub, config, state, clock)
+        self.pairing = self._admission.pairing
+        """Which devices were let in, and the codes that let more in."""
         self.door = Door(config.http.limits, self.refusals, config.http.client_timeout_s, clock)
         self.https = Https(
             config.http.tls, config.http.host, state, self.door, self._publish_https, lambda: self.addresses.addresses
@@ -197,63 +175,20 @@ class Bridge:
         )
         self._ports = Ports(kinds, config.peers, context)
         self._reloading = Reloading(config, self._configured, self._ports, self._pages, clock, self._say_trouble)
-        self._reloading.followers.append(self._follow)
+        self._reloading.followers += [self._admission.follow, self._follow]
         self._site: Site | None = None
         self._source = source or Source(self._load_file)
         self._vitals = Vitals(self, self._state, self._shared.metrics)
         self._vitals.refusals["pairing"] = self.pairing.refused
         self._stack = AsyncExitStack()
 
-    def _roles(self) -> Mapping[str, Role]:
-        return {name: access.role for name, access in self.config.access.items()}
-
-    def _by_now(self, grant: Grant) -> Grant | None:
-        """What whoever was granted this may do now: by its ``[[access]]`` entry, where there is one still."""
-        if not grant.access:
-            return grant
-        access = self.config.access.get(grant.access)
-        return None if access is None else replace(grant, role=access.role)
-
-    async def _limit_devices(self) -> None:
-        """Show devices that are limited to pages what stands on these now."""
-        names = [name for access in self.config.access.values() for name in access.pages or ()]
-        files = await asyncio.to_thread(lambda: paths_of(self._pages_dir(), filter(is_file, names)))
-        self._shared.views.configure(self.config.access, files)
-        self.hub.regrant(self._by_now)
-
     async def _page_edited(self, page: str, html: str) -> None:
         await self._pages.edited(page, html)
-        if any((page or "index.html") in (access.pages or ()) for access in self.config.access.values()):
-            await self._limit_devices()
+        await self._admission.page_edited(page)
 
     def _names(self) -> list[str]:
         """What browsers may call this machine; asked for anew when one calls it otherwise."""
         return [*net.own_names(), self.discovery.name, *self.config.http.hosts]
-
-    def _grant_of(self, device: str) -> Grant | None:
-        """What a device may do now; "": where nobody is told apart."""
-        if self.pairing.mode == "open":
-            return EVERYTHING
-        known = self.pairing.devices.get(device)
-        return None if known is None else self.pairing.grant_of(known)
-
-    def _admit(self, token: str) -> Grant | None:
-        return self._tickets.admit(token, self.clock()) or self.pairing.grant_of_token(token)
-
-    def _ticket(self, request: web.Request) -> str | None:
-        """For one of people's own pages that this device opens; None where they are trusted like ours."""
-        if self.config.http.trust_pages:
-            return None
-        return self._tickets.make(request[GRANT].device if GRANT in request else "", self.clock())
-
-    def _connected(self) -> list[str]:
-        return self.hub.devices()
-
-    def _revoked(self, device: str) -> None:
-        self.hub.revoke(device)
-
-    def _regranted(self, device: str, grant: Grant) -> None:
-        self.hub.regrant(lambda before: grant if before.device == device else before)
 
     @property
     def config(self) -> Config:
@@ -294,20 +229,11 @@ class Bridge:
             self.hub.limits = replace(self.hub.limits, client_timeout_s=new.http.client_timeout_s)
         self.door.limits = self.hub.http_limits = new.http.limits
         self.https.change(new.http.tls)
-        if old.auth != new.auth:
-            self.pairing.mode = self._shared.auth = new.auth.mode
-            self.hub.regrant(self.pairing.grant_again)
         if old.http.pages != new.http.pages and self._site is not None:
-            self._site.use_pages(await asyncio.to_thread(self._pages_dir))
-        if (old.access, old.http.pages) != (new.access, new.http.pages):
-            await self._limit_devices()
+            self._site.use_pages(await asyncio.to_thread(resources.pages_dir, new.http.pages))
         if old.state != new.state:
             await self._state.move(new.state.file)
         return ()
-
-    def _pages_dir(self) -> Path:
-        """People's own pages; else the examples."""
-        return self.config.http.pages or resources.pages_dir()
 
     def _say_trouble(self, trouble: str) -> None:
         self.config_trouble = trouble
@@ -342,9 +268,11 @@ class Bridge:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             # First, since it is the one thing that can end us; asking who has the port reads files, hence the thread.
-            listener = stack.enter_context(await asyncio.to_thread(self._listener))
-            self._pages.declare(await asyncio.to_thread(read_pages, self.config.http.pages))
-            await self._limit_devices()
+            http = self.config.http
+            listener = stack.enter_context(await asyncio.to_thread(listen, http.host, http.port))
+            self.http_port = listener.getsockname()[1]
+            self._pages.declare(await asyncio.to_thread(read_pages, http.pages))
+            await self._admission.limit()
             await stack.enter_async_context(self._state.kept())  # the last to end: it keeps what the others do then
             await stack.enter_async_context(running(self._watch_holds(), "holds"))
             await stack.enter_async_context(running(self._lay_out(), "pages"))
@@ -427,17 +355,6 @@ class Bridge:
         host = short_name(socket.gethostname())
         return services(self.config.title, host, http, [offer for offer in offers if offer is not None])
 
-    def _listener(self) -> socket.socket:
-        host, port = self.config.http.host, self.config.http.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-        except OSError as exc:
-            raise PortError(listen_problem(host, port, exc)) from exc
-        listener.setblocking(False)
-        self.http_port = listener.getsockname()[1]
-        return listener
-
     @asynccontextmanager
     async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
         controls = ControlRoutes(self._shared, self.history, self.clock)
@@ -447,12 +364,12 @@ class Bridge:
                 self._names,
                 pairing.grant,
                 pairing.prolong,
-                admit_page=lambda ticket: self._tickets.admit(ticket, self.clock()),
+                admit_page=self._admission.admit_page,
                 refusals=self.refusals,
             ),
             self.door,
             web_dir=await asyncio.to_thread(resources.web_dir),
-            pages_dir=await asyncio.to_thread(self._pages_dir),
+            pages_dir=await asyncio.to_thread(resources.pages_dir, self.config.http.pages),
             socket=self.hub.handle,
             page_edited=self._page_edited,
             may_open=self._shared.views.may_open,
@@ -465,7 +382,7 @@ class Bridge:
                 *self.https.routes(),
                 *ReloadRoutes(self.reload).routes(),
             ),
-            ticket=self._ticket,
+            ticket=self._admission.ticket,
         )
         runner = web.AppRunner(site.application(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -524,25 +441,3 @@ class Bridge:
             self._laid_out_anew.clear()
             self._configured.lay_out(self.clock())
             await asyncio.sleep(LAY_OUT_S)
-
-
-def listen_problem(host: str, port: int, exc: OSError) -> str:
-    """Why HTTP cannot listen there, and what to do. Reads the kernel's tables."""
-    if exc.errno == errno.EADDRINUSE:
-        holder = net.holder_of(port, "tcp")
-        by = f" by {holder}" if holder else ""
-        return f"HTTP port {port} is taken{by}: choose another with --port {port + 1}, or [http] port = {port + 1}"
-    if exc.errno in _NOT_OURS:
-        own = ", ".join(map(str, [*net.lan_addresses(), "127.0.0.1"]))
-        return (
-            f"HTTP: {host} is no address of this machine; its own are {own}; "
-            'all of them: --host 0.0.0.0, or [http] host = "0.0.0.0"'
-        )
-    if exc.errno == errno.EACCES and port < FIRST_FREE_PORT:
-        return (
-            f"HTTP port {port} needs rights that this user does not have; "
-            f"ports from {FIRST_FREE_PORT} need none: --port {port + 8000}"
-        )
-    # Python's own text goes on with "while attempting to bind".
-    why = os.strerror(exc.errno) if exc.errno is not None and exc.errno in errno.errorcode else exc
-    return f"HTTP cannot listen on {host}:{port}: {why}"

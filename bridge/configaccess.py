@@ -67,7 +67,7 @@ class AccessReader:
             self._mistakes.add(keys, f"is one view too many: there may be {MAX_VIEWS} different lists of pages")
 
     def _check_file(self, keys: Keys, name: str) -> None:
-        folder = self._folder or resources.pages_dir()
+        folder = resources.pages_dir(self._folder)
         try:
             files = {file.relative_to(folder).as_posix() for file in folder.rglob(f"*{FILE}")}
         except OSError:

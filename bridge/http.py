@@ -46,8 +46,8 @@ class Site:
 
     ``routes`` are the REST's. ``page_edited(path, html)`` is awaited when one of people's own pages is served for the
     first time or has changed since. ``may_open(grant, file)``: whether a device that was let in may see this one.
-    ``ticket(request)`` is for such a page, on the device that asks; None: they are trusted like ours, and run without a
-    sandbox.
+    ``ticket(grant)`` is for such a page, on the device that has this; None: they are trusted like ours, and run without
+    a sandbox.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Site:
         health: Callable[[], dict[str, Any]],
         may_open: Callable[[Grant, str], bool],
         routes: Iterable[web.RouteDef],
-        ticket: Callable[[web.Request], str | None] = lambda request: None,
+        ticket: Callable[[Grant | None], str | None] = lambda grant: None,
     ) -> None:
         self._guard = guard
         self._door = door
@@ -151,7 +151,7 @@ class Site:
 
     def _own_page(self, request: web.Request, asset: Asset) -> web.StreamResponse:
         """A file of people's own. All of them are sandboxed: a picture may be SVG, with a script in it."""
-        ticket = self._ticket(request)
+        ticket = self._ticket(request.get(GRANT))
         if ticket is None:
             return _send(request, asset, {"Content-Security-Policy": "frame-ancestors 'self'"})
         policy = {"Content-Security-Policy": SANDBOX}

@@ -26,6 +26,7 @@ from . import net
 from .certificate import FOLDER, SERVER, Certificate, TlsSettings, authority_der, load
 from .errors import TlsError
 from .httpdoor import Door
+from .listening import bound, taken
 from .log import OncePer
 from .statefolder import NO_FOLDER
 from .tasks import running
@@ -39,7 +40,6 @@ SOON_S = 21 * 86400.0
 """A certificate that ends within this time should be renewed."""
 FIRST_TRY_S = 1.0
 """How long a start waits for it."""
-BACKLOG = 512
 CERT_TYPE = "application/x-x509-ca-cert"
 """What iOS and Android take for an authority to be installed, as PEM or DER."""
 OFF = "off"
@@ -212,17 +212,12 @@ class Https:
 
     def _listen(self, port: int) -> socket.socket:
         """Raises TlsError. Reads the kernel's tables."""
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
-            listener = socket.create_server((self._host, port), family=family, backlog=BACKLOG)
+            return bound(self._host, port)
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
-                holder = net.holder_of(port, "tcp")
-                by = f" by {holder}" if holder else ""
-                raise TlsError(f"TCP port {port} is taken{by}: [http.tls] port = … chooses another") from exc
+                raise TlsError(f"TCP port {taken(port)}: [http.tls] port = … chooses another") from exc
             raise TlsError(f"cannot listen on {self._host}:{port}: {os.strerror(exc.errno or 0).lower()}") from exc
-        listener.setblocking(False)
-        return listener
 
     # What is said
 

@@ -95,5 +95,5 @@ class PageControls:
 
 def read(folder: Path | None) -> Read:
     """People's own pages in this folder; None: the examples. Blocks on the disk."""
-    pages = read_pages(folder or resources.pages_dir())
+    pages = read_pages(resources.pages_dir(folder))
     return [(page, hash(html), declared_controls(html, page)) for page, html in pages]

@@ -15,9 +15,9 @@ def web_dir() -> Path:
     return _find("web")
 
 
-def pages_dir() -> Path:
-    """The example pages served under `/pages/` when the configuration names no other directory."""
-    return _find("pages")
+def pages_dir(own: Path | None = None) -> Path:
+    """What is served under `/pages/`: people's own pages, where the configuration names them; else the examples."""
+    return own or _find("pages")
 
 
 def profiles_dir() -> Path:

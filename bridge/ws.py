@@ -531,7 +531,7 @@ class Hub:
             now = self._clock()
             most = self.http_limits.messages_per_s
             for connection in list(self._connections.values()):
-                if connection.is_lost():  # its own task takes it out, as soon as it runs; uvloop takes no write any more
+                if connection.is_lost():  # its own task takes it out as soon as it runs; uvloop takes no write now
                     continue
                 session, ws = connection.session, connection.ws
                 name = session.origin.target

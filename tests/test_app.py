@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import errno
 import socket
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from pythonosc.osc_message import OscMessage
 
 from bridge import config as configuration
-from bridge.app import KINDS, Bridge, listen_problem
+from bridge.app import KINDS, Bridge
 from bridge.config import Config
 from bridge.errors import PortError
 from bridge.store import Origin
@@ -125,13 +124,6 @@ async def test_a_host_that_is_not_this_machine_ends_the_start_and_says_what_is(p
     assert own.startswith("its own are ")
     assert own.endswith("127.0.0.1")
     assert what_to_do == 'all of them: --host 0.0.0.0, or [http] host = "0.0.0.0"'
-
-
-def test_a_port_without_rights_says_which_ones_need_none() -> None:
-    said = listen_problem("0.0.0.0", 81, OSError(errno.EACCES, "Permission denied (while attempting to bind)"))
-    assert said == "HTTP port 81 needs rights that this user does not have; ports from 1024 need none: --port 8081"
-    said = listen_problem("0.0.0.0", 8080, OSError(errno.ENOBUFS, "No buffer space (while attempting to bind)"))
-    assert said == "HTTP cannot listen on 0.0.0.0:8080: No buffer space available"
 
 
 async def test_a_busy_osc_port_is_a_state_and_is_tried_again(pages: Path, peer: socket.socket) -> None:

@@ -38,7 +38,7 @@ ROWS = [
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "tasks", "timers"}
     | {"wsframes"},
-    {"addresses", "firewall"},
+    {"addresses", "firewall", "listening"},
     {"discovery", "doctor"},
     {
         "localsocket",
@@ -83,7 +83,7 @@ ROWS = [
     {"httpcontrols", "pairing", "https", "authority"},
     {"httppairing"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
-    {"vitals", "configured", "ports"},
+    {"vitals", "configured", "ports", "admission"},
     {"reloading"},
     {"httpreload"},
     {"app", "service"},
