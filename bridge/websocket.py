@@ -175,7 +175,9 @@ async def accept(request: web.Request, protocols: Collection[str], max_bytes: in
     response.force_close()  # no second request comes after a WebSocket
     await response.prepare(request)
     transport = request.transport
-    return None if transport is None else WebSocket(request, response, transport, max_bytes)
+    if transport is None or transport.get_extra_info("socket") is None:  # the latter over TLS, a moment before
+        return None
+    return WebSocket(request, response, transport, max_bytes)
 
 
 def _accepted(request: web.Request) -> str:

@@ -141,8 +141,10 @@ class Connection:
 
     def abort(self) -> None:
         """Drop the socket now, whatever is in its buffer or the kernel's: that would be sent for minutes."""
+        sock = self._transport.get_extra_info("socket")  # None: gone, over TLS
         with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
 
