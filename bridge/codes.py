@@ -1,9 +1,10 @@
 """``Codes``: six digits that let one device in within ten minutes, and how often they may be guessed. Pure.
 
 A wrong guess costs: ``ADDRESS_GUESSES`` of one address, ``ALL_GUESSES`` of all together. When those are gone, addresses
-that have guessed nothing wrong lately have ``CALM_GUESSES`` more, so that a stranger who guesses does not keep a tablet
-out. All of it comes back with time, and nobody who is in already asks here. In ten minutes 300 guesses are possible at
-most, from however many addresses: three in 10,000 that one finds a code that is waiting.
+that have guessed wrong less than twice lately have ``CALM_GUESSES`` more, so that a stranger who guesses does not keep
+a tablet out: that takes 60 addresses, all the time. Those of IPv6 cost nothing, so they have a share of their own. All
+of it comes back with time, and nobody who is in already asks here. In ten minutes 480 guesses are possible, from
+however many addresses: five in 10,000 that one finds a code that is waiting.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ MAX_SPENT = 256
 ADDRESS_GUESSES, ADDRESS_PER_S = 10, 1 / 60
 ALL_GUESSES, ALL_PER_S = 60, 1 / 10
 CALM_GUESSES, CALM_PER_S = 60, 1 / 5
+OWN_CALM_GUESSES, OWN_CALM_PER_S = 2, 2 / 600
 MAX_ADDRESSES = 1024
 """That have guessed wrong; the one that did longest ago is forgotten."""
 LOCAL = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
@@ -101,26 +103,36 @@ class Guesses:
     """Who may still guess."""
 
     def __init__(self) -> None:
-        self._of: OrderedDict[str, Allowance] = OrderedDict()
+        self._of: OrderedDict[str, tuple[Allowance, Allowance]] = OrderedDict()
+        """Of each address: its own guesses, and those that it has of the calm ones."""
         self._all = Allowance(ALL_GUESSES, ALL_PER_S)
-        self._calm = Allowance(CALM_GUESSES, CALM_PER_S)
+        self._calm = {is_v6: Allowance(CALM_GUESSES, CALM_PER_S) for is_v6 in (False, True)}
 
     def may(self, address: str, now: float) -> bool:
-        own = self._of.get(address)
+        own, calm = self._of.get(address, (None, None))
         if own is not None and not own.has(1, now):
             return False
         if address in LOCAL or self._all.has(1, now):
             return True
-        return (own is None or own.has(ADDRESS_GUESSES, now)) and self._calm.has(1, now)
+        return (calm is None or calm.has(1, now)) and self._calm[_is_v6(address)].has(1, now)
 
     def went_wrong(self, address: str, now: float) -> None:
-        own = self._of.setdefault(address, Allowance(ADDRESS_GUESSES, ADDRESS_PER_S))
+        if address not in self._of:
+            self._of[address] = (
+                Allowance(ADDRESS_GUESSES, ADDRESS_PER_S),
+                Allowance(OWN_CALM_GUESSES, OWN_CALM_PER_S),
+            )
         self._of.move_to_end(address)
         if len(self._of) > MAX_ADDRESSES:
             self._of.popitem(last=False)
-        own.take(1, now)
+        for allowance in self._of[address]:
+            allowance.take(1, now)
         if address not in LOCAL and not self._all.take(1, now):
-            self._calm.take(1, now)
+            self._calm[_is_v6(address)].take(1, now)
+
+
+def _is_v6(address: str) -> bool:
+    return ":" in address and not address.startswith("::ffff:")
 
 
 _WHY = {

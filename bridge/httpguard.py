@@ -75,7 +75,7 @@ class Guard:
         if not response.prepared:
             if is_public_file(request.path) or request.headers.get("Origin") == NO_ORIGIN:
                 _for_anyone(response)
-            if grant is not None and not is_here and response.status == 200 and response.content_type == "text/html":
+            if grant is not None and not is_here and _is_page(request, response):
                 self._prolong(request, response)
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -159,6 +159,13 @@ def check_admin(request: web.Request) -> None:
 def is_public(path: str) -> bool:
     """True for what everybody on the network may ask for: what the page for pairing and sandboxed pages are made of."""
     return path in _PUBLIC or is_public_file(path)
+
+
+def _is_page(request: web.Request, response: web.StreamResponse) -> bool:
+    """Whether a page is answered, though it be the one that the browser has already."""
+    if response.status == 304:
+        return not is_public(request.path)
+    return response.status == 200 and response.content_type == "text/html"
 
 
 _OF_PROGRAMS = ("/api/", "/metrics")

@@ -292,7 +292,9 @@ class Pairing:
             import fcntl
 
             with contextlib.ExitStack() as stack:
-                file = stack.enter_context(path.with_suffix(".lock").open("ab"))
+                # Whoever may open it may keep it from us.
+                number = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                file = stack.enter_context(os.fdopen(number, "ab"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 stack.pop_all()
                 self._held = file

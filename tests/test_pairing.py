@@ -17,9 +17,10 @@ import pytest
 
 from bridge.access import Grant
 from bridge.app import KINDS, Bridge
-from bridge.codes import CODE_S
+from bridge.codes import CODE_S, Codes
 from bridge.config import load
 from bridge.devices import MAX_DEVICES
+from bridge.errors import PairingError
 from bridge.pairing import Pairing
 
 CONFIG = '[http]\nhost = "127.0.0.1"\nport = 0\n[auth]\nmode = "token"\n[state]\nfile = ""\n[[control]]\npath = "/a"\n'
@@ -219,12 +220,28 @@ async def test_a_code_guessed_a_thousand_times_is_not_found_and_locks_nobody_out
     assert said.count((429, "too_many")) >= 989
     counted = open_house.bridge.health()["refusals"]["pairing"]
     assert counted == {error: said.count((status, error)) for status, error in set(said)}
-    assert await inside.ask("GET", "api/controls/a") != 401
+    assert (await inside.ask("GET", "api/controls/a"))[0] == 200
     assert (await inside.ask("PUT", "api/controls/a", {"value": 0.5}))[0] == 200
     status, answer = await guesser.pair(code)
     assert (status, answer["error"]) == (429, "too_many")
     calm = await asyncio.to_thread(pair_from, "127.0.0.2", open_house.bridge.http_port, code)
     assert calm == 200, "from another address the code is as good as ever"
+
+
+def test_who_guesses_from_fifty_addresses_or_from_all_of_ipv6_keeps_no_tablet_out() -> None:
+    codes = Codes(os.urandom)
+    code = codes.make(CONTROL, 0.0).digits
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+    guesses = 0
+    for second in range(599):
+        fifty = [f"10.0.0.{n}" for n in range(50)]
+        for address in (*fifty, *(f"fd00::{second:x}:{n:x}" for n in range(50))):
+            with pytest.raises(PairingError) as refused:
+                codes.look_up(wrong, address, float(second))
+            guesses += refused.value.code == "wrong_code"
+        if second > 60:
+            assert codes.look_up(code, "10.0.1.1", float(second)).digits == code
+    assert guesses <= 480
 
 
 def pair_from(address: str, port: int, code: str) -> int:
@@ -357,6 +374,12 @@ async def test_a_device_may_say_its_own_name_and_its_cookie_is_prolonged(open_ho
     assert (await open_house.device().ask("PATCH", "api/pair", {"name": "x"}))[0] == 404
     async with device.client.get(device.url) as answer:
         assert "Max-Age=31536000" in answer.headers["Set-Cookie"]
+    known = {"If-None-Match": answer.headers["ETag"]}  # every load but the first
+    async with device.client.get(device.url, headers=known) as answer:
+        assert answer.status == 304
+        assert "Max-Age=31536000" in answer.headers["Set-Cookie"]
+    async with device.client.get(device.url + "surface.js") as answer:
+        assert "Set-Cookie" not in answer.headers
 
 
 async def test_an_open_door_lets_everybody_in_and_says_so(tmp_path: Path) -> None:
@@ -401,7 +424,7 @@ async def test_devices_outlive_a_run_and_their_file_is_ours_alone(tmp_path: Path
         device = await before.let_in()
         token, cookie = device.cookie().value, before.bridge.pairing.cookie
         file = tmp_path / "devices.json"
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert {stat.S_IMODE(one.stat().st_mode) for one in (file, file.with_suffix(".lock"))} == {0o600}
         assert token.partition(".")[2] not in file.read_text(), "it is there before the answer, and hashed"
     async with house(tmp_path) as after:
         assert after.bridge.pairing.cookie == cookie

@@ -27,7 +27,11 @@ def remote_command(
     where.add_argument(
         "--url", metavar="URL", help="of a daemon anywhere: http://host:8080 (default: $STAGEBRIDGE_URL)"
     )
-    parser.add_argument("--token", metavar="TOKEN", help="of a device, for --url (default: $STAGEBRIDGE_TOKEN)")
+    parser.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="of a device, for --url; better in $STAGEBRIDGE_TOKEN: others here see what a command is started with",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
     return parser
