@@ -6,7 +6,8 @@ Not here: what each of them is (``pairing``, ``view``, ``tickets``), and HTTP (`
 from __future__ import annotations
 
 import asyncio
-import secrets
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from .pairing import Pairing
 from .tickets import Tickets
 from .ws import Hub
 
+log = logging.getLogger(__name__)
+
 
 class Admission:
     """Of one hub, whose sessions have what is decided here. ``state`` is the folder for what outlives a run."""
@@ -26,7 +29,6 @@ class Admission:
     def __init__(self, hub: Hub, config: Config, state: Path | None, clock: Callable[[], float]) -> None:
         self._hub = hub
         self._config = config
-        self._clock = clock
         self.pairing = Pairing(
             state,
             config.auth.mode,
@@ -38,19 +40,20 @@ class Admission:
             clock=clock,
         )
         """Which devices were let in, and the codes that let more in."""
-        self._tickets = Tickets(secrets.token_bytes(32), self._grant_of)
+        self._tickets = Tickets(self.pairing.ticket_key, self._grant_of)
         hub.shared.admit = lambda token: self.admit_page(token) or self.pairing.grant_of_token(token)
         hub.shared.auth = config.auth.mode
 
     def admit_page(self, ticket: str) -> Grant | None:
         """What one of people's own pages may do that shows this; None where it is no ticket of ours."""
-        return self._tickets.admit(ticket, self._clock())
+        return self._tickets.admit(ticket, time.time())
 
     def ticket(self, grant: Grant | None) -> str | None:
         """For one of people's own pages that who has this opens; None where they are trusted like ours."""
         if self._config.http.trust_pages:
             return None
-        return self._tickets.make("" if grant is None else grant.device, self._clock())
+        self.pairing.ticket_key(is_to_last=True)
+        return self._tickets.make("" if grant is None else grant.device, time.time())
 
     async def follow(self, old: Config, new: Config) -> Iterable[str]:
         """Take ``[auth]`` and ``[[access]]`` from the new configuration."""
@@ -58,9 +61,20 @@ class Admission:
         if old.auth != new.auth:
             self.pairing.mode = self._hub.shared.auth = new.auth.mode
             self._hub.regrant(self.pairing.grant_again)
+        if old.http.trust_pages != new.http.trust_pages:
+            self.say_trust()
         if (old.access, old.http.pages) != (new.access, new.http.pages):
             await self.limit()
         return ()
+
+    def say_trust(self) -> None:
+        """Say it out loud where people's own pages run without a sandbox."""
+        if self._config.http.trust_pages:
+            log.warning(
+                "[http] trust_pages: pages of %s may do all that the device may that has them open; every line of "
+                "them, and of what they load, is trusted like stagebridge itself",
+                resources.pages_dir(self._config.http.pages),
+            )
 
     async def page_edited(self, page: str) -> None:
         """One of people's own pages shows other controls, perhaps."""

@@ -273,6 +273,7 @@ class Bridge:
             self.http_port = listener.getsockname()[1]
             self._pages.declare(await asyncio.to_thread(read_pages, http.pages))
             await self._admission.limit()
+            self._admission.say_trust()
             await stack.enter_async_context(self._state.kept())  # the last to end: it keeps what the others do then
             await stack.enter_async_context(running(self._watch_holds(), "holds"))
             await stack.enter_async_context(running(self._lay_out(), "pages"))

@@ -14,7 +14,7 @@ import msgspec
 
 from .access import Grant, Role
 
-MAX_DEVICES = 256
+MAX_DEVICES = 1024
 """Who was seen longest ago leaves."""
 MAX_NAME = 40
 SECRET_BYTES = 32
@@ -43,6 +43,8 @@ class Kept(msgspec.Struct):
 
     instance: str
     devices: list[Device] = []
+    key: str = ""
+    """What tickets of people's own pages are signed with; hexadecimal."""
 
 
 class Devices:
@@ -51,6 +53,9 @@ class Devices:
     def __init__(self, entropy: Entropy, kept: Kept | None = None) -> None:
         self._entropy = entropy
         self.instance = kept.instance if kept is not None else self._word(ID_BYTES)
+        self.has_key = kept is not None and len(kept.key) >= 2 * SECRET_BYTES
+        """Whether the file has the key; False: it is of this run."""
+        self.key = kept.key if kept is not None and self.has_key else self._word(SECRET_BYTES)
         self._devices = {device.id: device for device in kept.devices} if kept is not None else {}
 
     def __iter__(self) -> Iterator[Device]:
@@ -63,7 +68,7 @@ class Devices:
         return self._devices.get(number)
 
     def kept(self) -> Kept:
-        return Kept(self.instance, list(self))
+        return Kept(self.instance, list(self), self.key)
 
     def add(self, name: str, grant: Grant, now: float) -> tuple[Device, str]:
         """Let a device in. Returns it and its token, which is told once and known to nobody afterwards."""

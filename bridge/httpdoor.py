@@ -99,7 +99,11 @@ class Door:
             self.refuse(cause, visit.address)
             if cause == "unread":
                 visit.abort()
-            answer = error_answer(429, "too_many", "this address asks for too much: wait a little")
+            answer = error_answer(
+                429,
+                "too_many",
+                "this address asks for too much: wait ten seconds; where many are behind it: [http.limits] exempt",
+            )
             answer.headers.update({"Retry-After": RETRY_S, "X-Content-Type-Options": "nosniff"})
             answer.force_close()  # more of it is refused at the door, which costs less
             return answer
@@ -128,7 +132,9 @@ class Door:
                 continue  # it went before it was taken
             address = str(name[0])
             cause = self.turnstile.enter(address, self._clock())
-            if cause == "connections" and self._crowd_out():
+            if (cause == "connections" and self._crowd_out()) or (
+                cause == "connections_per_address" and self._end_idle(address)
+            ):
                 cause = self.turnstile.enter(address, self._clock())
             if cause is not None:
                 self.refuse(cause, address)
@@ -172,6 +178,17 @@ class Door:
         for visit in self._visits:
             if not self.limits.exempts(visit.address):
                 self.refuse("crowded_out", visit.address)
+                visit.abort()
+                self.left(visit)
+                visit.is_in = False
+                return True
+        return False
+
+    def _end_idle(self, address: str) -> bool:
+        """End the oldest connection of this address that has asked and been answered: browsers keep six each for what
+        they may want next, and connect again when they do. False if there is none."""
+        for visit in self._visits:
+            if visit.address == address and visit.is_idle:
                 visit.abort()
                 self.left(visit)
                 visit.is_in = False
@@ -233,6 +250,13 @@ class Visit(web.RequestHandler):
         """True if a whole request has come."""
         return self._request_count > 0
 
+    @property
+    def is_idle(self) -> bool:
+        """True if whatever it has asked for has been answered and taken."""
+        if not self.has_asked or self._current_request is not None or self._wire is None:
+            return False
+        return not self._messages and self._wire.get_write_buffer_size() == 0
+
     def refusal(self, now: float) -> Cause | None:
         """Why its next request is not answered."""
         if self._wire is not None and self._wire.get_write_buffer_size() > UNREAD_BYTES:
@@ -292,8 +316,9 @@ def _reset(conn: socket.socket) -> None:
 
 _WORDS: dict[Cause, str] = {
     "connections": "as many connections are open as may be ([http.limits] connections)",
-    "connections_per_address": "it has as many connections as one address may ([http.limits] connections_per_address)",
+    "connections_per_address": "it has as many connections as one address may ([http.limits] connections_per_address, "
+    "or exempt where many devices are behind it)",
     "crowded_out": "others need the place that it does nothing with",
-    "rate": "it asks too often ([http.limits] requests_per_s)",
+    "rate": "it asks too often ([http.limits] requests_per_s, or exempt where many devices are behind it)",
     "unread": "it does not take what it has asked for",
 }

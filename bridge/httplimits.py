@@ -28,8 +28,9 @@ class HttpLimits:
 
     connections: int = 2500
     """TCP connections at a time, in all. WebSockets are at most ``ws.Limits.clients`` of them."""
-    connections_per_address: int = 256
-    requests_per_s: float = 200.0
+    connections_per_address: int = 1024
+    """Of which each phone of a crowd behind one address has one, and six while it loads a page."""
+    requests_per_s: float = 500.0
     """Requests and new connections of one address."""
     request_s: float = 20.0
     """How long a connection may take to say a request, and a request its body."""

@@ -22,6 +22,8 @@ MAX_MESSAGE_BYTES = 256 * 1024
 
 MAX_KEYS = 8192
 """Most controls that one message may name: as many as there can be."""
+MAX_MOVES = 1024
+"""Most controls that one message may move or hold: some ms, in which nobody else is heard."""
 MAX_DESCRIPTORS = 1024
 """Most controls that one message may declare; pages can have fewer, and are told which were too many."""
 MAX_REASON = 200  # characters of an answer that quotes the message
@@ -32,6 +34,7 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 Key = Whole | str
 """A control's id, or its path."""
 Keys = Annotated[list[Key], msgspec.Meta(max_length=MAX_KEYS)]
+FewKeys = Annotated[list[Key], msgspec.Meta(max_length=MAX_MOVES)]
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="type"):
@@ -48,7 +51,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="type"):
 
 
 class Set(msgspec.Struct, tag="set", tag_field="type"):
-    values: Annotated[list[tuple[Key, Any]], msgspec.Meta(max_length=MAX_KEYS)]
+    values: Annotated[list[tuple[Key, Any]], msgspec.Meta(max_length=MAX_MOVES)]
     n: Count | None = None
     t: float | None = None
 
@@ -61,11 +64,11 @@ class Trigger(msgspec.Struct, tag="trigger", tag_field="type"):
 
 
 class Touch(msgspec.Struct, tag="touch", tag_field="type"):
-    ids: Keys
+    ids: FewKeys
 
 
 class Release(msgspec.Struct, tag="release", tag_field="type"):
-    ids: Keys
+    ids: FewKeys
 
 
 class Descriptor(msgspec.Struct):

@@ -79,6 +79,14 @@ class Pairing:
         """The name of our cookie: ports of one host share their cookies, so it says whose it is."""
         return f"stagebridge-{self.devices.instance}"
 
+    def ticket_key(self, is_to_last: bool = False) -> bytes:
+        """What tickets of people's own pages are signed with. It outlives this run where there is a folder;
+        ``is_to_last``: a page has a ticket now, so see that it does."""
+        if is_to_last and not self.devices.has_key:
+            self.devices.has_key = True
+            self._note()
+        return self.devices.key.encode()
+
     # Who asks
 
     def grant_of_token(self, token: str | None) -> Grant | None:

@@ -1,8 +1,9 @@
 """Tickets: what a page of somebody's own shows instead of the cookie of the device that has it open. Pure.
 
 Such a page runs in a sandbox, without an origin, so it has no cookie and cannot reach ours. The server writes a ticket
-into the HTML that it serves; it names the device and when it ends, and is good in this run of the server alone. What it
-is worth is looked up when it is shown: what the device may do then, but never ``admin``.
+into the HTML that it serves; it names the device and when it ends. A server that is started anew knows it again, so the
+page need not load itself anew. What it is worth is looked up when it is shown: what the device may do then, but never
+``admin``.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from collections.abc import Callable
 
 from .access import Grant
 
-TICKET_S = 24 * 3600
+TICKET_S = 7 * 24 * 3600
 """A page that is open longer than that loads itself again when it has to connect anew."""
 PREFIX = "page"
 
 
 class Tickets:
-    """``key``: random, of this run. ``grant_of(device)``: what a device may do now; None: it is let in no more."""
+    """``key()``: random, kept. ``grant_of(device)``: what a device may do now; None: it is let in no more. Times are
+    the wall clock's, in seconds: they outlive a run."""
 
-    def __init__(self, key: bytes, grant_of: Callable[[str], Grant | None]) -> None:
+    def __init__(self, key: Callable[[], bytes], grant_of: Callable[[str], Grant | None]) -> None:
         self._key = key
         self._grant_of = grant_of
 
@@ -43,4 +45,4 @@ class Tickets:
         return None if grant is None else grant.for_page()
 
     def _mac(self, text: str) -> str:
-        return hmac.new(self._key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return hmac.new(self._key(), text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

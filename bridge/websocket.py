@@ -83,7 +83,6 @@ class WebSocket:
         if self.is_held:
             self._reader.add(data)  # it came before the pause was heard of
             return False, b""
-        self.allowance -= len(data) // COST_BYTES
         self._unread = self._reader.feed(data)
         self._read()
         return False, b""
@@ -121,15 +120,15 @@ class WebSocket:
                     if opcode == TEXT:
                         payload.decode()  # section 8.1: text that is no UTF-8 fails the connection
                     self._heard(opcode, payload)
-                left -= 1
-                if not left:
+                left -= 1 + len(payload) // COST_BYTES
+                if left <= 0:
                     break
         except FrameError as exc:
             self._fail(exc.code, exc.reason)
         except UnicodeDecodeError:
             self._fail(NOT_TEXT, "a text that is not UTF-8")
         self.allowance -= SLICE - left
-        if not left or self.allowance <= 0:
+        if left <= 0 or self.allowance <= 0:
             self._hold()
 
     def _hold(self) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from bridge.control import Control
 from bridge.httplimits import MAX_ADDRESSES, HttpLimits, Turnstile
+from bridge.messages import MAX_MOVES
 from bridge.ws import HELLO_BYTES, Limits
 from tests.server import Client, Server
 
@@ -261,6 +262,27 @@ async def test_when_it_is_full_who_does_nothing_gives_way_and_websockets_stay(tm
         await performer.hear_until("pong")
 
 
+async def test_behind_one_address_who_was_answered_gives_way_to_the_next(tmp_path: Path) -> None:
+    """A crowd behind a router: browsers keep connections that they may want again."""
+    async with attacked(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        performer = await stack.enter_async_context(Client.connect(server.ws_url))
+        half = await stack.enter_async_context(Raw.connect(server))
+        half.say(b"GET / HT")
+        answered = []
+        for _ in range(2 * TIGHT.connections_per_address):
+            raw = await stack.enter_async_context(Raw.connect(server))
+            raw.say(request())
+            assert (await raw.reader.readuntil(b"</title>")).startswith(b"HTTP/1.1 200")
+            answered.append(raw)
+        assert await answered[0].hear_all() == b""
+        half.say(b"TP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await half.reader.readline()).startswith(b"HTTP/1.1 200")
+        await performer.say("ping", t=1)
+        await performer.hear_until("pong")
+        assert server.refusals.totals["connections_per_address"] == 0
+        assert server.door.turnstile.open <= TIGHT.connections_per_address
+
+
 async def test_an_exempt_network_has_no_limits_of_its_own(tmp_path: Path) -> None:
     limits = replace(TIGHT, connections_per_address=1, requests_per_s=1.0, exempt=(ip_network("127.0.0.0/8"),))
     async with attacked(tmp_path, limits) as server, contextlib.AsyncExitStack() as stack:
@@ -443,6 +465,32 @@ async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tm
             while b'"applied","n":1000' not in heard:
                 heard += await asyncio.wait_for(flooder.reader.read(65536), 2)
             assert slowest < 0.25
+
+
+async def test_messages_as_long_as_may_be_hold_nobody_up(tmp_path: Path) -> None:
+    """Each moves as many controls as one may; ten sockets say nothing else."""
+    async with attacked(tmp_path, HttpLimits()) as server, contextlib.AsyncExitStack() as stack:
+        entries = [add(server, f"/c/{n}") for n in range(MAX_MOVES)]
+        fader = add(server, "/fader", range=(0, 2000))
+        long = {"type": "set", "values": [[entry.path, 0.123456789] for entry in entries]}
+        many = frame(json.dumps(long).encode()) * 60
+        for _ in range(10):
+            flooder = await stack.enter_async_context(Raw.connect(server))
+            await flooder.upgrade()
+            stack.callback(flooder.writer.transport.abort)
+            flooder.say(frame(HELLO) + many)
+        late = []
+        async with Client.connect(server.ws_url) as performer:
+            for n in range(1, 80):
+                said = time.monotonic()
+                await performer.say("set", n=n, values=[[fader.id, n]])
+                await performer.hear_until("applied", n=n)
+                late.append(time.monotonic() - said)
+                await asyncio.sleep(0.005)
+        assert fader.value == 79
+        assert entries[-1].value == pytest.approx(0.123456789)
+        assert sorted(late)[len(late) // 2] < 0.03
+        assert max(late) < 0.3
 
 
 async def test_a_flood_of_empty_parts_is_counted_too(server: Server) -> None:

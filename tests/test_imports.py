@@ -37,6 +37,7 @@ ROWS = [
         "health",
     }
     | {"resources", "assets", "log", "net", "statefolder", "systemd", "tasks", "timers"}
+    | {"descriptors"}
     | {"wsframes"},
     {"addresses", "firewall", "listening"},
     {"discovery", "doctor"},

@@ -5,7 +5,7 @@ DEVICES = {"": EVERYTHING, "a1": Grant("admin", device="a1"), "b2": Grant("view"
 
 
 def tickets(key: bytes = b"k" * 32) -> Tickets:
-    return Tickets(key, DEVICES.get)
+    return Tickets(lambda: key, DEVICES.get)
 
 
 def test_a_ticket_is_worth_what_its_device_may_but_never_admin() -> None:
@@ -26,7 +26,7 @@ def test_a_ticket_ends() -> None:
     assert tickets().admit(ticket, 102.0 + TICKET_S) is None
 
 
-def test_a_ticket_of_another_run_is_worth_nothing() -> None:
+def test_a_ticket_of_another_stagebridge_is_worth_nothing() -> None:
     assert tickets().admit(tickets(b"other").make("a1", 100.0), 101.0) is None
 
 

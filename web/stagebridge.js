@@ -116,7 +116,7 @@ function ticketOf(document) {
   return document.querySelector('meta[name="stagebridge-ticket"]')?.content ?? null;
 }
 
-/** The ticket is worth nothing any more: the server was started anew, a day has passed, or the device was shut out. The
+/** The ticket is worth nothing any more: a week has passed, or the device was shut out, or the server forgot its key. The
  *  page is loaded again, which gives it another, or leads to the code. */
 function comeInAnew({ location }) {
   if (ticketOf(document) === null && (location.protocol === "file:" || location.origin !== new URL(import.meta.url).origin)) {

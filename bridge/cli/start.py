@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import faulthandler
 import gc
+import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -113,6 +114,7 @@ async def _serve(
     from bridge.tasks import running
 
     local = partial(localsocket.listen, os.environ, state)
+    _make_room(start.settings)
     stop, wanted = asyncio.Event(), asyncio.Event()
     _on_stop_signal(stop.set)
     _on_hang_up(stop.set, wanted.set)
@@ -122,6 +124,7 @@ async def _serve(
         running(_reload_at(wanted, bridge), "reload"),
         running(filewatch.watch(watched, wanted.set), "watch") if watched else nullcontext(),
     ):
+        bridge.followers.append(_follow_room)
         # Whoever sees the terminal may come in; what is written to a journal or a file is read by others, and later.
         codes = _codes(bridge) if is_terminal and start.settings.auth.mode == "token" else None
         shown = await asyncio.to_thread(_greeting, bridge, start.settings, codes, is_terminal and show_qr)
@@ -133,6 +136,20 @@ async def _serve(
         gc.enable()
         await stop.wait()
         asyncio.get_running_loop().call_later(STOP_S, _give_up)
+
+
+def _make_room(settings: Config) -> None:
+    """As many descriptors as the limits say, or a word that there are not."""
+    from bridge.descriptors import make_room
+
+    if why := make_room(settings.http.limits.connections):
+        logging.getLogger(__name__).warning("%s", why)
+
+
+async def _follow_room(old: Config, new: Config) -> Iterable[str]:
+    if old.http.limits.connections != new.http.limits.connections:
+        _make_room(new)
+    return ()
 
 
 async def _reload_at(wanted: asyncio.Event, bridge: Bridge) -> None:

@@ -1,5 +1,6 @@
 """Our pages under their policy, and people's own in their sandbox: what they can do in real Chromium, and what not."""
 
+import asyncio
 import re
 import secrets
 import time
@@ -16,6 +17,7 @@ from bridge.access import Grant
 from bridge.devices import Devices
 from bridge.pairing import FILE
 from tests.daemon import Daemon
+from tests.peers import free_tcp_port
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">'
@@ -235,6 +237,26 @@ async def test_a_link_from_an_own_page_leads_to_ours_which_works(open_as: Any, s
     popup = await opened.value
     await expect(popup.locator("sb-fader").first).to_be_visible()
     assert await popup.evaluate("origin") == show.url
+
+
+async def test_an_own_page_outlives_a_crash_without_loading_itself_again(open_page: Any, tmp_path: Path) -> None:
+    """In mode open, too, where no device stands in the file."""
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "own.html").write_text(OWN)
+    text, port = CONFIG.replace('"token"', '"open"'), str(free_tcp_port())
+    with Daemon.start(text, tmp_path, "--port", port, stop=False) as daemon:
+        page = await open_page(f"{daemon.url}pages/own.html", errors_allowed=True)
+        await expect(page.locator("#amount")).to_have_attribute("data-sync", "online")
+        await page.evaluate("window.drawn = 'by the sketch'")
+        kept = tmp_path / "state" / "stagebridge" / FILE
+        async with asyncio.timeout(5):
+            while not kept.exists():
+                await asyncio.sleep(0.02)
+        assert kept.stat().st_mode & 0o777 == 0o600
+    await expect(page.locator("#amount")).to_have_attribute("data-sync", "offline")
+    with Daemon.start(text, tmp_path, "--port", port):
+        await expect(page.locator("#amount")).to_have_attribute("data-sync", "online", timeout=8000)
+        assert await page.evaluate("window.drawn") == "by the sketch"
 
 
 async def test_a_page_of_a_device_that_was_revoked_leads_to_the_code(open_as: Any, show: Show) -> None:

@@ -821,3 +821,13 @@ for (const code of [4401, 4403]) {
     assert.equal(world.socket, socket, "no other socket was opened");
   });
 }
+
+test("more moves at once than one message may have leave in several", async () => {
+  const controls = Array.from({ length: 1500 }, (_, n) => ({ ...CONTROLS[0], id: n + 1, path: `/many/${n}` }));
+  const { client, socket } = online({ controls, values: controls.map(({ id }) => [id, 0]) });
+  for (const { path } of controls) client.set(path, 0.5);
+  await task();
+  const sets = socket.take();
+  assert.deepEqual(sets.map(({ type, n, values }) => [type, n, values.length]), [["set", 1, 1024], ["set", 2, 476]]);
+  assert.equal(new Set(sets.flatMap(({ values }) => values.map(([id]) => id))).size, 1500);
+});

@@ -13,6 +13,7 @@ export const UNCONFIRMED_MS = 400;
 
 /** A move that could not be sent for this long is not sent at all: the server refuses gestures
  *  more than 1 s late, and an older one must not arrive as if it were new. */
+const MAX_MOVES = 1024; // of one set, as the server takes
 export const STALE_MOVE_MS = 900;
 
 /** What one step did to the state. `values`: path → "server" or "mine". */
@@ -195,13 +196,14 @@ export class Model {
     return false;
   }
 
-  /** Everything that moved and was not sent, as the body of `set` number n: `{t, values}` or null.
+  /** What moved and was not sent, at most MAX_MOVES, as the body of `set` number n: `{t, values}` or null.
    *  Moves older than STALE_MOVE_MS are given up (told in `changes`). */
   take(n, now, changes) {
     const values = [];
     let t = now;
     for (const entry of [...this.#moving]) {
       if (entry.dirty === undefined) continue;
+      if (values.length === MAX_MOVES) break;
       const before = entry.shown;
       if (now - entry.movedAt > STALE_MOVE_MS) {
         entry.dirty = undefined;

@@ -111,7 +111,7 @@ export class Outbox {
     const { now, isOpen, trip, send, emit } = this.#surroundings;
     const time = now();
     const isStalled = this.#sets.length > 0 && time - this.#sets[0].at > STALL_MS + Math.min(trip(), MAX_TRIP_MS);
-    if (this.#model.hasMoves && !isStalled && isOpen()) {
+    while (this.#model.hasMoves && !isStalled && isOpen()) {
       const changes = this.#model.review(time);
       const body = this.#model.take(this.#n + 1, time, changes);
       if (body !== null) {
