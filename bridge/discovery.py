@@ -137,7 +137,7 @@ class Discovery:
         return {"name": self.name, "announced": list(self.announced), "trouble": self.trouble}
 
     async def run(self) -> None:
-        """Announce until cancelled, then say goodbye."""
+        """Announce until cancelled, then say goodbye. What stays while another port opens is not taken back."""
         changed = asyncio.Event()
         unsubscribe = self._watch.subscribe(lambda _: changed.set())
         try:
@@ -145,22 +145,29 @@ class Discovery:
                 services = tuple(self._wanted())
                 addresses = _told(self._watch.addresses, services)
                 async with contextlib.AsyncExitStack() as stack:
-                    again_s = None
+                    voice: _Voice | float | None = None
                     if services and addresses:
-                        again_s = await self._announce(stack, services, addresses, changed)
-                    await self._until_news(services, changed, again_s)
+                        voice = await self._announce(stack, services, addresses, changed)
+                    while not await self._until_news(services, changed, voice if isinstance(voice, float) else None):
+                        services = tuple(self._wanted())
+                        if not isinstance(voice, _Voice) or _told(self._watch.addresses, services) != addresses:
+                            break
+                        if not await self._told_anew(voice, services):
+                            break
         finally:
             unsubscribe()
 
-    async def _until_news(self, services: Sequence[Service], changed: asyncio.Event, again_s: float | None) -> None:
-        """Wait until something else is to be said, or until the time is over."""
+    async def _until_news(self, services: Sequence[Service], changed: asyncio.Event, again_s: float | None) -> bool:
+        """Wait until something else is to be said, or until the time is over. True: at other addresses, or anew."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(again_s):
                 while not changed.is_set() and tuple(self._wanted()) == services:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_S):
                             await changed.wait()
+        is_changed = changed.is_set()
         changed.clear()
+        return is_changed
 
     async def _announce(
         self,
@@ -168,8 +175,8 @@ class Discovery:
         services: Sequence[Service],
         addresses: Sequence[Address],
         changed: asyncio.Event,
-    ) -> float | None:
-        """Say these; the stack takes back what is said. After how long it is to be done anew, if nothing changes."""
+    ) -> _Voice | float | None:
+        """Say these; the stack takes back what is said. Where nobody hears it: after how long it is to be done anew."""
         try:
             await asyncio.to_thread(__import__, "zeroconf.asyncio")
             from zeroconf import Error
@@ -184,25 +191,33 @@ class Discovery:
             await network.zeroconf.async_wait_for_start()
             name, is_ours = await self._free_name(network)
             self.name = name
-            infos = [_info(service, name, addresses if is_ours else ()) for service in services]
-            sent = await asyncio.gather(
-                *(network.async_register_service(info, allow_name_change=True) for info in infos)
-            )
-            await asyncio.gather(*sent)
-            heard = await _hears(network, infos[0])
+            voice = _Voice(network, name, addresses if is_ours else ())
+            await voice.say(services)
+            heard = await _hears(network, voice.infos[services[0]])
         except (OSError, ValueError, TimeoutError, Error) as exc:
             self._state(f"nothing is announced on the network: {exc or type(exc).__name__}")
             return AGAIN_S
-        self.announced = tuple(info.name.removesuffix(".") for info in infos)
+        self.announced = voice.announced
         if not heard:
             self._state(BLOCKED)
             return AGAIN_S
         self._state("")
-        shown = ", ".join(info.get_name() for info in infos)
-        self._say(logging.INFO, f"on the network this machine is {name}; announced: {shown}")
+        self._say(logging.INFO, voice.text)
         if not is_ours:
             stack.push_async_callback(_end, asyncio.create_task(self._lent(network, name, changed), name="name"))
-        return None
+        return voice
+
+    async def _told_anew(self, voice: _Voice, services: Sequence[Service]) -> bool:
+        """Say these now, by the same voice. False where that fails: then all is to be said anew."""
+        from zeroconf import Error
+
+        try:
+            await voice.say(services)
+        except (OSError, ValueError, TimeoutError, Error):
+            return False
+        self.announced = voice.announced
+        self._say(logging.INFO, voice.text)
+        return True
 
     async def _free_name(self, network: Any) -> tuple[str, bool]:
         """The name of this machine on the network, and whether we say its addresses. False: somebody here does, such
@@ -237,6 +252,39 @@ class Discovery:
         if text != self._said:
             log.log(level, "%s", text)
             self._said = text
+
+
+class _Voice:
+    """What is said on some addresses, under one name. ``infos``: what of it is said, as the library has it."""
+
+    def __init__(self, network: Any, name: str, addresses: Sequence[Address]) -> None:
+        self.infos: dict[Service, Any] = {}
+        self._network = network
+        self._name = name
+        self._addresses = addresses
+
+    @property
+    def announced(self) -> tuple[str, ...]:
+        """The whole names."""
+        return tuple(info.name.removesuffix(".") for info in self.infos.values())
+
+    @property
+    def text(self) -> str:
+        """For the log."""
+        shown = ", ".join(info.get_name() for info in self.infos.values())
+        return f"on the network this machine is {self._name}; announced: {shown}"
+
+    async def say(self, services: Sequence[Service]) -> None:
+        """Say these, and take back what else was said."""
+        gone = [self.infos.pop(one) for one in list(self.infos) if one not in services]
+        sent = await asyncio.gather(*map(self._network.async_unregister_service, gone))
+        await asyncio.gather(*sent)
+        new = {one: _info(one, self._name, self._addresses) for one in services if one not in self.infos}
+        sent = await asyncio.gather(
+            *(self._network.async_register_service(info, allow_name_change=True) for info in new.values())
+        )
+        self.infos |= new
+        await asyncio.gather(*sent)
 
 
 async def asked(name: str, addresses: Sequence[Address]) -> bool | None:

@@ -31,6 +31,7 @@ SEQUENCER = Path("/dev/snd/seq")
 MODULES = Path("/proc/modules")
 ROOM_BYTES = 20_000_000
 """Less than this is no room for a state file and its log."""
+PAGE, HTTPS = "the page", "the page by https"
 AS_ROOT = "only root may read it: sudo stagebridge doctor"
 
 
@@ -43,7 +44,7 @@ def gather(
     http = settings.http if settings else None
     facts = Facts(
         file=str(settings.file or "") if settings else "",
-        http=openings[0] if openings else Opening("tcp", 8080, "the page"),
+        http=openings[0] if openings else Opening("tcp", 8080, PAGE),
         is_loopback=http is not None and is_loopback(http.host),
         health=health,
         stranger=stranger,
@@ -67,7 +68,9 @@ def _openings(settings: Config | None) -> Iterator[Opening]:
     """What is to be reached, the page first."""
     if settings is None:
         return
-    yield Opening("tcp", settings.http.port, "the page")
+    yield Opening("tcp", settings.http.port, PAGE)
+    if settings.http.tls is not None:
+        yield Opening("tcp", settings.http.tls.port, HTTPS)
     for name, transport, endpoint in _listening(settings):
         yield Opening(transport, endpoint.udp_port, name)
 
@@ -83,7 +86,7 @@ def _unreached(settings: Config | None) -> set[str]:
     if settings is None:
         return set()
     local = {name for name, _, endpoint in _listening(settings) if is_loopback(endpoint.host)}
-    return local | ({"the page"} if is_loopback(settings.http.host) else set())
+    return local | ({PAGE, HTTPS} if is_loopback(settings.http.host) else set())
 
 
 def _holders(openings: list[Opening]) -> Iterator[tuple[Opening, str]]:

@@ -98,6 +98,8 @@ def test_it_is_found_once_its_address_is_there_and_gone_when_it_stops(lab: Lab, 
         until(lambda: state_of("near", daemon) == "connecting")
         assert time.monotonic() - plugged < SOON_S
         assert f"also at http://{SERVER}:8080/" in daemon.log
+        assert browser.wait("+", OSC_UDP, "near")["port"] == 9001
+        assert not browser.has("-", "")  # what was found before is not taken back for it
         assert daemon.health()["network"]["name"] == f"{NAME}-2.local"
         called = urllib.request.Request(daemon.url, headers={"Host": f"{NAME}-2.local:8080"})
         with lab.inside("server"), urllib.request.urlopen(called, timeout=5) as answer:
@@ -217,14 +219,13 @@ class Browser:
     def wait(self, sign: str, kind: str, part: str = "") -> dict[str, Any]:
         """The first of this kind that has come (+) or gone (-) and has ``part`` in its name."""
 
-        def found() -> dict[str, Any] | None:
-            lines = [
-                json.loads(line) for line in self._out.read_text().splitlines(keepends=True) if line.endswith("\n")
-            ]
-            fits = (one for one in lines if one["sign"] == sign and kind in one["name"] and part in one["name"])
-            return next(fits, None)
+        return until(lambda: self.has(sign, kind, part))
 
-        return until(found)
+    def has(self, sign: str, kind: str, part: str = "") -> dict[str, Any] | None:
+        """The same, or None if there is none yet."""
+        lines = [json.loads(line) for line in self._out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        fits = (one for one in lines if one["sign"] == sign and kind in one["name"] and part in one["name"])
+        return next(fits, None)
 
 
 def browse() -> None:

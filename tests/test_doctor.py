@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from bridge.app import KINDS
+from bridge.config import parse
 from bridge.doctor import Facts, Finding, MidiFacts, PeerFacts, ServiceFacts, findings, report, to_json
-from bridge.doctorfacts import _zones
+from bridge.doctorfacts import _openings, _zones
 from bridge.firewall import Closed, Opening
 from tests.daemon import ROOT, Daemon
 from tests.netlab import Lab, reason_against
@@ -228,6 +230,21 @@ def test_without_a_daemon_it_names_who_holds_our_ports(lab: Lab, tmp_path: Path)
     assert not answer["running"]
     assert codes(answer) == ["busy"]
     assert f"(pid {other.pid})" in answer["findings"][0]["what"]
+
+
+def test_every_port_that_others_must_reach_is_looked_at() -> None:
+    text = """
+        [http.tls]
+        port = 8443
+        [[osc]]
+        name = "max"
+        listen = "0.0.0.0:9000"
+        [[osc]]
+        name = "any"
+        """
+    assert list(map(str, _openings(parse(text, KINDS)))) == [
+        "TCP 8080 (the page)", "TCP 8443 (the page by https)", "UDP 9000 (max)",
+    ]  # fmt: skip
 
 
 def test_a_firewall_of_nftables_is_found_with_the_line_that_opens_it(lab: Lab, tmp_path: Path) -> None:
