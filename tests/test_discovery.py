@@ -85,7 +85,10 @@ def test_it_is_found_once_its_address_is_there_and_gone_when_it_stops(lab: Lab, 
     """A show box boots before the router: the address comes later, and so does the OSC port that listens on it. The
     tablet has taken the box's name meanwhile."""
     lab.unplug("server")
-    with show(lab, tmp_path) as daemon, Browser.start(lab, tmp_path) as browser:
+    with lab.inside("server"):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other.bind(("", 9003))
+    with other, show(lab, tmp_path) as daemon, Browser.start(lab, tmp_path) as browser:
         nothing = {"addresses": [], "name": "", "announced": [], "trouble": "", "visitors": []}
         assert daemon.health()["network"] == nothing
         assert state_of("near", daemon) == "offline"
@@ -98,7 +101,9 @@ def test_it_is_found_once_its_address_is_there_and_gone_when_it_stops(lab: Lab, 
         until(lambda: state_of("near", daemon) == "connecting")
         assert time.monotonic() - plugged < SOON_S
         assert f"also at http://{SERVER}:8080/" in daemon.log
-        assert browser.wait("+", OSC_UDP, "near")["port"] == 9001
+        until(lambda: daemon.health()["network"]["announced"])
+        other.close()
+        assert browser.wait("+", OSC_UDP, "late")["port"] == 9003
         assert not browser.has("-", "")  # what was found before is not taken back for it
         assert daemon.health()["network"]["name"] == f"{NAME}-2.local"
         called = urllib.request.Request(daemon.url, headers={"Host": f"{NAME}-2.local:8080"})
@@ -150,6 +155,10 @@ listen = "0.0.0.0:9000"
 [[osc]]
 name = "near"
 listen = "{SERVER}:9001"
+
+[[osc]]
+name = "late"
+listen = "0.0.0.0:9003"
 
 [[osc]]
 name = "here"
