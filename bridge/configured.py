@@ -6,7 +6,7 @@ wrote (``pagecontrols``), ports (``ports``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from .bank import BankButtons
@@ -33,26 +33,30 @@ class Configured:
         self._brought: dict[str, Sequence[Page]] = {}  # by peer
         self._forget_buttons: Callable[[], None] = lambda: None
 
-    def apply(self, plan: Plan, now: float, orphans: Callable[[str], Control | None] = lambda path: None) -> None:
-        """Change what the plan says, and nothing else. ``orphans(path)``: a control as somebody else describes it whom
-        it belongs to when the configuration does not want it any more; None: nobody."""
+    def apply(self, plan: Plan, now: float) -> None:
+        """Change what the plan says, and nothing else."""
+        for _ in self.steps(plan, lambda: now):
+            pass
+
+    def steps(
+        self, plan: Plan, clock: Callable[[], float], orphans: Callable[[str], Control | None] = lambda path: None
+    ) -> Iterator[None]:
+        """The same, control by control: whoever has many may let others have a turn between two. ``orphans(path)``: a
+        control as somebody else describes it whom it belongs to when the configuration does not want it any more; None:
+        nobody."""
         store = self._store
         self._config = plan.config
-        self.let_go(plan.removed, now)
         anew, gone_paths = {control.path for control in plan.added}, {control.path for control in plan.removed}
         for gone in plan.removed:
-            entry = store.find(gone.path)
-            if entry is None or entry.control.owner != OWNER:
-                continue
-            heir = None if gone.path in anew else orphans(gone.path)
-            if heir is not None and is_same_thing(gone, heir):
-                store.describe(entry, heir, now=now, origin=_SELF)
-            else:
-                store.remove(entry, now=now, origin=_SELF)
+            self._remove(gone, None if gone.path in anew else orphans(gone.path), clock())
+            yield
         for before, control in plan.described:
-            self._describe(before, control, now)
+            self._describe(before, control, clock())
+            yield
         for control in plan.added:
-            self._add(control, control.path in gone_paths, now)
+            self._add(control, control.path in gone_paths, clock())
+            yield
+        now = clock()
         for peer in plan.closed:
             if (entry := store.find(state_path(peer.name))) is not None:
                 store.remove(entry, now=now, origin=_SELF)
@@ -104,6 +108,16 @@ class Configured:
                 self._store.release(entry, holder, now, by=_SELF)
             if control.momentary:
                 self._store.set(entry, control.rest, _SELF, now)
+
+    def _remove(self, gone: Control, heir: Control | None, now: float) -> None:
+        entry = self._store.find(gone.path)
+        self.let_go((gone,), now)
+        if entry is None or entry.control.owner != OWNER:
+            return
+        if heir is not None and is_same_thing(gone, heir):
+            self._store.describe(entry, heir, now=now, origin=_SELF)
+        else:
+            self._store.remove(entry, now=now, origin=_SELF)
 
     def _describe(self, before: Control, control: Control, now: float) -> None:
         entry = self._store.find(control.path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .control import Control
@@ -138,7 +138,7 @@ class MidiPort:
 
     # Other devices, or the same with other bindings
 
-    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> Iterator[None]:
         """See ``port.Port``. A device that is new is looked for at the next look."""
         settings = {peer.name: peer.settings for peer in peers}
         for device in list(self._devices):
@@ -147,15 +147,17 @@ class MidiPort:
                 self._learning.teachers.discard(device.peer.name)
                 self._context.lanes.pop(device.peer.name, None)
                 device.leave()
+                yield
         kept = {device.peer.name: device for device in self._devices}
         self._coming = [peer for peer in peers if peer.name not in kept]
         self._rebound = [(kept[peer.name], kept[peer.name].peer.adopt(peer)) for peer in peers if peer.name in kept]
 
-    def follow(self) -> None:
+    def follow(self) -> Iterator[None]:
         """See ``port.Port``."""
         for device, paths in self._rebound:
             for entry in filter(None, map(self._store.find, paths)):
                 device.rebind(entry)
+                yield
             device.peer.drop_banks()
         for peer in self._coming:
             device = self._device(peer)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -229,7 +229,7 @@ class OscPort:
 
     # Other peers, or the same with other bindings
 
-    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> Iterator[None]:
         """See ``port.Port``."""
         settings = {peer.name: peer.settings for peer in peers}
         carried = {one.name: self._leave(one) for one in list(self._peers) if one.settings != settings.get(one.name)}
@@ -237,18 +237,20 @@ class OscPort:
         self._change = change = Rebinding(self._store, self._out, described)
         for peer in peers:
             if (one := kept.get(peer.name)) is not None:
-                change.keep(one, peer)
+                yield from change.keep(one, peer)
             else:
                 change.come(OscPeer(peer, self._warn_binding, self._tap), carried.get(peer.name, {}))
         self._receiver.sources.forget()
 
-    def follow(self) -> None:
+    def follow(self) -> Iterator[None]:
         """See ``port.Port``."""
         change, self._change = self._change, None
         if change is None:
             return
-        for entry in change.rebind(self._clock()):
-            self._presence.added(entry, self._clock())
+        for entry in change.rebind():
+            if entry is not None:
+                self._presence.added(entry, self._clock())
+            yield
         for peer, owed in change.coming:
             self._prepare(peer)
             self._peers.append(peer)

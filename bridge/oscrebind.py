@@ -7,7 +7,7 @@ asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .control import Control
@@ -47,31 +47,32 @@ class Rebinding:
         """A peer is new, or has other settings."""
         self.coming.append((peer, owed))
 
-    def keep(self, one: OscPeer, peer: Peer) -> None:
-        """A peer stays, as the configuration has it now."""
+    def keep(self, one: OscPeer, peer: Peer) -> Iterator[None]:
+        """A peer stays, as the configuration has it now; step by step."""
         before = one.wanted()
         paths = list(one.adopt(peer, self._described))
         self._kept.append((one, paths))
         for path in dict.fromkeys((*paths, *self._described)):
             if (entry := self._store.find(path)) is not None:
                 self._told[one, entry] = _told(one, entry)
+                yield
         if isinstance(one.host, DriverHost):
             one.host.adopt(self._described, before.bindings)
 
-    def rebind(self, now: float) -> list[Entry]:
-        """Bind what is bound otherwise, and see that peers have what they are to have. What was bound anew."""
-        found: dict[Entry, None] = {}
+    def rebind(self) -> Iterator[Entry | None]:
+        """Bind what is bound otherwise, and see that peers have what they are to have; step by step. What was bound
+        anew."""
         for one, paths in self._kept:
+            changed = frozenset(paths)
             for path in dict.fromkeys((*paths, *self._described)):
                 if (entry := self._store.find(path)) is None:
                     continue
-                if path in paths or one.routes.looks_of(entry):
+                if is_bound := path in changed or bool(one.routes.looks_of(entry)):
                     one.rebind(entry)
-                    found[entry] = None
                 self._catch_up(one, entry, self._told.get((one, entry), _NOTHING))
+                yield entry if is_bound else None
             if isinstance(one.host, DriverHost):
                 one.host.follow()
-        return list(found)
 
     def _catch_up(self, one: OscPeer, entry: Entry, before: _Told) -> None:
         """What says the value now may be another message, or at another address."""
@@ -81,9 +82,12 @@ class Rebinding:
         if policy == "pull":
             if one.is_there:
                 one.questions.ask(one.routes.questions(entry))
-        elif entry.value == before.value or before is _NOTHING:  # else the store has told it
-            there = one.targets if policy == "push" and not one.is_gone else before.targets
-            for target in there:
+            return
+        # What has moved since, a hand's move or a clamped one, was told to all; in the old form if that was too early.
+        has_moved = before is not _NOTHING and entry.value != before.value
+        ears = one.routes.ears.get(entry.id, ())
+        for target in one.targets if has_moved or (policy == "push" and not one.is_gone) else before.targets:
+            if not has_moved or target.reach(entry.id, ears) == "unsent":
                 self._out.owe(target, (entry.id,))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -141,18 +141,19 @@ class Port(Protocol):
     def peer(self, name: str) -> PeerHandle | None:
         """One of its peers; None where it is none of them."""
 
-    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> Iterator[None]:
         """These are its peers from now on; ``described`` are the controls that the configuration describes anew, by
         path, or does not describe any more (None). Called while the store still has the old ones, and followed by
         ``follow``.
 
         Who is not among them, or has other settings, leaves now. What stays open, stays: the new bindings hold for
-        the controls that come, and nothing is sent.
+        the controls that come, and nothing is sent. Step by step, like ``follow``.
         """
 
-    def follow(self) -> None:
+    def follow(self) -> Iterator[None]:
         """The store has the new controls: bind anew what is bound otherwise, open the peers that are new. Sends what a
-        peer was told in another form before, and to new peers what their policy says; nothing else."""
+        peer was told in another form before, and to new peers what their policy says; nothing else. Step by step:
+        others may have a turn between two."""
 
 
 class Completion(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 from .control import Control
 from .errors import UnknownPeer
 from .port import Peer, PeerHandle, Port, PortContext, PortKind, supervise
-from .tasks import begin, end
+from .tasks import begin, end, in_slices
 
 FIRST_TRY_S = 0.5
 """How long a start waits for ports to open, before it reports them as they are."""
@@ -103,10 +103,10 @@ class Ports:
         groups = self._groups(peers)
         for key in [key for key in self._running if key not in groups]:
             one = self._running.pop(key)
-            one.port.adopt((), {})  # everybody leaves, while they can still be told
+            await in_slices(one.port.adopt((), {}))  # everybody leaves, while they can still be told
             await _stop(one)
 
-    def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
+    async def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> None:
         """These are the peers now, on the ports that stay. See ``port.Port.adopt``."""
         self._peers = peers
         names = {peer.name for peer in peers}
@@ -114,12 +114,12 @@ class Ports:
             del self._context.taught[name]
         for key, group in self._groups(peers).items():
             if key in self._running:
-                self._running[key].port.adopt(group, described)
+                await in_slices(self._running[key].port.adopt(group, described))
 
     async def follow(self) -> None:
         """The store has the new controls: open what is new. Returns when that was tried."""
-        for one in self._running.values():
-            one.port.follow()
+        for one in list(self._running.values()):
+            await in_slices(one.port.follow())
         self._build(self._groups(self._peers))
         if self._is_served:
             await self._start()

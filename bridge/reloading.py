@@ -21,6 +21,7 @@ from .errors import ConfigError, Problem
 from .lastgood import Start, told
 from .pagecontrols import PageControls, Read, read
 from .ports import Ports
+from .tasks import in_slices
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +114,13 @@ class Reloading:
             return []
         self._configured.let_go(planned.removed, self._clock())
         await self._ports.close(planned.config.peers)
-        # From here to the ports' last step in one turn of the loop: nobody sees half of it.
+        # From here to the ports' last step in one turn of the loop, where it is not for many controls.
         described: dict[str, Control | None] = dict.fromkeys(control.path for control in planned.removed)
         described |= {new.path: new for _, new in planned.described} | {new.path: new for new in planned.added}
-        self._ports.adopt(planned.config.peers, described)
+        await self._ports.adopt(planned.config.peers, described)
         if pages is not None:
             self._pages.forget()
-        self._configured.apply(planned, self._clock(), self._pages.of)
+        await in_slices(self._configured.steps(planned, self._clock, self._pages.of))
         if pages is not None:
             self._pages.declare(pages)
         self._pages.declare_again()

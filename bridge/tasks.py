@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+SLICE_S = 0.002
+"""How long work that has many steps keeps everything else waiting."""
 
 
 def begin(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -32,6 +36,15 @@ async def running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[N
         yield
     finally:
         await end(task)
+
+
+async def in_slices(steps: Iterable[None]) -> None:
+    """Do all of them, with turns of the loop between where they take long."""
+    began = time.perf_counter()
+    for _ in steps:
+        if time.perf_counter() - began >= SLICE_S:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -291,6 +292,36 @@ async def test_another_binding_changes_the_way_and_tells_only_what_was_told_befo
         await until(lambda: it.bridge.store.get("/b").value == 5)
         assert await it.saved(BASE + peers) == ["bound anew: osc max"]
         assert sorted(await max_.heard(2)) == [("/a", [0.5]), ("/b", [5.0])]
+
+
+async def test_many_controls_change_in_slices_and_what_moves_between_is_said_in_the_new_way(
+    tmp_path: Path, programs: tuple[Program, Program]
+) -> None:
+    max_, _ = programs
+    many = '[[control]]\nrepeat = 1500\npath = "/many/{n}"\n'
+    bound = many + '[control.osc.max]\naddress = "/x/{n}"\n'
+    async with show(tmp_path, many + osc("max", max_)) as it:
+        turn, changed, is_over = 0, Counter[int](), False
+        last = [f"/many/{number}" for number in range(1490, 1501)]
+        waiting = last[:]
+
+        async def turns() -> None:
+            nonlocal turn
+            while not is_over:
+                await asyncio.sleep(0)
+                turn += 1
+                if changed and waiting:
+                    it.move(waiting.pop(), 0.5)
+
+        it.bridge.store.subscribe(lambda changes: changed.update([turn] * (changes[0].what == "described")))
+        going = asyncio.create_task(turns())
+        await it.saved(bound.replace("repeat", 'label = "L"\nrange = [0, 2]\nrepeat') + osc("max", max_))
+        is_over = True
+        await going
+        assert sum(changed.values()) == 1500
+        assert max(changed.values()) < 750, "a fader has its turn between"
+        heard = dict(await max_.heard(len(last)))
+        assert [heard.get(path.replace("many", "x")) for path in last] == [[0.5]] * len(last)
 
 
 async def test_what_says_a_value_otherwise_is_said_anew(tmp_path: Path, programs: tuple[Program, Program]) -> None:
