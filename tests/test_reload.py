@@ -499,7 +499,7 @@ async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path:
     song = Song([Track("Drums"), Track("Bass")])
     async with opened_live(song, port, 0.02) as live:
         peer = f'[[osc]]\nname = "live"\nprofile = "abletonosc"\nhost = "127.0.0.1"\nport = {live.udp_port}\n'
-        peer += f'listen = "127.0.0.1:{port}"\nprobe_s = 0.2\n'
+        peer += f'listen = "127.0.0.1:{port}"\nprobe_s = 1\n'
         named = '[[control]]\npath = "/mine"\n[control.osc.live]\nlive = "{}/volume"\n'
         async with show(tmp_path, peer + named.format("Drums")) as it:
             store = it.bridge.store
