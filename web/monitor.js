@@ -11,6 +11,7 @@ const EVERY_MS = 1000;
 const SHOWN = 200;
 const TRAFFIC_SHOWN = 300;
 const TYPING_MS = 250; // a filter that is being typed is not asked for letter by letter
+const NOT_FOR_US = "only an admin's device may see this";
 
 const server = document.getElementById('server');
 const filter = document.getElementById('filter');
@@ -19,6 +20,7 @@ let records = [];
 async function ask(path) {
   const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout?.(3000) });
   if (answer.status === 401) window.location.replace(wayIn(window.location, REVOKED)); // it was in when it was loaded
+  if (answer.status === 403) throw new Error(NOT_FOR_US);
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }
@@ -101,10 +103,10 @@ async function refresh() {
     records = history.records;
     drawHealth(health);
     drawHistory();
-  } catch {
+  } catch (error) {
     server.classList.add('is-bad');
     document.body.classList.add('is-stale'); // what was last known of peers and browsers is no longer so
-    server.textContent = 'no answer from the bridge';
+    server.textContent = error.message === NOT_FOR_US ? NOT_FOR_US : 'no answer from the bridge';
   }
 }
 

@@ -65,6 +65,8 @@ async def test_an_admin_lets_a_device_in_sees_it_come_and_cuts_it_off(
         tablet = await open_page(link, viewport={"width": 744, "height": 1030})
         await expect(tablet.locator('[path="/light"]')).to_be_visible()
         await expect(sheet).to_contain_text(re.compile("✓ .+ is in."))
+        await expect(sheet).to_contain_text("It is used.")
+        await expect(sheet.get_by_role("button", name="New code")).to_be_visible()
         await sheet.get_by_role("button", name="Back").click()
         await expect(rows).to_have_count(2)
         for one in await sheet.get_by_role("button").all():

@@ -29,8 +29,8 @@ export class Devices {
     this.#say('');
     this.list.replaceChildren();
     this.list.dataset.text = '';
-    this.#open('Devices', h('p', { class: 'sheet-line' }, 'Devices that were let in'), this.trouble, this.list,
-      act('Add device', () => this.#add()), act('Close', () => this.#sheet.close()));
+    this.#open('Devices', h('p', { class: 'sheet-line' }, 'Devices that were let in'), this.trouble,
+      act('Add device', () => this.#add()), this.list, act('Close', () => this.#sheet.close()));
     this.#follow(() => this.#look());
     this.#ask('GET', '/api/pair').then((mine) => {
       this.#mine = mine?.device;
@@ -66,7 +66,7 @@ export class Devices {
 
   #drawList() {
     const now = Date.now() / 1000;
-    const rows = this.#told.devices.map((device) => {
+    const rows = [...this.#told.devices].reverse().map((device) => { // who came last stands at the top
       const isDoomed = device.id === this.#doomed;
       const row = h('div', { class: 'device', role: 'listitem' },
         h('div', {}, h('b', {}, device.id === this.#mine ? `${device.name} (this device)` : device.name), ' ', h('span', {}, `${worth(device)}, ${lastSeen(device, now)}`)));
@@ -148,9 +148,10 @@ export class Devices {
       digits, address, h('p', { class: 'sheet-note' }, code.code ? `For one device: ${worth(code)}. ` : 'auth mode "open": no code is needed.', left),
       state, this.trouble, again, act('Back', () => this.open()));
     if (!code.code) return;
+    let isUsed = false;
     const tick = () => {
-      const rest = code.expires_s - (performance.now() - made) / 1000;
-      setText(left, rest > 0 ? `Good for ${clock(rest)}.` : 'It is over.');
+      const rest = isUsed ? 0 : code.expires_s - (performance.now() - made) / 1000;
+      setText(left, isUsed ? 'It is used.' : rest > 0 ? `Good for ${clock(rest)}.` : 'It is over.');
       again.hidden = rest > 0;
       picture.classList.toggle('is-over', rest <= 0);
       digits.classList.toggle('is-over', rest <= 0);
@@ -162,7 +163,10 @@ export class Devices {
       if (!told) return;
       this.#told = told;
       const [came] = newcomers(told.devices, before);
-      if (came) setText(state, `\u2713 ${came.name} is in.`);
+      if (!came) return;
+      setText(state, `\u2713 ${came.name} is in.`);
+      isUsed = true;
+      tick();
     });
   }
 
