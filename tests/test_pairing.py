@@ -395,7 +395,9 @@ async def test_an_open_door_lets_everybody_in_and_says_so(tmp_path: Path) -> Non
             assert (await ws.receive_json())["server"]["auth"] == "open"
 
 
-async def test_a_reload_that_shuts_the_door_cuts_off_whom_nobody_has_let_in(tmp_path: Path) -> None:
+async def test_a_reload_that_shuts_the_door_cuts_off_whom_nobody_has_let_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with house(tmp_path, CONFIG.replace('"token"', '"open"')) as one:
         stranger, paired = one.device(), await one.let_in(CONTROL)
         assert (await paired.ask("GET", "api/pair"))[1]["role"] == "admin"
@@ -406,6 +408,7 @@ async def test_a_reload_that_shuts_the_door_cuts_off_whom_nobody_has_let_in(tmp_
         await asyncio.to_thread((tmp_path / "config.toml").write_text, CONFIG)
         outcome = await one.bridge.reload()
         assert not outcome.problems
+        assert 'auth mode "open"' not in caplog.text
         assert (await sockets[0].receive()).data == 4403
         welcome = await sockets[1].receive_json()
         assert (welcome["role"], welcome["server"]["auth"]) == ("control", "token")
@@ -414,6 +417,7 @@ async def test_a_reload_that_shuts_the_door_cuts_off_whom_nobody_has_let_in(tmp_
         await one.bridge.reload()
         assert (await sockets[1].receive_json())["role"] == "admin"
         assert await stranger.where_to("") == "200"
+        assert 'auth mode "open": whoever reaches this port can move every control now' in caplog.text
 
 
 # What is kept
