@@ -7,6 +7,7 @@ the other end.
 
 import asyncio
 import math
+import os
 import re
 import socket
 import sys
@@ -24,6 +25,8 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 from pythonosc.osc_message_builder import OscMessageBuilder  # noqa: E402
 
+from bridge.remote import Daemon as Here  # noqa: E402
+from bridge.remote import request  # noqa: E402
 from tests.daemon import Daemon  # noqa: E402
 from tests.fakes.abletonosc import Live, opened_live  # noqa: E402
 from tests.fakes.liveset import Clip, Scene, Song, Track  # noqa: E402
@@ -36,6 +39,7 @@ PANS = (0.0, -0.2, 0.0, 0.0, -0.75, 0.75, 0.3, 0.0)
 SETTLE_MS = 700
 DESK = {"desk", "desk-offline"}
 LIVE = {"live", "live-clips"}
+INSIDE = {"pair", "devices", "dashboard"}
 GONE_MS = 30_000  # a desk is missed after its time-out
 CHANNELS = ("Kick", "Snare", "Hi-Hat", "Tom", "Bass DI", "Gtr Anna", "Keys Ben", "Vox Anna")
 COLORS = (1, 1, 3, 1, 4, 2, 6, 5)
@@ -239,6 +243,43 @@ def take_live(browser: Browser) -> None:
             page.close()
 
 
+def take_inside(browser: Browser) -> None:
+    """How a phone comes in, who is in, and how all is."""
+    osc_port = free_udp_port()
+    show = Show(osc_port)
+    config = (ROOT / "config.toml").read_text(encoding="utf-8")
+    config = config.replace("0.0.0.0:9000", f"127.0.0.1:{osc_port}")
+    config = config.replace("127.0.0.1:9001", f"127.0.0.1:{show.udp_port}")
+    with tempfile.TemporaryDirectory() as folder, Daemon.start(config, Path(folder), auth=None) as daemon:
+        os.environ |= daemon.home  # its socket is there
+        show.start()
+        phone = browser.new_page(viewport={"width": 390, "height": 664}, has_touch=True)
+        phone.goto(daemon.url)
+        phone.get_by_label("Six digits").fill("123 456")
+        phone.get_by_label("This device is called").fill("Anna's phone")
+        phone.screenshot(path=OUT / "pair.png")
+        page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+        for name, role, tab in (("FOH laptop", "admin", page), ("Anna's phone", "control", phone)):
+            code = request(Here(daemon.http_port), "POST", "/api/codes", {"role": role})["code"]
+            tab.goto(f"{daemon.url}pair")
+            tab.get_by_label("This device is called").fill(name)
+            tab.get_by_label("Six digits").fill(code)
+            tab.get_by_role("button", name="Let me in").click()
+            expect(tab.locator("sb-fader").first).to_be_visible()
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("button", name="Devices").click()
+        wait(page, show.play, SETTLE_MS)
+        page.screenshot(path=OUT / "devices.png")
+        page.goto(f"{daemon.url}dashboard.html")
+        for step in range(30):
+            show.send("/mixer/1/volume", -10 - step % 7)
+            wait(page, show.play, SETTLE_MS)
+        page.screenshot(path=OUT / "dashboard.png")
+        page.close()
+        phone.close()
+    show.close()
+
+
 def main(names: set[str]) -> None:
     """Take these pictures, or all."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -246,12 +287,14 @@ def main(names: set[str]) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
-        if not names or names - DESK - LIVE:
+        if not names or names - DESK - LIVE - INSIDE:
             take_demo(browser, names)
         if not names or names & DESK:
             take_desk(browser)
         if not names or names & LIVE:
             take_live(browser)
+        if not names or names & INSIDE:
+            take_inside(browser)
         browser.close()
 
 

@@ -144,7 +144,8 @@ def stagebridge(tmp_path: Path, *args: str, program: str = "pass") -> subprocess
 def test_the_command_makes_one_for_this_machine_and_says_what_it_is_for(tmp_path: Path) -> None:
     without = stagebridge(tmp_path, "cert", program="sys.modules['cryptography'] = None")
     assert without.returncode == 1
-    assert without.stderr == 'stagebridge: cryptography is not installed: pip install "stagebridge[tls]"\n'
+    assert without.stderr.startswith("stagebridge: cryptography is not installed: ")
+    assert without.stderr.endswith(" -m pip install cryptography\n")
     assert not (tmp_path / "state").exists()
     done = stagebridge(tmp_path, "cert", "--name", "foh.example")
     assert done.returncode == 0, done.stderr

@@ -6,13 +6,14 @@ import argparse
 import datetime
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .terminal import fail
 
-INSTALL = 'cryptography is not installed: pip install "stagebridge[tls]"'
+INSTALL = f"cryptography is not installed: {sys.executable} -m pip install cryptography"
 SYSTEM_STATE = Path("/var/lib/stagebridge")
 """Of the machine's service (``serviceunit``)."""
 
