@@ -64,6 +64,7 @@ class Door:
         self._clock = clock
         self._visits: dict[Visit, None] = {}  # without a WebSocket, the oldest first
         self._arrivals: set[asyncio.Task[None]] = set()
+        self._arriving: dict[Visit, socket.socket] = {}  # among them half a handshake; the oldest first
 
     @property
     def limits(self) -> HttpLimits:
@@ -147,6 +148,7 @@ class Door:
     async def _let_in(self, server: web.Server, conn: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         visit = Visit(self, server, address, loop)
+        self._arriving[visit] = conn
         handshake_s, shutdown_s = (HANDSHAKE_S, SHUTDOWN_S) if tls else (None, None)
         try:
             await loop.connect_accepted_socket(
@@ -156,7 +158,9 @@ class Door:
             self.refusals.count("handshake")
             self.once.info(("handshake", address), "HTTPS from %s: no handshake: %s", address, exc)
         finally:
-            if not visit.is_in:  # else it leaves when its connection is lost; the socket is the transport's already
+            if (
+                self._arriving.pop(visit, None) is not None and not visit.is_in
+            ):  # else it leaves when its connection is lost; the socket is the transport's already
                 self.turnstile.leave(address)
 
     def came(self, visit: Visit) -> None:
@@ -174,7 +178,17 @@ class Door:
         self.turnstile.leave(visit.address)
 
     def _crowd_out(self) -> bool:
-        """Drop the oldest connection that is no WebSocket and not exempt; False if there is none."""
+        """Drop the oldest connection that is no WebSocket and not exempt, half a handshake first; False if there is
+        none."""
+        for visit, conn in self._arriving.items():
+            if not visit.is_in and not self.limits.exempts(visit.address):
+                del self._arriving[visit]
+                self.refuse("crowded_out", visit.address)
+                visit.is_unwanted = True
+                with contextlib.suppress(OSError):
+                    conn.shutdown(socket.SHUT_RDWR)
+                self.turnstile.leave(visit.address)
+                return True
         for visit in self._visits:
             if not self.limits.exempts(visit.address):
                 self.refuse("crowded_out", visit.address)
@@ -209,7 +223,7 @@ class Door:
 class Visit(web.RequestHandler):
     """One connection, as aiohttp serves it, with an end to its patience."""
 
-    __slots__ = ("_door", "_stuck_bytes", "_stuck_since", "_wire", "address", "came_at", "is_in")
+    __slots__ = ("_door", "_stuck_bytes", "_stuck_since", "_wire", "address", "came_at", "is_in", "is_unwanted")
 
     def __init__(self, door: Door, server: web.Server, address: str, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -223,6 +237,8 @@ class Visit(web.RequestHandler):
         )
         self.address = address
         self.is_in = False
+        self.is_unwanted = False
+        """Its place was given away before it was in."""
         self.came_at = 0.0
         self._door = door
         self._wire: asyncio.Transport | None = None
@@ -231,8 +247,11 @@ class Visit(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.Transport, transport)
-        self.is_in = True
-        self._door.came(self)
+        if self.is_unwanted:
+            self._wire.abort()
+        else:
+            self.is_in = True
+            self._door.came(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -425,3 +425,59 @@ async def test_who_was_let_in_by_one_way_is_let_in_by_the_other(tmp_path: Path) 
                 assert paired.status == 200
                 assert "secure" not in paired.headers["Set-Cookie"].lower()
                 assert (await device.get(f"{other}/api/controls")).status == 200
+
+
+# ---------------------------------------------------------------------------------- attacks
+
+
+ATTACKED = CONFIG.replace("[http.tls]", "[http.limits]\nconnections = 40\nrequest_s = 1.0\n\n[http.tls]")
+
+
+def test_half_handshakes_keep_nobody_out_by_either_way(tmp_path: Path) -> None:
+    """More than there is room for: the oldest gives way, who plays stays."""
+    make(folder := tmp_path / "state/stagebridge" / FOLDER)
+    with Daemon.start(ATTACKED, tmp_path) as daemon, ExitStack() as stack:
+        served = Secure(daemon, folder)
+        port = served.port()
+        halves = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 5)) for _ in range(60)]
+        for number, half in enumerate(halves):
+            with suppress(OSError):
+                half.sendall((b"", b"\x16", b"\x16\x03\x01\x02\0\1\0\1\xfc\x03\x03")[number % 3])
+        assert served.get("/")[0] == 200
+        assert daemon.request("PUT", "/api/controls/x", {"value": 0.5})[0] == 200
+        refusals = daemon.request("GET", "/healthz")[1]["refusals"]["http"]
+        assert refusals["crowded_out"] >= 20
+        assert "Traceback" not in daemon.stderr
+        assert len(daemon.stderr.splitlines()) < 10
+
+
+def test_half_a_request_and_half_a_frame_over_tls_are_given_up_and_a_huge_one_refused(tmp_path: Path) -> None:
+    make(folder := tmp_path / "state/stagebridge" / FOLDER)
+    upgrade = (
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%b\r\n"
+    )
+    gigabyte = b"\x81\xff" + (1 << 30).to_bytes(8, "big") + bytes(4) + b"x" * 100
+    with Daemon.start(ATTACKED, tmp_path) as daemon, ExitStack() as stack:
+        served = Secure(daemon, folder)
+        port, context = served.port(), served.context
+
+        def tell(data: bytes) -> bytes:
+            raw = socket.create_connection(("127.0.0.1", port), 5)
+            sock = stack.enter_context(context.wrap_socket(raw, server_hostname="localhost"))
+            sock.sendall(data)
+            heard = b""
+            with suppress(ConnectionError, ssl.SSLEOFError):
+                while got := sock.recv(65536):
+                    heard += got
+            return heard
+
+        assert tell(b"GET / HT") == b""
+        assert b" 101 " in tell(upgrade % b"" + gigabyte)  # and then it is ended
+        assert b" 403 " in tell(upgrade % b"Origin: https://evil.example\r\nContent-Length: 0\r\nConnection: close\r\n")
+        assert b" 403 " in tell(b"GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
+        for path in (b"/%2e%2e/config.toml", b"/pages/..%2f..%2fconfig.toml"):
+            assert b" 404 " in tell(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
+        wanted = {"timeout": 1, "too_large": 1, "origin": 1, "host": 1}
+        until(lambda: wanted.items() <= daemon.request("GET", "/healthz")[1]["refusals"]["http"].items(), "not counted")
+        assert "Traceback" not in daemon.stderr
