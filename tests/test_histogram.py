@@ -33,6 +33,13 @@ def test_percentiles_are_taken_evenly_within_a_bucket() -> None:
     assert histogram.summary() == {"count": 101, "p50": 0.379, "p99": 99.75, "max": 5000.0}
 
 
+def test_no_percentile_of_a_summary_exceeds_the_worst() -> None:
+    histogram = Histogram()
+    histogram.add(0.00026)  # 0.25 to 0.5 ms
+    assert histogram.summary() == {"count": 1, "p50": 0.26, "p99": 0.26, "max": 0.26}
+    assert Histogram().summary() == {"count": 0, "p50": None, "p99": None, "max": 0.0}
+
+
 def test_counts_are_added() -> None:
     one, two = Histogram(), Histogram()
     one.add(0.0)
