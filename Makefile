@@ -9,7 +9,8 @@
 # make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
 # make attack  a fader's latency while the HTTP port is attacked, beside the same without (ARGS=10: seconds each)
 # make bench-midi  how late MIDI is, beside OSC, over JACK (ARGS='--seconds 10')
-# make check   format, lint, types, and the tests unless they have just passed on exactly this tree
+# make check   format, lint, types, known vulnerabilities, and the tests unless they have just passed on this tree
+# make lock    writes requirements-dev.lock anew: what is tested with, by version and hash (docs/security.md)
 #
 # PYTHON=… picks the Python for a new .venv, CONFIG=… another configuration, ARGS=… goes to stagebridge or to pytest.
 
@@ -23,10 +24,10 @@ VENV_GONE := gone
 endif
 
 # Names and contents of everything that a test can depend on, and whether a missing peer counts.
-TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml hatch_build.py README.md CHANGELOG.md Makefile -type f \
+TREE = { find bridge web pages tests bench scripts docs .ci config.toml pyproject.toml requirements-dev.lock hatch_build.py README.md CHANGELOG.md Makefile -type f \
 	! -path '*/__pycache__/*' ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | xargs cksum; echo "$$CI"; } | cksum
 
-.PHONY: help run test check simulate fuzz voices crashes soak bench attack bench-midi format clean gone
+.PHONY: help run test check simulate fuzz voices crashes soak bench attack bench-midi format lock clean gone
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -67,6 +68,7 @@ check: .venv/.ready-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(BIN)/python scripts/audit.py
 	@if [ "$$(cat .venv/.tested 2>/dev/null)" = "$$($(TREE))" ]; then \
 		echo 'tests: passed on exactly this tree'; \
 	else \
@@ -108,6 +110,12 @@ bench-midi: .venv/.ready-test
 format: .venv/.ready-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: .venv/.ready-test
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet 'uv>=0.7'
+	$(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--extra test --extra midi --extra tls --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--output-file requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

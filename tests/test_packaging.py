@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tarfile
 import time
+import tomllib
 import venv
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from bridge import __version__
 from tests.daemon import ROOT, Daemon
@@ -333,3 +335,46 @@ def test_nothing_is_said_when_every_test_peer_is_there(shell: Shell) -> None:
     for commands in listed_peers().values():
         (shell.folder / commands[0]).symlink_to("/bin/true")
     assert peers_script([str(shell.folder)]) == (0, "")
+
+
+# scripts/audit.py
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "said"),
+    [
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', 0, r"audit: \d+ packages, 0 known .*\n"),
+        (
+            '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}',
+            1,
+            r"audit: \d+ packages, 1 known vulnerabilities\n  a 1: CVE-1\n",
+        ),
+        ('{"dependencies": [{"name": "a", "skip_reason": "not found"}]}', 0, r"audit: skipped: .* cannot be reached\n"),
+        ("no connection", 0, r"audit: skipped: .* cannot be reached\n"),
+    ],
+    ids=["nothing known", "something known", "a database without our packages", "no database"],
+)
+def test_the_audit_fails_for_what_is_known_and_for_nothing_else(
+    told: str, code: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pip_audit.py").write_text(f"print({told!r})")
+    answer = subprocess.run(
+        [sys.executable, ROOT / "scripts/audit.py"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+    assert answer.returncode == code, answer.stderr
+    assert re.fullmatch(said, answer.stdout)
+
+
+def test_the_lock_has_a_hash_for_all_that_we_ask_for_and_no_address() -> None:
+    lock = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
+    pins = re.split(r"^(?=[\w.-]+==)", lock, flags=re.MULTILINE)[1:]
+    assert [pin for pin in pins if "--hash=sha256:" not in pin] == []
+    assert "://" not in lock
+    assert "--index" not in lock
+    locked = {pin.partition("==")[0]: re.findall(r"==([\w.]+)", pin)[0] for pin in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for line in [*project["dependencies"], *extras["test"], *extras["midi"], *extras["tls"]]:
+        asked = Requirement(line)
+        assert asked.specifier.contains(locked[asked.name]), line

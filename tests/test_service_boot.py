@@ -102,7 +102,9 @@ def _booted(process: "subprocess.Popen[bytes]", console: Path) -> Machine:
 def test_it_is_installed_restarts_by_itself_on_its_last_good_copy_and_goes(machine: Machine) -> None:
     lines = "".join(f"Environment={name}={value}\n" for name, value in ENVIRONMENT.items())
     machine.write("/etc/systemd/system/stagebridge.service.d/test.conf", f"[Service]\n{lines}")
-    machine.write(FILE, '[auth]\nmode = "token"\n[http]\nport = 8093\n[[control]]\npath = "/a"\n')
+    machine.write(
+        FILE, '[auth]\nmode = "token"\n[http]\nport = 8093\n[http.tls]\nport = 8094\n[[control]]\npath = "/a"\n'
+    )
     code, out, err = machine.service("install", "--system", FILE)
     assert (code, err) == (0, "")
     assert "unit: /etc/systemd/system/stagebridge.service\n" in out
@@ -131,6 +133,20 @@ def test_it_is_installed_restarts_by_itself_on_its_last_good_copy_and_goes(machi
     assert err == (
         f"stagebridge: you may not open {at}: join its group: sudo usermod -aG stagebridge $USER, and log in anew\n"
     )
+
+    # https: root makes the certificate, and the service's own user reads it.
+    code, out, err = machine.run(PYTHON, "-P", "-m", "bridge", "cert", "--system")
+    assert (code, err) == (0, "")
+    assert "certificate: /var/lib/stagebridge/tls/server.pem, until " in out
+    kept = "/var/lib/stagebridge/tls"
+    names = ("authority.key", "authority.pem", "server.pem")
+    modes = machine.run("stat", "-c", "%a %U %G", *(f"{kept}/{name}" for name in names))[1].splitlines()
+    assert [modes[0], modes[2]] == ["600 stagebridge stagebridge"] * 2
+    deadline = time.monotonic() + 10
+    while "online" not in (said := machine.user("get", "/stagebridge/https", "--port", "8093", groups=group)[1]):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+    assert said.startswith("online: TCP 8094")
 
     machine.write(FILE, "rang = 1\n")
     machine.run("kill", "-KILL", pid)
