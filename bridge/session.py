@@ -59,7 +59,6 @@ class Counters:
     """What sessions did, over all of them, for health and metrics."""
 
     messages: int = 0
-    refused: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     """What was refused, by its error code."""
     stale: int = 0
@@ -519,7 +518,6 @@ class Session:
             self._executed_at = self._store.revision
 
     def _refuse(self, exc: ProtocolError, n: int | None, entry: Entry | None = None, path: str | None = None) -> None:
-        self._shared.counters.refused += 1
         self._shared.counters.by_code[exc.code] += 1
         self._shared.on_refused(self.client, exc)
         if len(self._errors) >= MAX_PENDING_ERRORS:
@@ -627,7 +625,7 @@ class Session:
             **self.window.status(),
         }
 
-    def poll_meters(self, changed: set[Entry], now: float) -> bytes | None:
+    def poll_meters(self, changed: set[Entry]) -> bytes | None:
         """A droppable ``meters`` frame for what this page draws of ``changed``."""
         shown = [entry for entry in self.shown if entry in changed]
         if self.view is not None:

@@ -132,7 +132,7 @@ class Vitals:
             "monitors": len(bridge.monitor),
             "tasks": len(asyncio.all_tasks()),
             "messages_in": counters.messages,
-            "refused": counters.refused,
+            "refused": counters.by_code.total(),
             "stale": counters.stale,
             "frames_out": counters.frames,
             "chains_cut": bridge.store.chains_cut,

@@ -497,11 +497,11 @@ class Hub:
 
     def _pass_meters(self) -> None:
         self._meter_timer = None
-        now = self._meters_at = self._clock()
+        self._meters_at = self._clock()
         changed, self._meters = self._meters, set()
         for connection in self._connections.values():
             if connection.session.shown and connection.unsent() == 0 and connection.is_open:
-                frame = connection.session.poll_meters(changed, now)
+                frame = connection.session.poll_meters(changed)
                 if frame is not None:
                     connection.write(text_frame(frame))
 

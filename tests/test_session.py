@@ -556,9 +556,9 @@ def test_meters_go_only_to_pages_that_show_them(store: Store, browser: Browser) 
     browser.hello()
     store.set(meter, -12.0, OSC, 0.0)
     assert browser.hear() == []  # a meter is no part of the log
-    assert browser.session.poll_meters({meter}, 0.0) is None
+    assert browser.session.poll_meters({meter}) is None
     browser.say("show", ids=[meter.id])
-    frame = browser.session.poll_meters({meter}, 0.0)
+    frame = browser.session.poll_meters({meter})
     assert frame is not None
     assert json.loads(frame) == {"type": "meters", "values": [[1, -12.0]]}
 

@@ -207,7 +207,7 @@ def test_another_place_for_a_control_is_told_in_a_new_welcome(store: Store, anna
     store.set_surface(surface(Anna=["/anna/level"], Ben=["/both", "/anna/meter"]), now=0.0)
     meter = store.get("/anna/meter")
     store.set(meter, -6.0, OSC, 0.0)
-    assert anna.session.poll_meters({meter}, 0.0) is None
+    assert anna.session.poll_meters({meter}) is None
     (welcome,) = anna.hear()
     assert paths(welcome) == ["/anna/level"]
     assert not level.holders

@@ -307,7 +307,7 @@ async def test_what_a_browser_does_wrong_is_logged_once_and_counted(
         await anna.hear_until("applied", n=100)
         await anna.say("ping", t=1)
         await anna.hear_until("pong")
-        assert server.hub.shared.counters.refused == 200
+        assert server.hub.shared.counters.by_code.total() == 200
     for frame in (b"\x82\x84\0\0\0\0abcd", b"\xf1\x84\0\0\0\0abcd", b"\xf1\x84\0\0\0\0abcd"):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         await upgrade(reader, writer)

@@ -1,7 +1,7 @@
 // "/pair": lets this device in by a code, from the address or typed, and returns to where it was going.
 
 import { deviceName, memory } from './lib/device.js';
-import { codeIn, wayBack, wordsFor } from './lib/pairing.js';
+import { codeIn, spaced, wayBack, wordsFor } from './lib/pairing.js';
 
 const LOOK_MS = 5000; // somebody may open the door, or another tab of ours may have come in
 const TIMEOUT_MS = 8000;
@@ -11,8 +11,7 @@ const code = document.getElementById('code');
 const name = document.getElementById('name');
 const go = document.getElementById('go');
 const said = document.getElementById('said');
-const { origin, search } = window.location;
-const hash = window.location.hash;
+const { origin, search, hash } = window.location;
 const back = wayBack(origin, search, hash);
 
 function say(text, isWrong = false) {
@@ -76,8 +75,7 @@ form.addEventListener('submit', (event) => {
   pair(code.value);
 });
 code.addEventListener('input', () => {
-  const digits = code.value.replace(/\D/g, '').slice(0, 6);
-  const shown = digits.length > 3 ? `${digits.slice(0, 3)} ${digits.slice(3)}` : digits;
+  const shown = spaced(code.value.replace(/\D/g, '').slice(0, 6));
   if (code.value !== shown) code.value = shown;
 });
 name.value = deviceName();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { clock, hostOf, lastSeen, newcomers, spaced, worth } from '../../web/lib/devices.js';
+import { clock, hostOf, lastSeen, newcomers, worth } from '../../web/lib/devices.js';
+import { spaced } from '../../web/lib/pairing.js';
 
 test('what a device may is its role, and what limits it', () => {
   assert.equal(worth({ role: 'admin', access: '' }), 'admin');
@@ -18,7 +19,7 @@ test('when it was seen is said as people say it', () => {
 
 test('a code runs down and is read out in threes', () => {
   assert.deepEqual([600, 599.2, 61, 9, 0, -3].map(clock), ['10:00', '10:00', '1:01', '0:09', '0:00', '0:00']);
-  assert.equal(spaced('012345'), '012 345');
+  assert.deepEqual(['012345', '0123', '012', ''].map(spaced), ['012 345', '012 3', '012', '']);
   assert.equal(hostOf('http://[fd00::2]:8080/pair#code=012345'), '[fd00::2]:8080');
 });
 

@@ -15,7 +15,7 @@
 import { Link } from "./link.js";
 import { Model } from "./model.js";
 import { Outbox } from "./outbox.js";
-import { NOT_PAIRED, REVOKED } from "./pairing.js";
+import { SHUT_OUT } from "./pairing.js";
 
 export const PROTOCOL = 1;
 
@@ -29,7 +29,6 @@ export const JUMP_MS = 2500; // an alarm that is later than this means that the 
 export const RETRY_MS = [250, 3000]; // first and longest pause between attempts, before jitter
 export const ACK_MS = 50; // until the welcome says otherwise
 export const RARE_ACK_MS = 1000; // the pause while less than the welcome's `ack_bytes` have come
-const SHUT_OUT = new Set([NOT_PAIRED, REVOKED]);
 const UTF8 = new TextEncoder();
 const RETRY_GROWTH = 1.6;
 const DECLARE_CHUNK = 64; // controls per message, far below the server's frame limit

@@ -16,11 +16,6 @@ export function lastSeen({ connected, seen }, now) {
   return 'just now';
 }
 
-/** Six digits as people read them out. */
-export function spaced(code) {
-  return `${code.slice(0, 3)} ${code.slice(3)}`;
-}
-
 /** `9:59`; never below 0:00. */
 export function clock(seconds) {
   const left = Math.max(0, Math.ceil(seconds));

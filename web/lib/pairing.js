@@ -2,6 +2,8 @@
 
 export const NOT_PAIRED = 4401; // close codes of the WebSocket
 export const REVOKED = 4403;
+/** After these it is no use to knock again: see `wayIn`. */
+export const SHUT_OUT = new Set([NOT_PAIRED, REVOKED]);
 
 /** `#code=123456` → "123456", however people's tools write it; "" where there is none. */
 export function codeIn(hash) {
@@ -36,6 +38,11 @@ export function wayIn(location, code) {
 export function rename(name) {
   const headers = { 'Content-Type': 'application/json' };
   return fetch('/api/pair', { method: 'PATCH', headers, body: JSON.stringify({ name }), signal: AbortSignal.timeout?.(2000) }).catch(() => {});
+}
+
+/** Six digits, or the first of them, as people read them out. */
+export function spaced(code) {
+  return `${code.slice(0, 3)} ${code.slice(3)}`.trim();
 }
 
 /** What to say of a refusal, for a person with a tablet in the hand. */

@@ -1,8 +1,9 @@
 // What the bridge tells beside the controls (docs/protocol.md, "subscribe"), by a connection of its own that is made
 // again when it is lost. WebSocket and timers are handed in; no DOM.
 
+import { SHUT_OUT } from './pairing.js';
+
 export const RETRY_MS = 1000;
-const NOT_LET_IN = [4401, 4403]; // no use to knock again: see `wayIn`
 
 /** `onMessage(message)`; `onState(state, message)`: "off", "connecting", "on", "refused", "out" (not let in: the close code). */
 export class Stream {
@@ -75,7 +76,7 @@ export class Stream {
 
   #lose(code) {
     this.#drop();
-    if (NOT_LET_IN.includes(code)) {
+    if (SHUT_OUT.has(code)) {
       this.#onState('out', code);
       return;
     }

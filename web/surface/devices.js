@@ -3,7 +3,8 @@
 // All over REST: the bridge says nothing of devices to pages that did not ask.
 
 import { h, setText } from '../elements/dom.js';
-import { clock, hostOf, lastSeen, newcomers, spaced, worth } from '../lib/devices.js';
+import { clock, hostOf, lastSeen, newcomers, worth } from '../lib/devices.js';
+import { spaced } from '../lib/pairing.js';
 import { button } from './bar.js';
 
 const LOOK_MS = 2000;
