@@ -50,7 +50,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = Path(tmp_path_factory.mktemp("webkit"))
     (folder / "pages").mkdir()
     write_pages(folder / "pages")
-    with Daemon.start('[http]\npages = "pages"\n' + CONFIG, folder) as running:
+    with Daemon.start('[http]\npages = "pages"\ntrust_pages = true\n' + CONFIG, folder) as running:
         yield running
 
 
