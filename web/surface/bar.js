@@ -27,6 +27,7 @@ export class Bar {
   #tabs = [];
   #width = 0;
   #isCollapsed = null;
+  #isOpen = false;
   #hasPanic = false;
   #hasSleepHint = false;
   #status = { state: 'connecting', rtt: null };
@@ -120,12 +121,15 @@ export class Bar {
     this.element.classList.toggle('small', isSmall);
     this.isSmall = isSmall;
     const watching = this.watching.hidden ? 0 : WATCHING;
-    const tools = watching + (isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0) + (this.door.hidden ? 0 : DOOR));
+    const tools = watching + (isSmall ? 0 : isNarrow ? 88 : 4 * 52 + BADGE + (this.#hasSleepHint ? 160 : 0));
     const banks = this.banks.hidden ? 0 : isNarrow ? 132 : 190;
     const panic = this.#hasPanic ? (isSmall ? 68 : isNarrow ? 76 : 92) : 0;
-    const free = width - (isNarrow ? 16 : 24) - tools - banks - panic;
+    const bare = width - (isNarrow ? 16 : 24) - tools - banks - panic;
     const measure = ruler(18, 600);
     const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
+    // "open" stands in the menu too: it goes before the tabs do.
+    this.door.hidden = !this.#isOpen || isNarrow || (needed > bare - DOOR && needed <= bare);
+    const free = bare - (this.door.hidden ? 0 : DOOR);
     const isCollapsed = isSmall || (needed > free && this.#pages.length > 1);
     const room = Math.max(36, Math.min(200, free - (isSmall ? 50 : 24)));
     const pageName = fitName(this.#page ?? '', room, 1, ruler(isSmall ? 16 : 18, 600));
@@ -215,8 +219,8 @@ export class Bar {
 
   /** Whether everybody on the network may move everything. */
   setOpen(isOpen) {
-    if (this.door.hidden !== isOpen) return;
-    this.door.hidden = !isOpen;
+    if (this.#isOpen === isOpen) return;
+    this.#isOpen = isOpen;
     this.resize(this.#width);
   }
 
