@@ -55,3 +55,5 @@ def is_file(page: str) -> bool:
 
 _RANK: dict[Role, int] = {"view": 0, "control": 1, "admin": 2}
 EVERYTHING = Grant("admin")
+HERE = Grant("admin", device="local")
+"""Of the command line, which may open our socket: no reload shuts it out."""

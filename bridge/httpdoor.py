@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from . import tasks
 from .httpanswers import error_answer
 from .httplimits import HttpLimits, Turnstile
 from .log import OncePer
@@ -81,16 +82,16 @@ class Door:
     ) -> AsyncIterator[None]:
         """Take connections for ``server`` until the block ends; ``listener`` listens already, and does not block."""
         name = "https" if tls else "http"
-        tasks = [
-            asyncio.create_task(self._accept(server, listener, tls), name=f"{name}: door"),
-            asyncio.create_task(self._watch(), name=f"{name}: who takes nothing"),
-        ]
         try:
-            yield
+            async with (
+                tasks.running(self._accept(server, listener, tls), f"{name}: door"),
+                tasks.running(self._watch(), f"{name}: who takes nothing"),
+            ):
+                yield
         finally:
-            for task in tasks:
+            for task in self._arrivals:  # half a TLS handshake may take its time
                 task.cancel()
-            await asyncio.wait([*tasks, *self._arrivals])
+            await asyncio.gather(*self._arrivals, return_exceptions=True)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
@@ -130,6 +131,7 @@ class Door:
                     self.once.warning("exhausted", "HTTP: no more connections can be taken: %s", exc.strerror)
                     self._crowd_out()
                     await asyncio.sleep(EXHAUSTED_S)
+                await asyncio.sleep(0)  # whatever it is, it stops nobody else
                 continue  # it went before it was taken
             address = str(name[0])
             cause = self.turnstile.enter(address, self._clock())

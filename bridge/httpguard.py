@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from .access import EVERYTHING, Grant
+from .access import EVERYTHING, HERE, Grant
 from .httpanswers import REFUSALS, Refused, error_answer
 from .httporigin import NO_ORIGIN, Origins, Refusal, is_public_file
 from .localsocket import HOST as LOCAL_HOST
@@ -60,7 +60,7 @@ class Guard:
             return error_answer(403, "not_allowed", why)
         if (preflight := _preflight(request)) is not None:
             return _for_anyone(preflight)
-        grant = EVERYTHING if is_here else self._grant(request)
+        grant = HERE if is_here else self._grant(request)
         if grant is not None:
             request[GRANT] = grant
         try:

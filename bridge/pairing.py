@@ -21,7 +21,7 @@ from typing import IO
 
 import msgspec
 
-from .access import EVERYTHING, Grant, Mode, Role
+from .access import EVERYTHING, HERE, Grant, Mode, Role
 from .codes import Code, Codes
 from .devices import SEEN_S, Device, Devices, Kept, clean
 from .errors import PairingError
@@ -104,6 +104,8 @@ class Pairing:
         """What a session may do after the mode, or what an ``[[access]]`` entry says, has changed."""
         if (device := self.devices.get(grant.device)) is not None:
             return self.grant_of(device)
+        if grant == HERE:
+            return grant
         return EVERYTHING if self.mode == "open" else None
 
     def worth(self, device: Device) -> Grant | None:

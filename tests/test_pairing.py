@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge.access import Grant
+from bridge.access import HERE, Grant
 from bridge.app import KINDS, Bridge
 from bridge.codes import CODE_S, Codes
 from bridge.config import load
@@ -413,6 +413,7 @@ async def test_a_reload_that_shuts_the_door_cuts_off_whom_nobody_has_let_in(
         welcome = await sockets[1].receive_json()
         assert (welcome["role"], welcome["server"]["auth"]) == ("control", "token")
         assert await stranger.where_to("") == "/pair"
+        assert one.bridge.pairing.grant_again(HERE) == HERE
         await asyncio.to_thread((tmp_path / "config.toml").write_text, CONFIG.replace('"token"', '"open"'))
         await one.bridge.reload()
         assert (await sockets[1].receive_json())["role"] == "admin"
