@@ -241,7 +241,8 @@ async def test_a_browsers_move_takes_few_calls(stage: Stage) -> None:
 
 
 async def test_traffic_leaves_nothing_behind(stage: Stage) -> None:
-    def traffic() -> None:
+    def traffic() -> int:
+        before = sys.getallocatedblocks()
         for step in range(500):
             stage.move(step / 501)
             stage.show()
@@ -249,8 +250,8 @@ async def test_traffic_leaves_nothing_behind(stage: Stage) -> None:
         for sink in stage.sinks:
             sink.written.clear()
         gc.collect()
+        return sys.getallocatedblocks() - before
 
     traffic()
-    before = sys.getallocatedblocks()
-    traffic()
-    assert sys.getallocatedblocks() - before < 50  # 500 moves, 5,000 frames, 5,000 acks
+    # 500 moves, 5,000 frames, 5,000 acks; the least of some rounds, since a thread of the start is at work beside one
+    assert min(traffic() for _ in range(4)) < 50
