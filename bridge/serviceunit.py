@@ -18,6 +18,8 @@ WatchdogSec=5
 Restart=on-failure
 RestartSec=1
 TimeoutStopSec=10
+# A socket for each browser; the sandbox does not let us raise it ourselves.
+LimitNOFILE=8192
 """
 
 # What MIDI needs is not locked: realtime for JACK's threads, devices, the user's own sockets.

@@ -11,7 +11,10 @@ import sys
 
 import pytest
 
-NUMBERS = {"x86_64": {"fsync": 74, "fdatasync": 75}, "aarch64": {"fsync": 82, "fdatasync": 83}}
+NUMBERS = {
+    "x86_64": {"fsync": 74, "fdatasync": 75, "prlimit64": 302},
+    "aarch64": {"fsync": 82, "fdatasync": 83, "prlimit64": 261},
+}
 """Of the kernel's tables (asm/unistd.h)."""
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2  # linux/prctl.h, linux/seccomp.h
