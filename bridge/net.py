@@ -18,6 +18,9 @@ from typing import Literal
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+DEFAULT_PORT = 8080
+"""Where stagebridge is found if nobody says otherwise."""
+
 SYS_NET = Path("/sys/class/net")
 PROC = Path("/proc")
 

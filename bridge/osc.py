@@ -23,12 +23,11 @@ from .drivers import open_driver, page_names
 from .errors import PortError
 from .log import OncePer
 from .oscbind import check_binding
-from .oscdriver import DriverHost
 from .oschandle import OscHandle
 from .oscin import Receiver
 from .osclane import Carriage
 from .oscout import Outbox
-from .oscpeer import OscPeer, Source, Target
+from .oscpeer import Host, OscPeer, Source, Target
 from .oscprofile import PROFILES
 from .oscrebind import Rebinding
 from .oscsettings import Binding, Settings, check_peers, parse_endpoint
@@ -100,7 +99,7 @@ class OscPort:
             self._carrier = TcpCarrier(peer, self._once, self._clock, self)
         else:
             self._carrier = UdpCarrier(self._peers, self._once, self._clock, self)
-        self._hosts: list[DriverHost] = []
+        self._hosts: list[Host] = []
         self._watch = Watch(
             self._peers, self._out, self._presence, self._publish_state, self._once, self._clock, call_later
         )
@@ -208,7 +207,7 @@ class OscPort:
         peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
         for entry in self._store:
             peer.put(entry)
-        if isinstance(peer.host, DriverHost):
+        if peer.host is not None:
             peer.host.start()
 
     def _stop(self) -> None:
@@ -282,7 +281,7 @@ class OscPort:
         for entry in list(self._store):
             for holder in [holder for holder in entry.holders if peer.said(holder)]:
                 self._store.release(entry, holder, now)
-        if isinstance(peer.host, DriverHost):
+        if peer.host is not None:
             peer.host.leave()
             self._hosts.remove(peer.host)
         self._out.leave(peer)
@@ -291,7 +290,9 @@ class OscPort:
         peer.clear()
         return owed
 
-    def _host(self, peer: OscPeer, driver: str) -> DriverHost:
+    def _host(self, peer: OscPeer, driver: str) -> Host:
+        from .oscdriver import DriverHost  # few have one, and it takes a twentieth of the start
+
         host = DriverHost(
             open_driver(driver, peer.wanted()),
             peer,

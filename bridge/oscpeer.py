@@ -118,6 +118,22 @@ class Source:
 class Host(Protocol):
     """Who runs the peer's driver."""
 
+    def start(self) -> None:
+        """The port is open."""
+
+    def stop(self) -> None:
+        """The port is closed."""
+
+    def adopt(self, described: Mapping[str, Control | None], before: Mapping[str, tuple[Any, ...]]) -> None:
+        """The configuration is another: ``described`` are controls that it describes anew, or not any more; ``before``
+        is what it asked of the driver."""
+
+    def follow(self) -> None:
+        """The store has the new controls: ask of the driver what is wanted now."""
+
+    def leave(self) -> None:
+        """The peer is none any more: what it has brought goes with it."""
+
     def connected(self) -> None:
         """The peer is there, or there again."""
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from .control import Control
 from .errors import OscError
-from .oscdriver import DriverHost
 from .oscout import Outbox
 from .oscpeer import OscPeer, Target
 from .port import Peer
@@ -56,7 +55,7 @@ class Rebinding:
             if (entry := self._store.find(path)) is not None:
                 self._told[one, entry] = _told(one, entry)
                 yield
-        if isinstance(one.host, DriverHost):
+        if one.host is not None:
             one.host.adopt(self._described, before.bindings)
 
     def rebind(self) -> Iterator[Entry | None]:
@@ -71,7 +70,7 @@ class Rebinding:
                     one.rebind(entry)
                 self._catch_up(one, entry, self._told.get((one, entry), _NOTHING))
                 yield entry if is_bound else None
-            if isinstance(one.host, DriverHost):
+            if one.host is not None:
                 one.host.follow()
 
     def _catch_up(self, one: OscPeer, entry: Entry, before: _Told) -> None:

@@ -24,9 +24,9 @@ from .control import RESERVED
 from .errors import RemoteError
 from .localsocket import HOST
 from .messages import SUBPROTOCOL
+from .net import DEFAULT_PORT
 from .statefolder import NAME, state_folder
 
-DEFAULT_PORT = 8080
 TIMEOUT_S = 5.0
 PEERS = f"{RESERVED}/peers/"
 METER_S = 0.3  # meters come 30 times a second, and the latest at once

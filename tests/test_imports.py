@@ -83,6 +83,7 @@ ROWS = [
     {"statefile"},
     {"httpcontrols", "pairing", "https", "authority"},
     {"httppairing"},
+    {"midiport"},
     {"osc", "midi", "ws", "http", "persist"},  # the ports
     {"vitals", "configured", "ports", "admission"},
     {"reloading"},

@@ -15,7 +15,7 @@ import uvloop
 
 from bridge.control import PANIC, Control
 from bridge.errors import BadValue, PortError
-from bridge.midi import MidiPort, open_ports
+from bridge.midiport import MidiPort
 from bridge.midisettings import Binding, Settings
 from bridge.port import Peer, PortContext, supervise
 from bridge.store import Origin, Store
@@ -76,7 +76,7 @@ class Bridge:
 
     @asynccontextmanager
     async def running(self, *peers: Peer) -> AsyncIterator[MidiPort]:
-        (port,) = open_ports(peers, self.context)
+        port = MidiPort(peers, self.context)
         async with served(port):
             yield port
 
@@ -518,7 +518,7 @@ async def test_a_burst_of_1000_a_second_ends_where_it_ends(jack: str) -> None:
 async def test_a_lane_carries_the_latest_of_each_cc_and_nothing_that_was_before_it(jack: str) -> None:
     bridge = Bridge(jack)
     lane_of = bridge.context.lanes.get
-    (port,) = open_ports([bridge.peer({}, rate=100)], bridge.context)
+    port = MidiPort([bridge.peer({}, rate=100)], bridge.context)
     lane = lane_of("nano")
     assert lane is not None
     lane.carry(16, 20, 1)
@@ -552,7 +552,7 @@ async def test_without_a_sound_system_it_says_so_and_goes_on_trying(monkeypatch:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     bridge = Bridge("", level())
-    (port,) = open_ports([bridge.peer({"/level": {"cc": 7}})], bridge.context)
+    port = MidiPort([bridge.peer({"/level": {"cc": 7}})], bridge.context)
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(supervise(port, ready.set))

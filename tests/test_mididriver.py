@@ -12,10 +12,10 @@ import pytest
 import uvloop
 
 from bridge.errors import PortError
-from bridge.midi import MidiPort
 from bridge.mididevices import pick
 from bridge.mididriver import MAX_WAITING, Mouth
 from bridge.midilink import Driver
+from bridge.midiport import MidiPort
 from bridge.midiwire import Unpacker
 
 from .daemon import Daemon

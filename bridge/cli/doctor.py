@@ -32,7 +32,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from bridge import app, config
     from bridge.doctor import findings, report, to_json
     from bridge.doctorfacts import gather
-    from bridge.remote import DEFAULT_PORT, Daemon, request
+    from bridge.net import DEFAULT_PORT
+    from bridge.remote import Daemon, request
 
     file = arguments.file or config_here() or resources.default_config()
     overrides = {} if arguments.port is None else {"http.port": arguments.port}

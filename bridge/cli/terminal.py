@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def remote_command(
     commands: Any, name: str, summary: str, command: Any, about: str = "of a running daemon"
 ) -> argparse.ArgumentParser:
-    from bridge.remote import DEFAULT_PORT  # light: websockets itself is imported when it connects
+    from bridge.net import DEFAULT_PORT
 
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary} ({about})")
     where = parser.add_mutually_exclusive_group()
@@ -39,7 +39,8 @@ def remote_command(
 
 def daemon_of(arguments: argparse.Namespace) -> Daemon:
     """The daemon that a ``remote_command`` is about."""
-    from bridge.remote import DEFAULT_PORT, Daemon
+    from bridge.net import DEFAULT_PORT
+    from bridge.remote import Daemon
 
     token = arguments.token or os.environ.get("STAGEBRIDGE_TOKEN", "")
     if arguments.port is not None:
@@ -56,7 +57,7 @@ def port(text: str) -> int:
 
 def qr_command(http_port: int) -> str:
     """What lets one more device in."""
-    from bridge.remote import DEFAULT_PORT
+    from bridge.net import DEFAULT_PORT
 
     return "stagebridge qr" if http_port == DEFAULT_PORT else f"stagebridge qr --port {http_port}"
 
