@@ -174,6 +174,11 @@ def test_make_run_in_a_fresh_copy_starts_and_the_second_time_at_once_without_net
     assert second_s < 3.0, "a second without anything else running"
 
 
+def hear_control_c() -> None:
+    """What a shell starts in the background has SIGINT ignored, and hands that on: scripts/test.sh does so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def make_run(copy: Path, limit_s: float, **env: str) -> tuple[float | None, str]:
     """Start `make run` in a process group of its own, stop it once it is up: (seconds to ready or None, its output)."""
     output = copy.parent / "output.txt"
@@ -182,7 +187,7 @@ def make_run(copy: Path, limit_s: float, **env: str) -> tuple[float | None, str]
         process = subprocess.Popen(
             ["make", "run", "ARGS=--port 0 --host 127.0.0.1", f"PYTHON={sys._base_executable}"],  # type: ignore[attr-defined]
             cwd=copy, env=clean_environment(**env), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=hear_control_c,  # noqa: PLW1509 - no thread runs here
         )  # fmt: skip
         ready_s = None
         while process.poll() is None and time.monotonic() - began < limit_s:
