@@ -430,9 +430,9 @@ async def test_an_element_that_cannot_show_its_control_is_locked_and_says_so(sta
 async def test_our_own_elements_work_on_such_a_page(stage, opened):
     daemon, _ = stage
     page = await opened("bound.html")
-    await put(daemon, "/mixer/1/volume", 0)
+    await put(daemon, "/mixer/1/volume", -1)  # as no fader stands before it has its control
     fader = page.locator("sb-fader")
-    await page.wait_for_function("document.querySelector('sb-fader').value === 0")
+    await page.wait_for_function("document.querySelector('sb-fader').value === -1")
     box = await fader.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     await page.mouse.move(x, y)
