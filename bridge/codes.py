@@ -83,11 +83,6 @@ class Codes:
         """It has let its device in."""
         self._end(code.digits, "used_code")
 
-    def void(self) -> None:
-        """No code that waits is worth anything any more."""
-        for digits in list(self._codes):
-            self._end(digits, "expired_code")
-
     def _sweep(self, now: float) -> None:
         for code in [code for code in self._codes.values() if code.ends <= now]:
             self._end(code.digits, "expired_code")

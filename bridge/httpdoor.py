@@ -14,7 +14,6 @@ import errno
 import logging
 import socket
 import ssl
-import struct
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +23,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from . import tasks
+from .cutting import Patience, cut, discard
 from .httpanswers import error_answer
 from .httplimits import HttpLimits, Turnstile
 from .log import OncePer
@@ -43,7 +43,6 @@ EXHAUSTED_S = 0.25
 RETRY_S = "10"
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 MAX_VISITORS = 64
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Door:
@@ -141,7 +140,8 @@ class Door:
                 cause = self.turnstile.enter(address, self._clock())
             if cause is not None:
                 self.refuse(cause, address)
-                _reset(conn)
+                discard(conn)
+                conn.close()
                 continue
             task = asyncio.create_task(self._let_in(server, conn, address, tls), name=f"http: {address}")
             self._arrivals.add(task)
@@ -225,7 +225,7 @@ class Door:
 class Visit(web.RequestHandler):
     """One connection, as aiohttp serves it, with an end to its patience."""
 
-    __slots__ = ("_door", "_stuck_bytes", "_stuck_since", "_wire", "address", "came_at", "is_in", "is_unwanted")
+    __slots__ = ("_door", "_patience", "_wire", "address", "came_at", "is_in", "is_unwanted")
 
     def __init__(self, door: Door, server: web.Server, address: str, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -244,8 +244,7 @@ class Visit(web.RequestHandler):
         self.came_at = 0.0
         self._door = door
         self._wire: asyncio.Transport | None = None
-        self._stuck_since = 0.0
-        self._stuck_bytes = 0
+        self._patience = Patience(door._clock())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast(asyncio.Transport, transport)
@@ -286,18 +285,11 @@ class Visit(web.RequestHandler):
 
     def is_stuck(self, now: float, timeout_s: float) -> bool:
         """True if bytes have been waiting and none has left for ``timeout_s``."""
-        waiting = self._wire.get_write_buffer_size() if self._wire is not None else 0
-        if waiting == 0 or waiting < self._stuck_bytes:
-            self._stuck_since = now
-        self._stuck_bytes = waiting
-        return waiting > 0 and now - self._stuck_since > timeout_s
+        return self._patience.is_over(self._wire.get_write_buffer_size() if self._wire else 0, now, timeout_s)
 
     def abort(self) -> None:
         if self._wire is not None:
-            with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
-                wire = self._wire.get_extra_info("socket")
-                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            self._wire.abort()
+            cut(self._wire)
 
     # What aiohttp makes of mistakes
 
@@ -326,13 +318,6 @@ class Visit(web.RequestHandler):
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.force_close()
         return answer
-
-
-def _reset(conn: socket.socket) -> None:
-    """Close it so that nothing of it stays here."""
-    with contextlib.suppress(OSError):
-        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    conn.close()
 
 
 _WORDS: dict[Cause, str] = {

@@ -7,11 +7,9 @@ Here: passes over the browsers, heart-beats, what is written and when. Not here:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import socket
-import struct
 import sys
 import time
 from collections import deque
@@ -26,6 +24,7 @@ from aiohttp import web
 from . import tasks
 from .access import Grant
 from .ackwindow import ack_s_for
+from .cutting import Patience, cut
 from .errors import ProtocolError
 from .httpguard import GRANT
 from .httplimits import HttpLimits
@@ -111,8 +110,7 @@ class Connection:
         self.is_lost = transport.is_closing
         self.write = transport.write
         """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
-        self._stuck_since = now
-        self._stuck_bytes = 0
+        self._patience = Patience(now)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -133,19 +131,11 @@ class Connection:
 
     def is_stuck(self, now: float, timeout_s: float) -> bool:
         """True if bytes have been waiting and none has left for ``timeout_s``."""
-        waiting = self.unsent()
-        if waiting == 0 or waiting < self._stuck_bytes:
-            self._stuck_since = now
-        self._stuck_bytes = waiting
-        return now - self._stuck_since > timeout_s
+        return self._patience.is_over(self.unsent(), now, timeout_s)
 
     def abort(self) -> None:
-        """Drop the socket now, whatever is in its buffer or the kernel's: that would be sent for minutes."""
-        sock = self._transport.get_extra_info("socket")  # None: gone, over TLS
-        with contextlib.suppress(OSError, ValueError):  # closed already; ValueError is what uvloop says of it
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        """Drop the socket now, and what was to be sent."""
+        cut(self._transport)
 
 
 class Hub:
@@ -583,7 +573,6 @@ def _decided(decide: Callable[[Grant], Grant | None], grant: Grant | None) -> Gr
 
 
 _ORDINARY = ("not_paired", "held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
-_NO_LINGER = struct.pack("ii", 1, 0)
 _SIOCOUTQ, _SIOCOUTQNSD = 0x5411, 0x894B  # linux/sockios.h: not acknowledged; not sent
 
 

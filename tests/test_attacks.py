@@ -196,6 +196,17 @@ async def test_who_takes_nothing_of_what_it_asked_for_is_dropped(server: Server)
         await until(lambda: server.door.turnstile.open == 0)
 
 
+async def test_who_takes_its_time_at_first_gets_it_all(server: Server) -> None:
+    """The first look at a connection says nothing yet of how long bytes have waited."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
+    writer.write(request("/big.js"))
+    await asyncio.sleep(QUICK.client_timeout_s / 2)  # longer than between two looks
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(8_000_002)
+    writer.close()
+    assert server.refusals.totals["unread"] == 0
+
+
 async def test_who_asks_on_and_on_without_reading_fills_no_memory(server: Server) -> None:
     """aiohttp writes each answer whatever waits before it."""
     sock = socket.socket()

@@ -36,7 +36,7 @@ ROWS = [
         "histogram",
         "health",
     }
-    | {"resources", "assets", "log", "net", "statefolder", "systemd", "tasks", "timers"}
+    | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "timers"}
     | {"descriptors"}
     | {"wsframes"},
     {"addresses", "firewall", "listening"},
