@@ -1,6 +1,6 @@
 """Who may come in, and as what, as the configuration has it now: devices, ``[[access]]`` and tickets in one place.
 
-Not here: what each of them is (``pairing``, ``view``, ``tickets``), and HTTP (``httppairing``, ``httpguard``).
+Not here: what each of them is (``pairing``, ``view``, ``tickets``), and HTTP (``http.pairing``, ``http.guard``).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import __version__, midi, net, osc, resources
+from . import __version__, net, resources
 from .addresses import Addresses, AddressWatch
 from .admission import Admission
 from .config import Config
@@ -32,15 +32,15 @@ from .discovery import Discovery, Service, is_loopback, services, short_name
 from .errors import ConfigError, Problem
 from .frames import Frames
 from .history import History
-from .http import Site
-from .httpcontrols import ControlRoutes
-from .httpdoor import Door
-from .httpguard import Guard
-from .httppairing import PairRoutes
-from .httppeers import PeerRoutes
-from .httpreload import ReloadRoutes
-from .https import PATH as HTTPS
-from .https import Https
+from .http.controls import ControlRoutes
+from .http.door import Door
+from .http.guard import Guard
+from .http.pairing import PairRoutes
+from .http.peers import PeerRoutes
+from .http.reload import ReloadRoutes
+from .http.site import Site
+from .http.tls import PATH as HTTPS
+from .http.tls import Https
 from .lastgood import Start
 from .learn import LearntFile
 from .learning import PORT, Learning
@@ -48,7 +48,10 @@ from .listening import listen
 from .localsocket import LocalSocket
 from .log import OncePer
 from .metrics import Metrics
+from .midi.kind import KIND as MIDI
 from .monitor import Monitor
+from .osc.port import KIND as OSC
+from .osc.port import OscPort
 from .pagecontrols import PageControls
 from .pagecontrols import read as read_pages
 from .persist import PATH as STATE
@@ -67,7 +70,7 @@ from .ws import Hub, Limits
 
 log = logging.getLogger(__name__)
 
-KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (osc.KIND, midi.KIND)}
+KINDS: Mapping[str, PortKind] = {kind.table: kind for kind in (OSC, MIDI)}
 """Every kind of port, by its table in the configuration."""
 
 LAST_WORD_S = 0.25
@@ -120,7 +123,7 @@ class Bridge:
         self.discovery = Discovery(self._services, self.addresses)
         self.learning = Learning()
         """What waits for a hand, and what was learnt."""
-        self._learnt_file = LearntFile(state, self.learning, midi.KIND.binding)
+        self._learnt_file = LearntFile(state, self.learning, MIDI.binding)
         taught: dict[str, set[str]] = {}
         page_of: dict[str, str] = {}
         self._state = Persistence(
@@ -351,7 +354,7 @@ class Bridge:
         """What is said of us on the network."""
         if not self.config.http.announce:
             return []
-        offers = [port.offer for port in self.ports if isinstance(port, osc.OscPort)]
+        offers = [port.offer for port in self.ports if isinstance(port, OscPort)]
         http = (self.config.http.host, self.http_port)
         host = short_name(socket.gethostname())
         return services(self.config.title, host, http, [offer for offer in offers if offer is not None])

@@ -160,7 +160,7 @@ def text(max_length: int) -> Coerce:
 
 
 def color(raw: Any, current: Value = None) -> str:
-    """ "#rgb", "#rrggbb", "#rrggbbaa", 3 to 4 numbers 0…1 or an osccodec.Rgba to "#rrggbb[aa]", aa only if not ff."""
+    """ "#rgb", "#rrggbb", "#rrggbbaa", 3 to 4 numbers 0…1 or an osc.codec.Rgba to "#rrggbb[aa]", aa only if not ff."""
     if isinstance(raw, str):
         if not _HEX_COLOR.match(raw):
             raise BadValue(f'expected a colour such as "#ff8800", got {shown(raw)}')

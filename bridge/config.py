@@ -27,7 +27,7 @@ from .configfile import Document, read_file, read_text, unusable_numbers
 from .configtables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
 from .control import Control
 from .expand import has_placeholder
-from .httplimits import HttpLimits, networks
+from .http.limits import HttpLimits, networks
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .port import Peer, PortKind
 from .surface import LEARNT, Layout, PageSetting, Surface, build_surface

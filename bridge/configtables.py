@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from .access import Mode, Role
 from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
 from .expand import MAX_CONTROLS
-from .httplimits import HttpLimits
+from .http.limits import HttpLimits
 from .law import Curve
 from .surface import Layout, Size
 from .tables import NUMBERS, WHOLE_NUMBERS, check_name

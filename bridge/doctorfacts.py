@@ -16,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import mididevices, net, service
+from . import net, service
 from .config import Config
 from .discovery import asked, is_loopback
 from .doctor import Facts, MidiFacts, PeerFacts, ServiceFacts
 from .firewall import MDNS, Closed, Opening, firewalld_closed, iptables_closed, nft_closed, ufw_closed
-from .oscsettings import Endpoint, parse_endpoint
+from .midi.devices import has_jack
+from .osc.settings import Endpoint, parse_endpoint
 from .serviceunit import NAME
 from .statefolder import NO_FOLDER, state_folder
 
@@ -113,7 +114,7 @@ def _midi(settings: Config | None) -> MidiFacts | None:
         facts,
         has_sequencer=SEQUENCER.exists(),
         may_use_sequencer=os.access(SEQUENCER, os.R_OK | os.W_OK),
-        has_jack=mididevices.has_jack(),
+        has_jack=has_jack(),
         may_be_realtime=os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[1] != 0,
         user=_user(),
     )

@@ -1,7 +1,7 @@
 """MIDI learn: which control waits for the hand, what has been learnt, and what a screen is told of both. Pure.
 
 A page arms a control; the port that then hears somebody move something says which binding that is. Not here: what the
-messages mean (``midilearn``), the file (``learn``), what a binding's keys are (``midisettings``).
+messages mean (``midi.learn``), the file (``learn``), what a binding's keys are (``midi.settings``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A port asks ``is_watched`` (one ``if`` while nobody looks), then ``takers``, and makes a ``Line`` only for those who
 want it. Each watcher has a filter, a rate and a short buffer; what is too much for it is counted, never kept, so a
-flood or a slow watcher costs a bounded amount whatever arrives. Not here: what a transport's bytes mean (``osctap``),
+flood or a slow watcher costs a bounded amount whatever arrives. Not here: what a transport's bytes mean (``osc.tap``),
 how watchers are told (``ws``, ``frames``).
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from .allowance import Allowance
-from .oscpattern import matcher
+from .osc.pattern import matcher
 
 MAX_WATCHERS = 8
 LINES_PER_S = 250

@@ -1,6 +1,6 @@
 """``Pairing``: which devices were let in, which codes wait, and the file that remembers the former.
 
-Secrets and codes are never logged. Not here: what of it is HTTP (``httppairing``), what counts as which (``devices``,
+Secrets and codes are never logged. Not here: what of it is HTTP (``http.pairing``), what counts as which (``devices``,
 ``codes``), what a grant allows.
 """
 

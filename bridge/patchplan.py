@@ -12,12 +12,12 @@ from . import net
 from .config import Config
 from .control import Control
 from .errors import PatchError, UnknownPeer
-from .oscbind import MIRROR, Route, compile_route, is_mirrored
-from .osccodec import Message, decode
-from .oscfields import Endpoint, parse_endpoint
-from .oscforms import wire_range
-from .oscsettings import Binding, Settings
-from .oscwords import tags_of
+from .osc.bind import MIRROR, Route, compile_route, is_mirrored
+from .osc.codec import Message, decode
+from .osc.fields import Endpoint, parse_endpoint
+from .osc.forms import wire_range
+from .osc.settings import Binding, Settings
+from .osc.words import tags_of
 from .pages import declared_controls, read_pages
 from .patch import Part, Place, Plan, Shape
 from .port import Peer

@@ -32,8 +32,8 @@ from .configtables import (
     StripKeys,
     TlsTable,
 )
-from .oscprofile import PROFILES
-from .oscsettings import SHIPPED, parse_endpoint
+from .osc.profile import PROFILES
+from .osc.settings import SHIPPED, parse_endpoint
 from .port import PortKind
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what TOML editors (taplo, Even Better TOML) understand

@@ -16,9 +16,9 @@ from urllib.parse import quote
 from .errors import BadValue, OscError, RemoteError
 from .learning import bindings_toml
 from .log import printable
-from .osccodec import ALL, Message, decode, encode_message, messages
-from .oscfields import Endpoint, parse_endpoint
-from .oscwords import arguments, plain_words, tags_of
+from .osc.codec import ALL, Message, decode, encode_message, messages
+from .osc.fields import Endpoint, parse_endpoint
+from .osc.words import arguments, plain_words, tags_of
 from .remote import Daemon, Remote, request, to_words
 from .surface import LEARNT
 from .tomltext import lines

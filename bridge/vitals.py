@@ -18,9 +18,9 @@ from .addresses import AddressWatch
 from .config import Config
 from .discovery import Discovery, is_loopback
 from .health import LastMessages, drops, reasons
-from .httpdoor import Door
-from .httpguard import check_admin
-from .https import Https
+from .http.door import Door
+from .http.guard import check_admin
+from .http.tls import Https
 from .latency import KINDS, Latencies
 from .learning import Learning
 from .metrics import Metrics, Totals

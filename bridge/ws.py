@@ -26,15 +26,15 @@ from .access import Grant
 from .ackwindow import ack_s_for
 from .cutting import Patience, cut
 from .errors import ProtocolError
-from .httpguard import GRANT
-from .httplimits import HttpLimits
+from .http.guard import GRANT
+from .http.limits import HttpLimits
+from .http.websocket import CLOSE_S, WebSocket, accept
+from .http.wsframes import BINARY, PING, PING_FRAME, TEXT, TOO_LONG, text_frame
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from .refusals import Refusals
 from .session import REVOKED, Close, Session, Shared
 from .store import Change, Entry
-from .websocket import CLOSE_S, WebSocket, accept
-from .wsframes import BINARY, PING, PING_FRAME, TEXT, TOO_LONG, text_frame
 
 log = logging.getLogger(__name__)
 

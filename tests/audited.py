@@ -17,7 +17,7 @@ import uvloop
 
 from bridge.app import KINDS, Bridge
 from bridge.config import load
-from bridge.osccodec import ALL, IMMEDIATELY, encode_bundle, encode_message
+from bridge.osc.codec import ALL, IMMEDIATELY, encode_bundle, encode_message
 
 LOST = 100  # the kernel may drop some
 TOUCHES = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from bridge.osccodec import (
+from bridge.osc.codec import (
     ALL,
     IMMEDIATELY,
     IMPULSE,

@@ -17,12 +17,12 @@ from bridge.access import Grant
 from bridge.errors import UnknownPeer
 from bridge.frames import Frames
 from bridge.history import History
-from bridge.http import Site
-from bridge.httpcontrols import ControlRoutes
-from bridge.httpdoor import Door
-from bridge.httpguard import GRANT, Guard, Handler
-from bridge.httplimits import HttpLimits
-from bridge.httppeers import PeerRoutes
+from bridge.http.controls import ControlRoutes
+from bridge.http.door import Door
+from bridge.http.guard import GRANT, Guard, Handler
+from bridge.http.limits import HttpLimits
+from bridge.http.peers import PeerRoutes
+from bridge.http.site import Site
 from bridge.refusals import Refusals
 from bridge.session import Shared
 from bridge.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from bridge import app, config
 from bridge.drivers.abletonosc import rival, silence
-from bridge.oscfields import SHOWN
+from bridge.osc.fields import SHOWN
 
 from .daemon import ROOT
 

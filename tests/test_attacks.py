@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from bridge.control import Control
-from bridge.httplimits import MAX_ADDRESSES, HttpLimits, Turnstile
+from bridge.http.limits import MAX_ADDRESSES, HttpLimits, Turnstile
 from bridge.messages import MAX_MOVES
 from bridge.ws import HELLO_BYTES, Limits
 from tests.server import Client, Server
@@ -144,7 +144,7 @@ async def test_a_request_that_comes_byte_by_byte_has_no_more_time(server: Server
 
 
 async def test_half_a_body_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.httpanswers.BODY_S", 0.3)
+    monkeypatch.setattr("bridge.http.answers.BODY_S", 0.3)
     add(server, "/a")
     data = request("/api/controls/a", "Content-Type: application/json", "Content-Length: 100", method="PUT")
     started = time.monotonic()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.coercion import MAX_ARG_TEXT, MAX_ARGS, plain_args, shown
 from bridge.control import MAX_INT, Control, Kind
 from bridge.errors import BadControl, BadValue
-from bridge.osccodec import IMPULSE, Double, Int64, Rgba, Symbol, TimeTag
+from bridge.osc.codec import IMPULSE, Double, Int64, Rgba, Symbol, TimeTag
 
 HUGE = 10**400
 TOO_LONG_TO_WRITE = 10 ** (sys.get_int_max_str_digits() + 1)

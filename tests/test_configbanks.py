@@ -8,10 +8,10 @@ import pytest
 from bridge.bank import Seat
 from bridge.config import Config, parse
 from bridge.errors import ConfigError
-from bridge.midi import KIND
-from bridge.midicodec import Key
-from bridge.midisettings import Binding
-from bridge.osc import KIND as OSC
+from bridge.midi.codec import Key
+from bridge.midi.kind import KIND
+from bridge.midi.settings import Binding
+from bridge.osc.port import KIND as OSC
 
 KINDS = {"midi": KIND, "osc": OSC}
 MCU = """[[midi]]

@@ -20,7 +20,7 @@ import pytest
 from bridge.access import EVERYTHING
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 from bridge.session import Session
 from bridge.store import Origin
 from bridge.ws import Connection
@@ -180,9 +180,9 @@ async def test_a_monitor_that_nobody_watches_is_not_even_called(stage: Stage) ->
         stage.bridge.store.set(stage.bridge.store.get("/fader/2"), 0.5, Origin("browser", "c1"), 0.0)
     finally:
         sys.setprofile(None)
-    assert "bridge.oscin" in modules
-    assert "bridge.oscudp" in modules
-    assert not {"bridge.osctap", "bridge.monitor"} & modules
+    assert "bridge.osc.incoming" in modules
+    assert "bridge.osc.udp" in modules
+    assert not {"bridge.osc.tap", "bridge.monitor"} & modules
 
 
 async def test_a_move_that_is_measured_takes_few_calls_more_and_the_next_none(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from bridge.drivers.abletonosc import AbletonOsc
 from bridge.drivers.abletonosc.identity import chooser, match, slug
 from bridge.drivers.abletonosc.laws import VOLUME, color
 from bridge.law import value_at
-from bridge.oscprofile import PROFILES
+from bridge.osc.profile import PROFILES
 from bridge.store import Change, Entry, Origin
 
 SILENT = {"show": ["volume", "arm"]}

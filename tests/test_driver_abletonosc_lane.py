@@ -5,7 +5,7 @@ from typing import Any
 from bridge.control import Control
 from bridge.driver import Add, Bind, Carry, Effect, Remove, Send, Way
 from bridge.drivers.abletonosc.lane import Lanes
-from bridge.oscsettings import Binding
+from bridge.osc.settings import Binding
 
 NAMES = ["Drums", "Bass"]
 

@@ -5,7 +5,7 @@ import pytest
 from bridge.driver import Effect, Read, Send, Wanted, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
 from bridge.drivers.abletonosc.tracks import Track, Tracks
-from bridge.oscprofile import PROFILES
+from bridge.osc.profile import PROFILES
 
 SETTINGS = PROFILES.settings_of({"name": "live", "profile": "abletonosc", "show": ["volume"]})
 STAMP = 7

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.httplimits import MAX_ADDRESSES, HttpLimits
+from bridge.http.limits import MAX_ADDRESSES, HttpLimits
 from tests.server import Server
 
 COUNT = int(os.environ.get("FUZZ_HTTP", "25"))

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "bridge"
 
 ROWS = [
-    {"errors", "refusals"},
+    {"errors", "refusals", "http.__init__", "midi.__init__", "osc.__init__"},
     {
         "access",
         "law",
@@ -24,21 +24,21 @@ ROWS = [
         "echo",
         "coercion",
         "suggestion",
-        "osctypes",
-        "oscpattern",
-        "oscliveness",
-        "oscquestions",
-        "midicodec",
-        "midiencoder",
-        "miditakeover",
+        "osc.types",
+        "osc.pattern",
+        "osc.liveness",
+        "osc.questions",
+        "midi.codec",
+        "midi.encoder",
+        "midi.takeover",
         "serviceunit",
-        "midiwire",
+        "midi.wire",
         "histogram",
         "health",
     }
     | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "timers"}
     | {"descriptors"}
-    | {"wsframes"},
+    | {"http.wsframes"},
     {"addresses", "firewall", "listening"},
     {"discovery", "doctor"},
     {
@@ -46,51 +46,52 @@ ROWS = [
         "control",
         "patch",
         "expand",
-        "midiclock",
-        "midifields",
-        "oscfields",
-        "oscdecoding",
-        "oscencoding",
-        "websocket",
+        "midi.clock",
+        "midi.fields",
+        "osc.fields",
+        "osc.decoding",
+        "osc.encoding",
+        "http.websocket",
         "monitor",
-        "oscwords",
+        "osc.words",
         "unlisted",
-        "httplimits",
-        "httporigin",
+        "http.limits",
+        "http.origin",
         "tickets",
         "certificate",
     },
-    {"store", "prometheus", "oscsettings", "osccodec", "osclearn", "midisettings", "mididevices", "miditap"},
+    {"store", "prometheus", "osc.settings", "osc.codec", "osc.learn", "midi.settings", "midi.devices", "midi.tap"},
     {"devices"},
     {"codes"},
-    {"presence", "latency", "bank", "view", "midimode", "midishow", "learning", "mididriver", "midilink"},
-    {"surface", "midifit", "metrics"},
+    {"presence", "latency", "bank", "view", "midi.mode", "midi.show", "learning", "midi.driver", "midi.link"},
+    {"surface", "midi.fit", "metrics"},
     {"driver", "pulse"},
-    {"port", "pages", "drivers", "profiles", "messages", "oscpolicy", "oscsocket"} | {"osctap", "oscpace", "midibind"},
-    {"configfile", "frames", "remote", "oscforms", "osclane", "osclink", "oscframing", "httpanswers"}
-    | {"midilearn", "midiroutes"},
-    {"mistakes", "oscbind", "osclooks", "configvalues", "httpguard", "midibank", "httpdoor"},
-    {"httppeers", "configtables", "oscroutes", "profile", "midipeer"},
-    {"configreading", "oscpeer", "oscprofile", "midiprofile", "midiin", "midimetronome"},
-    {"midiout"},
-    {"oscparcel", "oscsettle", "osclearner", "oscnews", "oscsources", "midihandle"},
+    {"port", "pages", "drivers", "profiles", "messages", "osc.policy", "osc.socket"}
+    | {"osc.tap", "osc.pace", "midi.bind"},
+    {"configfile", "frames", "remote", "osc.forms", "osc.lane", "osc.link", "osc.framing", "http.answers"}
+    | {"midi.learn", "midi.routes"},
+    {"mistakes", "osc.bind", "osc.looks", "configvalues", "http.guard", "midi.bank", "http.door"},
+    {"http.peers", "configtables", "osc.routes", "profile", "midi.peer"},
+    {"configreading", "osc.peer", "osc.profile", "midi.profile", "midi.incoming", "midi.metronome"},
+    {"midi.outgoing"},
+    {"osc.parcel", "osc.settle", "osc.learner", "osc.news", "osc.sources", "midi.handle"},
     {"configbindings"},
-    {"configcontrols", "oschandle", "oscdriver", "oscin", "oscout", "osctcp", "oscudp"},
-    {"oscwatch", "configbanks", "configaccess"},
-    {"config", "session", "history", "learn", "oscrebind", "pagecontrols"},
+    {"configcontrols", "osc.handle", "osc.driver", "osc.incoming", "osc.outgoing", "osc.tcp", "osc.udp"},
+    {"osc.watch", "configbanks", "configaccess"},
+    {"config", "session", "history", "learn", "osc.rebind", "pagecontrols"},
     {"configdiff", "lastgood", "filewatch"},
     {"saved"},
     {"statefile"},
-    {"httpcontrols", "pairing", "https", "authority"},
-    {"httppairing"},
-    {"midiport"},
-    {"osc", "midi", "ws", "http", "persist"},  # the ports
+    {"http.controls", "pairing", "http.tls", "authority"},
+    {"http.pairing"},
+    {"midi.port"},
+    {"osc.port", "midi.kind", "ws", "http.site", "persist"},  # the ports
     {"vitals", "configured", "ports", "admission"},
     {"reloading"},
-    {"httpreload"},
+    {"http.reload"},
     {"app", "service"},
     {"doctorfacts"},
-    {"schema", "tools", "miditool", "patchplan", "patchmax", "patchpd"},
+    {"schema", "tools", "midi.tool", "patchplan", "patchmax", "patchpd"},
     {"cli"},
     {"__main__"},
 ]
@@ -100,14 +101,14 @@ PURE = {
     "errors",
     "access",
     "refusals",
-    "httplimits",
+    "http.limits",
     "view",
     "tickets",
     "ackwindow",
     "tables",
     "tomltext",
     "learning",
-    "midilearn",
+    "midi.learn",
     "law",
     "allowance",
     "control",
@@ -126,44 +127,44 @@ PURE |= {
     "echo",
     "unlisted",
     "suggestion",
-    "osccodec",
-    "oscfields",
-    "osctypes",
-    "oscdecoding",
-    "oscencoding",
-    "oscpattern",
+    "osc.codec",
+    "osc.fields",
+    "osc.types",
+    "osc.decoding",
+    "osc.encoding",
+    "osc.pattern",
     "monitor",
-    "oscwords",
-    "osctap",
-    "oscsettings",
-    "oscbind",
-    "oscforms",
-    "osclearn",
-    "osclooks",
-    "oscpolicy",
-    "oscroutes",
-    "oscliveness",
-    "oscquestions",
+    "osc.words",
+    "osc.tap",
+    "osc.settings",
+    "osc.bind",
+    "osc.forms",
+    "osc.learn",
+    "osc.looks",
+    "osc.policy",
+    "osc.routes",
+    "osc.liveness",
+    "osc.questions",
     "presence",
     "bank",
-    "oscframing",
-    "oscpace",
-    "midicodec",
-    "midiclock",
-    "midiwire",
-    "midiencoder",
+    "osc.framing",
+    "osc.pace",
+    "midi.codec",
+    "midi.clock",
+    "midi.wire",
+    "midi.encoder",
     "expand",
-    "midifields",
-    "midisettings",
-    "midimode",
-    "midishow",
-    "midifit",
-    "midibind",
-    "midiroutes",
-    "midibank",
-    "miditakeover",
-    "miditap",
-    "wsframes",
+    "midi.fields",
+    "midi.settings",
+    "midi.mode",
+    "midi.show",
+    "midi.fit",
+    "midi.bind",
+    "midi.routes",
+    "midi.bank",
+    "midi.takeover",
+    "midi.tap",
+    "http.wsframes",
     "patch",
     "patchmax",
     "patchpd",
@@ -181,27 +182,27 @@ IMPURE_MODULES = {
     "urllib", "uvloop", "websockets",
 }  # fmt: skip
 ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to the program, not to the library
-    "signal": {"cli", "mididriver"},
+    "signal": {"cli", "midi.driver"},
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},
     "aiohttp": {
         "ws",
-        "websocket",
-        "http",
-        "httpanswers",
-        "httppeers",
-        "httpguard",
-        "httpcontrols",
-        "httpdoor",
-        "httppairing",
-        "httpreload",
-        "https",
+        "http.websocket",
+        "http.site",
+        "http.answers",
+        "http.peers",
+        "http.guard",
+        "http.controls",
+        "http.door",
+        "http.pairing",
+        "http.reload",
+        "http.tls",
         "vitals",
         "app",
     },
     "cryptography": {"authority"},
-    "rtmidi": {"mididevices"},
+    "rtmidi": {"midi.devices"},
     "prometheus_client": {"prometheus"},
     "sqlite3": {"statefile"},
     "zeroconf": {"discovery"},
@@ -218,6 +219,11 @@ NEVER_AT_START = {
 MODULES = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".") for path in PACKAGE.rglob("*.py")
 )
+
+
+def is_package(name: str) -> bool:
+    top, *inner = name.split(".")
+    return top == "bridge" and PACKAGE.joinpath(*inner).is_dir()
 
 
 def imports(module: str) -> Iterator[tuple[str, bool]]:
@@ -239,24 +245,31 @@ def imports(module: str) -> Iterator[tuple[str, bool]]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             name = ".".join([*base, *((node.module or "").split("."))]).strip(".")
-            if name == "bridge":  # from bridge import store, or from . import store
+            if is_package(name):  # from bridge import store, or from . import store
                 for alias in node.names:
-                    yield f"bridge.{alias.name}", node not in lazy
+                    yield f"{name}.{alias.name}", node not in lazy
             else:
                 yield name, node not in lazy
 
 
+def named(module: str) -> str:
+    """What `ROWS` calls a module of `bridge`: with its package's name, but packages that are listed as one by that."""
+    top, _, rest = module.partition(".")
+    return top if top in ROW else f"{top}.{rest}"
+
+
 def own(name: str) -> str | None:
-    """The module of `bridge` that a dotted name means, drivers and profiles as one; None for anything else."""
-    parts = name.split(".")
-    if parts[0] != "bridge":
+    """The module of `bridge` that a dotted name means, as `ROWS` has it; None for anything else."""
+    top, _, module = name.partition(".")
+    if top != "bridge":
         return None
-    return parts[1] if len(parts) > 1 and parts[1] in ROW else "__init__"
+    name = named(module)
+    return name if name in ROW else "__init__"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_module_imports_only_from_rows_above_it(module: str) -> None:
-    name = module.split(".")[0]
+    name = named(module)
     assert name in ROW, f"bridge/{module}.py has no place in the table of tests/test_imports.py"
     for imported, _ in imports(module):
         other = own(imported)
@@ -264,7 +277,7 @@ def test_module_imports_only_from_rows_above_it(module: str) -> None:
             assert ROW[other] < ROW[name], f"bridge/{module}.py imports {imported}"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[0] in PURE])
+@pytest.mark.parametrize("module", [m for m in MODULES if named(m) in PURE])
 def test_pure_module_knows_no_clock_socket_or_loop(module: str) -> None:
     for imported, _ in imports(module):
         assert imported.split(".")[0] not in IMPURE_MODULES, f"bridge/{module}.py imports {imported}"
@@ -274,7 +287,7 @@ def test_pure_module_knows_no_clock_socket_or_loop(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_what_belongs_to_one_place_is_imported_only_there(module: str) -> None:
-    name = module.split(".")[0]
+    name = named(module)
     for imported, at_start in imports(module):
         top = imported.split(".")[0]
         assert name in ONLY_IN.get(top, {name}), f"bridge/{module}.py imports {imported}"

@@ -12,7 +12,7 @@ import pytest
 from bridge.control import Control
 from bridge.learn import FILE, LearntFile
 from bridge.learning import Learning
-from bridge.midisettings import Binding
+from bridge.midi.settings import Binding
 from bridge.statefolder import state_folder, write_whole
 
 LEVEL = Control(path="/level")

@@ -10,7 +10,7 @@ from bridge.control import Control
 from bridge.errors import BadControl
 from bridge.frames import Frames
 from bridge.learning import MAX_LEARNT, Learning, Learnt, bindings_toml
-from bridge.midisettings import Binding
+from bridge.midi.settings import Binding
 from bridge.session import Shared
 from bridge.store import Store
 

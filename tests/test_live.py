@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge.control import Control
-from bridge.oscprofile import PROFILES
-from bridge.oscsettings import Binding
+from bridge.osc.profile import PROFILES
+from bridge.osc.settings import Binding
 from bridge.port import Peer
 from bridge.surface import Page
 

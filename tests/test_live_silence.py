@@ -9,8 +9,8 @@ import pytest
 from bridge.drivers.abletonosc.rival import STOLEN
 from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
 from bridge.errors import PortError
-from bridge.osc import open_ports
-from bridge.oscprofile import PROFILES
+from bridge.osc.port import open_ports
+from bridge.osc.profile import PROFILES
 from bridge.port import Peer
 
 from .fakes.liveset import Clip, Device, Parameter, Scene, Song, Track

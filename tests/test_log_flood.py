@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from bridge.log import BURST_LINES, MAX_LINE
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port
 

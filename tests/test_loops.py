@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from bridge.control import Control
-from bridge.osc import OscPort
-from bridge.osccodec import ALL, Message, decode, encode_message
+from bridge.osc.codec import ALL, Message, decode, encode_message
+from bridge.osc.port import OscPort
 
 from .port_contract import BROWSER, until
 from .test_osc import Bridge, level

@@ -11,9 +11,9 @@ import uvloop
 
 from bridge.bank import BankButtons
 from bridge.config import parse
-from bridge.midi import KIND
-from bridge.midiprofile import PROFILES
-from bridge.midisettings import Binding
+from bridge.midi.kind import KIND
+from bridge.midi.profile import PROFILES
+from bridge.midi.settings import Binding
 from bridge.port import Peer
 
 from .jack import Controller

@@ -15,8 +15,8 @@ import uvloop
 
 from bridge.control import PANIC, Control
 from bridge.errors import BadValue, PortError
-from bridge.midiport import MidiPort
-from bridge.midisettings import Binding, Settings
+from bridge.midi.port import MidiPort
+from bridge.midi.settings import Binding, Settings
 from bridge.port import Peer, PortContext, supervise
 from bridge.store import Origin, Store
 

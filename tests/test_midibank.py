@@ -12,11 +12,11 @@ from bridge.bank import Bank, BankButtons, Seat
 from bridge.control import Control
 from bridge.learning import Learning
 from bridge.log import OncePer
-from bridge.midiin import Receiver
-from bridge.midiout import Outbox
-from bridge.midipeer import MidiPeer
-from bridge.midisettings import Binding, Settings
-from bridge.miditap import MidiTap
+from bridge.midi.incoming import Receiver
+from bridge.midi.outgoing import Outbox
+from bridge.midi.peer import MidiPeer
+from bridge.midi.settings import Binding, Settings
+from bridge.midi.tap import MidiTap
 from bridge.monitor import Monitor
 from bridge.port import Peer
 from bridge.store import Store

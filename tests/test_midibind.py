@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from bridge.config import parse
 from bridge.control import Control
 from bridge.errors import ConfigError
-from bridge.midi import KIND
-from bridge.midibind import Route, compile_route
-from bridge.midicodec import Key
-from bridge.mididevices import Place, bare, pick
-from bridge.midiroutes import RouteTable
-from bridge.midisettings import Binding, Settings
+from bridge.midi.bind import Route, compile_route
+from bridge.midi.codec import Key
+from bridge.midi.devices import Place, bare, pick
+from bridge.midi.kind import KIND
+from bridge.midi.routes import RouteTable
+from bridge.midi.settings import Binding, Settings
 from bridge.store import Entry
 
 DOC = Path(__file__).resolve().parent.parent / "docs" / "midi.md"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.midiclock import CLOCK, CONTINUE, LOST_S, ClockIn, Pulse, Said, Tempo
-from bridge.midicodec import Message, decode
+from bridge.midi.clock import CLOCK, CONTINUE, LOST_S, ClockIn, Pulse, Said, Tempo
+from bridge.midi.codec import Message, decode
 
 TICK = Message("clock")
 

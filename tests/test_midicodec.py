@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.midicodec import (
+from bridge.midi.codec import (
     LSB_WAIT_S,
     MAX_SYSEX,
     Assembler,

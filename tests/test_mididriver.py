@@ -12,11 +12,11 @@ import pytest
 import uvloop
 
 from bridge.errors import PortError
-from bridge.mididevices import pick
-from bridge.mididriver import MAX_WAITING, Mouth
-from bridge.midilink import Driver
-from bridge.midiport import MidiPort
-from bridge.midiwire import Unpacker
+from bridge.midi.devices import pick
+from bridge.midi.driver import MAX_WAITING, Mouth
+from bridge.midi.link import Driver
+from bridge.midi.port import MidiPort
+from bridge.midi.wire import Unpacker
 
 from .daemon import Daemon
 from .jack import Controller, jack_env, jack_server, pause_jack
@@ -43,7 +43,7 @@ def children(pid: int | str = "self") -> set[int]:
         int(child)
         for tasks in Path(f"/proc/{pid}/task").iterdir()
         for child in (tasks / "children").read_text().split()
-        if b"bridge.mididriver" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"bridge.midi.driver" in Path(f"/proc/{child}/cmdline").read_bytes()
     }
 
 

@@ -1,6 +1,6 @@
 """Encoders: slowly each step is one, fast it is more, and how messages are bundled on the way does not matter."""
 
-from bridge.midiencoder import Spin
+from bridge.midi.encoder import Spin
 
 
 def turned(spin: Spin, steps: int, a_second: float, at_once: int = 1, start: float = 10.0) -> float:

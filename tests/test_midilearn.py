@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.midi import KIND
-from bridge.midicodec import Assembler, Key, Parser
-from bridge.midilearn import MAX_TRAILS, MAX_VALUES, Ear, Guess
-from bridge.midisettings import Settings
+from bridge.midi.codec import Assembler, Key, Parser
+from bridge.midi.kind import KIND
+from bridge.midi.learn import MAX_TRAILS, MAX_VALUES, Ear, Guess
+from bridge.midi.settings import Settings
 
 FADER = Control(path="/level")
 NANO = Settings(name="nano", device="nano")

@@ -14,11 +14,11 @@ from bridge import resources
 from bridge.config import load, parse
 from bridge.control import Control
 from bridge.errors import BadControl, ConfigError
-from bridge.midi import KIND
-from bridge.midibind import Route, compile_routes
-from bridge.midicodec import Key
-from bridge.midiprofile import PROFILES
-from bridge.midisettings import SHIPPED, Binding, Settings
+from bridge.midi.bind import Route, compile_routes
+from bridge.midi.codec import Key
+from bridge.midi.kind import KIND
+from bridge.midi.profile import PROFILES
+from bridge.midi.settings import SHIPPED, Binding, Settings
 from bridge.store import Entry
 
 from .test_midibank import Device

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bridge.control import Control
 from bridge.errors import BadControl
-from bridge.midibind import Route, compile_route
-from bridge.midicodec import Writer
-from bridge.midiout import AGAIN_S, METER_S, TEXT_S
-from bridge.midisettings import Binding, Settings
+from bridge.midi.bind import Route, compile_route
+from bridge.midi.codec import Writer
+from bridge.midi.outgoing import AGAIN_S, METER_S, TEXT_S
+from bridge.midi.settings import Binding, Settings
 from bridge.store import Entry
 
 from .test_midibank import Device

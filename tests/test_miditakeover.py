@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.miditakeover import TOLERANCE, SoftTakeover
+from bridge.midi.takeover import TOLERANCE, SoftTakeover
 
 POSITIONS = st.floats(0, 1)
 

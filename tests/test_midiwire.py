@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.midiwire import MAX_BYTES, Unpacker, pack
+from bridge.midi.wire import MAX_BYTES, Unpacker, pack
 
 MESSAGES = [("heard", 1, 0.25, b"\xb0\x07\x7f"), ("done", None), ("done", [("a", "ü"), ("b",), 3]), ("look",)]
 

@@ -17,11 +17,11 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from bridge import net
 from bridge.control import Control
-from bridge.osc import OscPort, open_ports
-from bridge.osccodec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
-from bridge.oscin import LONGEST_WAIT_S, MAX_SCHEDULED, MEANT
-from bridge.oscsettings import Binding, Settings
-from bridge.oscsources import MAX_SOURCES
+from bridge.osc.codec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
+from bridge.osc.incoming import LONGEST_WAIT_S, MAX_SCHEDULED, MEANT
+from bridge.osc.port import OscPort, open_ports
+from bridge.osc.settings import Binding, Settings
+from bridge.osc.sources import MAX_SOURCES
 from bridge.port import Peer, PortContext
 from bridge.presence import Presence
 from bridge.store import Change, Origin, Store

@@ -12,8 +12,8 @@ import pytest
 import uvloop
 
 from bridge.control import PANIC, Control
-from bridge.osc import OscPort
-from bridge.osccodec import Message
+from bridge.osc.codec import Message
+from bridge.osc.port import OscPort
 from bridge.store import Change, Origin
 
 from .fakes.echoing import STEPS, EchoingDevice, echoing_device, seven_bits

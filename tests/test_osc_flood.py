@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 
 from .daemon import Daemon
 from .fakes import flood

@@ -24,14 +24,18 @@ from typing import Any
 import pytest
 
 from bridge import log as bridge_log
-from bridge import oscin, oscout, oscpattern, oscpeer, oscsources, store
+from bridge import store
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.errors import OscError
-from bridge.osccodec import ALL, Bundle, Decoder, Message, TimeTag, decode, encode, encode_bundle, encode_message
-from bridge.osccodec import messages as messages_of
-from bridge.oscframing import sized, slip
-from bridge.oscpattern import is_pattern
+from bridge.osc.codec import ALL, Bundle, Decoder, Message, TimeTag, decode, encode, encode_bundle, encode_message
+from bridge.osc.codec import messages as messages_of
+from bridge.osc.framing import sized, slip
+from bridge.osc.incoming import MAX_SCHEDULED, PANIC, REFRESH
+from bridge.osc.outgoing import MAX_ASKERS
+from bridge.osc.pattern import MAX_CACHED, is_pattern
+from bridge.osc.peer import MAX_UNLISTED
+from bridge.osc.sources import MAX_SOURCES
 from bridge.store import Change
 
 from .oscpackets import Mutations, Packets
@@ -204,7 +208,7 @@ class Stage:
         self.controls = len(bridge.store) + 64  # some are learnt
         self.values = 2 * self.controls  # what one pattern can mean, both components of a vector counted
         touches = [f"/ch/{n:02}/touch" for n in range(1, 9)] + ["/push/z", "/cutoff/z", "/xy/z"]
-        self.addresses = [*addresses, *touches, oscin.REFRESH, "/stagebridge/panic"]
+        self.addresses = [*addresses, *touches, REFRESH, "/stagebridge/panic"]
         self.addresses += [f"/d{address}" for address in addresses if address.startswith("/ch/")]
         self._watch: Any = None
         self.events = 0
@@ -257,16 +261,16 @@ class Stage:
             found += [
                 ("plans", len(decoder), PLANS),
                 ("beginnings", len(decoder._seen), PLANS),
-                ("sources", len(receiver.sources.at), oscsources.MAX_SOURCES),
-                ("scheduled", len(receiver._scheduled), oscin.MAX_SCHEDULED),
-                ("askers", len(out._askers), oscout.MAX_ASKERS),
+                ("sources", len(receiver.sources.at), MAX_SOURCES),
+                ("scheduled", len(receiver._scheduled), MAX_SCHEDULED),
+                ("askers", len(out._askers), MAX_ASKERS),
                 ("causes", len(port._once._causes), bridge_log.MAX_CAUSES),
             ]
             for peer in port._peers:
                 found += [
-                    ("patterns", len(peer.routes.tree._cache), oscpattern.MAX_CACHED),
-                    ("asked patterns", len(peer.routes._path_tree._cache), oscpattern.MAX_CACHED),
-                    ("unlisted", len(peer._unlisted), oscpeer.MAX_UNLISTED),
+                    ("patterns", len(peer.routes.tree._cache), MAX_CACHED),
+                    ("asked patterns", len(peer.routes._path_tree._cache), MAX_CACHED),
+                    ("unlisted", len(peer._unlisted), MAX_UNLISTED),
                 ]
                 for target in peer.targets:
                     found += [
@@ -318,7 +322,7 @@ def reach(packet: bytes, values: int) -> tuple[int, int]:
     except OscError:
         return 0, 0
     found = [message for _, message in messages_of(decoded)] if isinstance(decoded, Bundle) else [decoded]
-    wide = sum(1 for message in found if is_pattern(message.address) or message.address in (oscin.REFRESH, oscin.PANIC))
+    wide = sum(1 for message in found if is_pattern(message.address) or message.address in (REFRESH, PANIC))
     return len(found), wide * values
 
 
@@ -545,8 +549,8 @@ async def test_who_asks_in_a_bundle_for_later_and_hangs_up_is_not_answered(stage
 
 async def test_those_who_cannot_be_reached_do_not_keep_others_from_an_answer(stage: Stage) -> None:
     port = stage.ports[0]
-    for number in range(2 * oscout.MAX_ASKERS):
-        port._receiver.receive(encode_message(oscin.REFRESH), ("10.1.1.1", 1_024 + number))  # we are at 127.0.0.1
+    for number in range(2 * MAX_ASKERS):
+        port._receiver.receive(encode_message(REFRESH), ("10.1.1.1", 1_024 + number))  # we are at 127.0.0.1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as patch:
         patch.bind(("127.0.0.1", 0))
         patch.setblocking(False)
@@ -618,8 +622,8 @@ DEAR: dict[str, Callable[[int], bytes]] = {
     "nobody's addresses": lambda size: bundle_of(filled(size, lambda n: encode_message(f"/n/{n}", (1,)))),
     "a pattern": lambda size: bundle_of(filled(size, lambda n: encode_message("/*", (n,)))),
     "many patterns": lambda size: bundle_of(filled(size, lambda n: encode_message(f"/{{{n},steps}}", (n % 128,)))),
-    "refreshes": lambda size: bundle_of(filled(size, lambda n: encode_message(oscin.REFRESH))),
-    "many refreshes": lambda size: bundle_of(filled(size, lambda n: encode_message(oscin.REFRESH, (f"/{n}*",)))),
+    "refreshes": lambda size: bundle_of(filled(size, lambda n: encode_message(REFRESH))),
+    "many refreshes": lambda size: bundle_of(filled(size, lambda n: encode_message(REFRESH, (f"/{n}*",)))),
     "panic": lambda size: bundle_of(filled(size, lambda n: encode_message("/stagebridge/panic"))),
     "a bundle for later": lambda size: bundle_of(
         filled(size, lambda n: encode_message("/steps", (n % 128,))), TimeTag.from_unix(EPOCH + 1_000)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from bridge.osccodec import Bundle, Message, encode, encode_bundle
-from bridge.oscprofile import PROFILES
-from bridge.osctypes import IMMEDIATELY
+from bridge.osc.codec import Bundle, Message, encode, encode_bundle
+from bridge.osc.profile import PROFILES
+from bridge.osc.types import IMMEDIATELY
 from bridge.port import Peer
 
 from .test_osc import Bridge, level, voice

@@ -11,8 +11,8 @@ import pytest
 import uvloop
 
 from bridge.allowance import Meter
-from bridge.osccodec import IMMEDIATELY, encode_bundle, encode_message
-from bridge.oscsources import MAX_SOURCES
+from bridge.osc.codec import IMMEDIATELY, encode_bundle, encode_message
+from bridge.osc.sources import MAX_SOURCES
 
 from . import netlab
 from .daemon import Daemon

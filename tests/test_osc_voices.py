@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from bridge.osccodec import (
+from bridge.osc.codec import (
     ALL,
     Bundle,
     Char,

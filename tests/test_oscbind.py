@@ -6,11 +6,11 @@ import pytest
 
 from bridge.control import Control
 from bridge.errors import BadValue
-from bridge.oscbind import check_binding, compile_route, is_button_up, is_mirrored
-from bridge.osccodec import IMPULSE, Char, Double, Int64, Message, Midi, Rgba, Symbol, TimeTag, decode
-from bridge.oscforms import plain_args
-from bridge.oscroutes import RouteTable, values_of
-from bridge.oscsettings import Binding, Settings
+from bridge.osc.bind import check_binding, compile_route, is_button_up, is_mirrored
+from bridge.osc.codec import IMPULSE, Char, Double, Int64, Message, Midi, Rgba, Symbol, TimeTag, decode
+from bridge.osc.forms import plain_args
+from bridge.osc.routes import RouteTable, values_of
+from bridge.osc.settings import Binding, Settings
 from bridge.store import Entry
 
 SETTINGS = Settings.model_validate({"name": "max"})

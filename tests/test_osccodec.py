@@ -13,9 +13,9 @@ from pythonosc import osc_packet
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from bridge import osccodec
 from bridge.errors import OscError
-from bridge.osccodec import (
+from bridge.osc import codec
+from bridge.osc.codec import (
     ALL,
     IMMEDIATELY,
     IMPULSE,
@@ -454,7 +454,7 @@ def test_junk_does_not_grow_the_memory_or_empty_it() -> None:
         for _ in range(2):
             decoder.decode(encode_message(f"/twice/{number}", [0.5]))
     assert len(decoder) <= 64
-    long = encode_message("/" + "x" * osccodec.MAX_PREFIX, [0.5])
+    long = encode_message("/" + "x" * codec.MAX_PREFIX, [0.5])
     before = len(decoder)
     for _ in range(3):
         decoder.decode(long)

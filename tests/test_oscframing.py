@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc import slip as theirs
 
-from bridge.osccodec import MAX_PACKET
-from bridge.oscframing import FrameReader, SizeReader, SlipReader, sized, slip
+from bridge.osc.codec import MAX_PACKET
+from bridge.osc.framing import FrameReader, SizeReader, SlipReader, sized, slip
 
 PACKETS = st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw + b"\0" * (-len(raw) % 4)), max_size=8)
 FRAMINGS = pytest.mark.parametrize(("frame", "reader"), [(slip, SlipReader), (sized, SizeReader)])

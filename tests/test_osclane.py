@@ -3,7 +3,7 @@
 from math import inf
 
 from bridge.driver import Way
-from bridge.osclane import AGAIN_S, DEAF_S, REST_S, Carriage
+from bridge.osc.lane import AGAIN_S, DEAF_S, REST_S, Carriage
 
 
 class Lane:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.osclearn import grown, learnt
-from bridge.osctypes import IMPULSE, Char, Double, Int64, Midi, Rgba, Symbol, TimeTag
+from bridge.osc.learn import grown, learnt
+from bridge.osc.types import IMPULSE, Char, Double, Int64, Midi, Rgba, Symbol, TimeTag
 
 
 def made(*args: Any) -> Control:

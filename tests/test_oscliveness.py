@@ -1,6 +1,6 @@
 """Whether a peer is there, and what is due to find out."""
 
-from bridge.oscliveness import (
+from bridge.osc.liveness import (
     DEAF_S,
     KNOCK_S,
     REFUSED_AGAIN_S,

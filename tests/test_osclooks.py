@@ -7,11 +7,11 @@ import pytest
 
 from bridge.control import Control
 from bridge.errors import BadValue
-from bridge.oscbind import compile_route
-from bridge.osccodec import Message, Rgba, decode
-from bridge.osclooks import Look, compile_looks, is_only_look
-from bridge.oscroutes import RouteTable
-from bridge.oscsettings import Binding, Settings
+from bridge.osc.bind import compile_route
+from bridge.osc.codec import Message, Rgba, decode
+from bridge.osc.looks import Look, compile_looks, is_only_look
+from bridge.osc.routes import RouteTable
+from bridge.osc.settings import Binding, Settings
 from bridge.store import Entry
 
 SETTINGS = Settings.model_validate({"name": "desk", "query": "address", "colors": ["", "#ff0000", "#00FF00"]})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.oscpace import DEPTH_S, JUST_BEFORE_S, Bucket, Owed
+from bridge.osc.pace import DEPTH_S, JUST_BEFORE_S, Bucket, Owed
 from bridge.store import TRIGGER_LIFE_S, TRIGGER_RING, Change, Entry, Origin
 
 HAND = Origin("browser", "c1")

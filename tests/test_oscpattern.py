@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import oscpattern
 from bridge.errors import OscError
-from bridge.oscpattern import MAX_CACHED, AddressTree, is_pattern, matches
+from bridge.osc import pattern
+from bridge.osc.pattern import MAX_CACHED, AddressTree, is_pattern, matches
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_a_part_means_what_the_same_regular_expression_means(tokens: list[str], 
 
 
 def counted(run: Callable[[], object]) -> int:
-    """Lines of oscpattern that run: work that does not depend on the machine."""
+    """Lines of osc/pattern.py that run: work that does not depend on the machine."""
     lines = 0
 
     def trace(frame: object, event: str, arg: object) -> object:
         nonlocal lines
-        lines += event == "line" and frame.f_code.co_filename == oscpattern.__file__  # type: ignore[attr-defined]
+        lines += event == "line" and frame.f_code.co_filename == pattern.__file__  # type: ignore[attr-defined]
         return trace
 
     before = sys.gettrace()

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.control import Control
-from bridge.oscbind import Route, compile_route
-from bridge.osccodec import IMPULSE, Double, Int64, Message, Rgba, Symbol, decode
-from bridge.oscpolicy import policy_of
-from bridge.oscroutes import values_of
-from bridge.oscsettings import Binding, Settings, Types
+from bridge.osc.bind import Route, compile_route
+from bridge.osc.codec import IMPULSE, Double, Int64, Message, Rgba, Symbol, decode
+from bridge.osc.policy import policy_of
+from bridge.osc.routes import values_of
+from bridge.osc.settings import Binding, Settings, Types
 from bridge.store import Entry
 
 FLOAT: dict[str, Any] = {"kind": "float"}

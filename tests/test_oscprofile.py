@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from bridge import resources
 from bridge.config import load, parse
 from bridge.errors import ConfigError
-from bridge.osc import KIND
-from bridge.oscprofile import PROFILES
-from bridge.oscsettings import SHIPPED, Call, Endpoint, Settings
+from bridge.osc.port import KIND
+from bridge.osc.profile import PROFILES
+from bridge.osc.settings import SHIPPED, Call, Endpoint, Settings
 
 KINDS = {"osc": KIND}
 KNOW_THEIR_PORT = {

@@ -1,6 +1,6 @@
 """What a peer is asked, and whose value wins."""
 
-from bridge.oscquestions import ANSWER_S, DOUBT_S, MAX_ASKED, MAX_TRIES, Questions
+from bridge.osc.questions import ANSWER_S, DOUBT_S, MAX_ASKED, MAX_TRIES, Questions
 
 
 def asked(*keys: str) -> Questions[str]:

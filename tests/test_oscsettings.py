@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from bridge.config import parse
 from bridge.errors import ConfigError
-from bridge.osc import KIND
-from bridge.oscsettings import Arguments, Binding, Call, Endpoint, Settings, check_peers, parse_endpoint
+from bridge.osc.port import KIND
+from bridge.osc.settings import Arguments, Binding, Call, Endpoint, Settings, check_peers, parse_endpoint
 
 
 @pytest.mark.parametrize(

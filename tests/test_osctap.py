@@ -8,8 +8,8 @@ import pytest
 from bridge import frames
 from bridge.errors import OscError
 from bridge.monitor import Monitor
-from bridge.osccodec import ALL, Bundle, Message, TimeTag, decode, encode, encode_message
-from bridge.osctap import BUNDLES_PER_S, OscTap
+from bridge.osc.codec import ALL, Bundle, Message, TimeTag, decode, encode, encode_message
+from bridge.osc.tap import BUNDLES_PER_S, OscTap
 
 NOW = 1_790_000_000.0
 HERE = "127.0.0.1:9001"

@@ -18,10 +18,10 @@ from pythonosc.osc_tcp_server import AsyncOSCTCPServer
 from pythonosc.tcp_client import AsyncSimpleTCPClient
 
 from bridge.control import Control
-from bridge.osc import OscPort, open_ports
-from bridge.osccodec import ALL, Message, decode, encode_message
-from bridge.oscsettings import MAX_TARGETS
-from bridge.osctcp import KERNEL_ROOM, ROOM
+from bridge.osc.codec import ALL, Message, decode, encode_message
+from bridge.osc.port import OscPort, open_ports
+from bridge.osc.settings import MAX_TARGETS
+from bridge.osc.tcp import KERNEL_ROOM, ROOM
 from bridge.store import Origin
 
 from .peers import free_tcp_port, require_tool

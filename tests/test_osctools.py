@@ -9,7 +9,7 @@ import uvloop
 
 from bridge import frames
 from bridge.control import Control
-from bridge.osccodec import Bundle, Message, TimeTag, encode
+from bridge.osc.codec import Bundle, Message, TimeTag, encode
 
 from .port_contract import until
 from .test_osc import Bridge, Voice, level, voice

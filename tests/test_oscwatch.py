@@ -14,8 +14,8 @@ import pytest
 import uvloop
 
 from bridge.control import Control
-from bridge.osc import OscPort, open_ports
-from bridge.osccodec import Message, decode, encode_bundle, encode_message
+from bridge.osc.codec import Message, decode, encode_bundle, encode_message
+from bridge.osc.port import OscPort, open_ports
 
 from .peers import free_udp_port
 from .port_contract import WAIT_S, served, until

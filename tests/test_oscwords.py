@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bridge.errors import BadValue
-from bridge.osccodec import (
+from bridge.osc.codec import (
     ALL,
     IMMEDIATELY,
     IMPULSE,
@@ -20,7 +20,7 @@ from bridge.osccodec import (
     decode,
     encode_message,
 )
-from bridge.oscwords import arguments, plain_words, tags_of, typed
+from bridge.osc.words import arguments, plain_words, tags_of, typed
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import uvloop
 
 from bridge.config import Config, parse
 from bridge.control import Control
-from bridge.osc import KIND
-from bridge.osccodec import Message
-from bridge.oscprofile import PROFILES
-from bridge.oscsettings import SHIPPED
+from bridge.osc.codec import Message
+from bridge.osc.port import KIND
+from bridge.osc.profile import PROFILES
+from bridge.osc.settings import SHIPPED
 from bridge.port import Peer
 from bridge.schema import PROFILES_FILE, profiles_text, schema_text
 

@@ -13,7 +13,7 @@ from bridge import config as configuration
 from bridge.app import KINDS, Bridge
 from bridge.configdiff import is_same_thing
 from bridge.control import CONFIG
-from bridge.osc import OscPort
+from bridge.osc.port import OscPort
 from bridge.store import Origin
 from tests.peers import free_udp_port
 

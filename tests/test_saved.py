@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.control import Control
 from bridge.errors import BadValue
 from bridge.messages import Descriptor
-from bridge.osclearn import learnt
+from bridge.osc.learn import learnt
 from bridge.saved import MAX_STRAYS, Row, Saved, is_saved, rows_of, told
 from bridge.session import MAX_DECLARED
 from bridge.store import MAX_CONTROLS, Origin, Store

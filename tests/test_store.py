@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge import store as store_module
 from bridge.control import Control
 from bridge.errors import BadValue, ControlExists, UnknownControl
-from bridge.osccodec import Int64, Symbol
+from bridge.osc.codec import Int64, Symbol
 from bridge.store import (
     JOURNAL,
     MAX_BATCHES,

@@ -12,7 +12,7 @@ import pytest
 from bridge.app import KINDS
 from bridge.cli import main
 from bridge.config import load
-from bridge.osccodec import ALL, Bundle, Message, Packet, TimeTag, decode, encode, encode_message
+from bridge.osc.codec import ALL, Bundle, Message, Packet, TimeTag, decode, encode, encode_message
 from bridge.tools import line_text
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port

@@ -18,7 +18,7 @@ from bridge.access import Grant
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
 from bridge.metrics import FIELDS
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 from tests.peers import free_udp_port
 
 CONFIG = """

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 
-from bridge.wsframes import (
+from bridge.http.wsframes import (
     BINARY,
     CLOSE,
     CONTINUATION,

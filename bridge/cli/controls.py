@@ -46,7 +46,7 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 async def _watch_remote(arguments: argparse.Namespace) -> int:
-    from bridge.oscpattern import is_pattern
+    from bridge.osc.pattern import is_pattern
     from bridge.remote import Event, Remote
 
     is_wanted = path_filter(arguments.pattern)
@@ -72,7 +72,7 @@ def path_filter(pattern: str | None) -> Callable[[str], bool]:
     """Whether a path is one that an OSC address pattern means, or stands below one. Raises RemoteError."""
     if pattern is None:
         return lambda path: True
-    from bridge.oscpattern import matches
+    from bridge.osc.pattern import matches
 
     patterns = (_as_path(pattern).rstrip("/"), _as_path(pattern).rstrip("/") + "//*")
     try:

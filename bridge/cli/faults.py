@@ -107,11 +107,11 @@ def _learn(arguments: argparse.Namespace) -> int:
 
 
 def _midi(arguments: argparse.Namespace) -> int:
-    from bridge import miditool
+    from bridge.midi.tool import list_ports, monitor
 
     def tell(text: str) -> None:
         print(log.printable(text), flush=True)
 
     if arguments.device is None:
-        return run_loop(miditool.list_ports(arguments.api, tell))
-    return run_loop(miditool.monitor(arguments.api, arguments.device, tell))
+        return run_loop(list_ports(arguments.api, tell))
+    return run_loop(monitor(arguments.api, arguments.device, tell))

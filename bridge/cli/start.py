@@ -212,7 +212,7 @@ def _codes(bridge: Bridge) -> tuple[str, str]:
 
 def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, show_qr: bool) -> str:
     """What a performer needs to know at start: where to go, who may, and how each peer is."""
-    from bridge.httppairing import link
+    from bridge.http.pairing import link
 
     urls = bridge.urls()
     has_network = not _is_loopback(settings.http.host)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
 

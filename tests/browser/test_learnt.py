@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bridge.osccodec import Message, decode, encode_message
+from bridge.osc.codec import Message, decode, encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
 

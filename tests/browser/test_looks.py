@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
-from bridge.osccodec import encode_message
+from bridge.osc.codec import encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bridge.osccodec import Message, decode, encode_message
+from bridge.osc.codec import Message, decode, encode_message
 
 DELAY_S = 0.03
 STEPS = 127

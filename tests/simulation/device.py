@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from bridge.osccodec import Message, decode, encode_message, pack_float, unpack_float
+from bridge.osc.codec import Message, decode, encode_message, pack_float, unpack_float
 
 from .clock import Clock
 

@@ -9,9 +9,9 @@ from bridge.access import EVERYTHING
 from bridge.control import Control
 from bridge.echo import EchoBook
 from bridge.frames import Frames
-from bridge.osc import OscPort
-from bridge.osccodec import Bundle, Message, decode, encode, messages
-from bridge.oscsettings import Binding, Settings
+from bridge.osc.codec import Bundle, Message, decode, encode, messages
+from bridge.osc.port import OscPort
+from bridge.osc.settings import Binding, Settings
 from bridge.port import Peer, PortContext
 from bridge.session import Session, Shared
 from bridge.store import Change, Entry, Store

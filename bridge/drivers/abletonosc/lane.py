@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bridge.driver import Add, Bind, Carry, Effect, Remove, Send, Way
-from bridge.oscfields import TOP_CC
-from bridge.oscsettings import Binding
+from bridge.osc.fields import TOP_CC
+from bridge.osc.settings import Binding
 
 FREE = range(TOP_CC + 1)
 """CCs that mean nothing but themselves."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.control import Control
 from bridge.driver import OWNER
-from bridge.oscsettings import Binding
+from bridge.osc.settings import Binding
 
 from .laws import DECIBELS, VOLUME
 from .part import bound

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.driver import Bind, Effect, Effects, Look, Mark, Wanted
-from bridge.oscsettings import Binding
+from bridge.osc.settings import Binding
 
 from .laws import text_of_volume
 from .mixer import PROPS, SENDS, reached

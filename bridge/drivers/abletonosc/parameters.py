@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from bridge.driver import Effects, Mark, Read, Send
-from bridge.oscsettings import Binding
+from bridge.osc.settings import Binding
 
 from .part import Args, Part, ask, bound, name_of, numbers
 from .tracks import Track, Tracks

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from bridge.driver import Effect, Effects, Later, Read, Send
-from bridge.oscsettings import Arguments, Binding
+from bridge.osc.settings import Arguments, Binding
 from bridge.store import Change
 
 Args: TypeAlias = tuple[Any, ...]

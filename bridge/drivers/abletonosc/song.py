@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.control import Control
 from bridge.driver import OWNER, Add, Effects, Send, Set
-from bridge.oscsettings import Binding
+from bridge.osc.settings import Binding
 from bridge.store import Change
 from bridge.surface import Group, Item
 

@@ -1,0 +1,331 @@
+"""The door of the HTTP port: which connections are taken, how long each may dawdle, and what becomes of nonsense.
+
+aiohttp reads and answers what has come in. It has limits of its own for a request line and a field (8,190 bytes each),
+for the number of fields (128) and for requests that wait behind one (32); what it lacks is here: caps and rates by
+address, a short time for half a request, an end for whoever does not take what was asked for, and refusals that
+neither fill the log nor show a traceback. Who may do what is ``guard``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from aiohttp import web
+
+from bridge import tasks
+from bridge.cutting import Patience, cut, discard
+from bridge.log import OncePer
+from bridge.refusals import Cause, Refusals
+
+from .answers import error_answer
+from .limits import HttpLimits, Turnstile
+
+log = logging.getLogger(__name__)
+
+UNREAD_BYTES = 256 * 1024
+"""Whoever asks again with so much of earlier answers not taken is cut: aiohttp would answer for ever."""
+LINGER_S = 1.0
+"""What is left of a body that nobody wants is read for so long, so that the answer is not lost."""
+HANDSHAKE_S, SHUTDOWN_S = 10.0, 2.0
+"""For TLS: its beginning, and its goodbye."""
+CHECK_S = 1.0
+EXHAUSTED_S = 0.25
+"""A pause where the system has no more descriptors or memory."""
+RETRY_S = "10"
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+MAX_VISITORS = 64
+
+
+class Door:
+    """All TCP connections of one server. ``stuck_s``: who takes nothing for so long is dropped."""
+
+    def __init__(
+        self,
+        limits: HttpLimits,
+        refusals: Refusals,
+        stuck_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.refusals = refusals
+        self.visitors: list[str] = []
+        """The first addresses from which something was asked, at most MAX_VISITORS: whether anybody has got through."""
+        self.once = OncePer(log)
+        self.turnstile = Turnstile(limits)
+        self._stuck_s = stuck_s
+        self._clock = clock
+        self._visits: dict[Visit, None] = {}  # without a WebSocket, the oldest first
+        self._arrivals: set[asyncio.Task[None]] = set()
+        self._arriving: dict[Visit, socket.socket] = {}  # among them half a handshake; the oldest first
+
+    @property
+    def limits(self) -> HttpLimits:
+        """May be changed at any time: those inside stay."""
+        return self.turnstile.limits
+
+    @limits.setter
+    def limits(self, limits: HttpLimits) -> None:
+        self.turnstile.limits = limits
+
+    @asynccontextmanager
+    async def open(
+        self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[None]:
+        """Take connections for ``server`` until the block ends; ``listener`` listens already, and does not block."""
+        name = "https" if tls else "http"
+        try:
+            async with (
+                tasks.running(self._accept(server, listener, tls), f"{name}: door"),
+                tasks.running(self._watch(), f"{name}: who takes nothing"),
+            ):
+                yield
+        finally:
+            for task in self._arrivals:  # half a TLS handshake may take its time
+                task.cancel()
+            await asyncio.gather(*self._arrivals, return_exceptions=True)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        """The first of all: requests over the unix socket pass."""
+        visit = request.protocol
+        if isinstance(visit, Visit) and (cause := visit.refusal(self._clock())) is not None:
+            self.refuse(cause, visit.address)
+            if cause == "unread":
+                visit.abort()
+            answer = error_answer(
+                429,
+                "too_many",
+                "this address asks for too much: wait ten seconds; where many are behind it: [http.limits] exempt",
+            )
+            answer.headers.update({"Retry-After": RETRY_S, "X-Content-Type-Options": "nosniff"})
+            answer.force_close()  # more of it is refused at the door, which costs less
+            return answer
+        if isinstance(visit, Visit) and len(self.visitors) < MAX_VISITORS and visit.address not in self.visitors:
+            self.visitors.append(visit.address)
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    def refuse(self, cause: Cause, address: str) -> None:
+        """Count it, and say it once."""
+        self.refusals.count(cause)
+        self.once.warning((cause, address), "HTTP from %s: refused: %s", address, _WORDS[cause])
+
+    # The connections
+
+    async def _accept(self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                conn, name = await loop.sock_accept(listener)
+            except OSError as exc:
+                if exc.errno in _EXHAUSTED:
+                    self.once.warning("exhausted", "HTTP: no more connections can be taken: %s", exc.strerror)
+                    self._crowd_out()
+                    await asyncio.sleep(EXHAUSTED_S)
+                await asyncio.sleep(0)  # whatever it is, it stops nobody else
+                continue  # it went before it was taken
+            address = str(name[0])
+            cause = self.turnstile.enter(address, self._clock())
+            if (cause == "connections" and self._crowd_out()) or (
+                cause == "connections_per_address" and self._end_idle(address)
+            ):
+                cause = self.turnstile.enter(address, self._clock())
+            if cause is not None:
+                self.refuse(cause, address)
+                discard(conn)
+                conn.close()
+                continue
+            task = asyncio.create_task(self._let_in(server, conn, address, tls), name=f"http: {address}")
+            self._arrivals.add(task)
+            task.add_done_callback(self._arrivals.discard)
+
+    async def _let_in(self, server: web.Server, conn: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        visit = Visit(self, server, address, loop)
+        self._arriving[visit] = conn
+        handshake_s, shutdown_s = (HANDSHAKE_S, SHUTDOWN_S) if tls else (None, None)
+        try:
+            await loop.connect_accepted_socket(
+                lambda: visit, conn, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=shutdown_s
+            )
+        except (OSError, ssl.SSLError) as exc:
+            self.refusals.count("handshake")
+            self.once.info(("handshake", address), "HTTPS from %s: no handshake: %s", address, exc)
+        finally:
+            if (
+                self._arriving.pop(visit, None) is not None and not visit.is_in
+            ):  # else it leaves when its connection is lost; the socket is the transport's already
+                self.turnstile.leave(address)
+
+    def came(self, visit: Visit) -> None:
+        visit.came_at = self._clock()
+        self._visits[visit] = None
+
+    def upgraded(self, visit: Visit) -> None:
+        """It is a WebSocket now: the hub looks after it."""
+        self._visits.pop(visit, None)
+
+    def left(self, visit: Visit) -> None:
+        if not visit.has_asked and self._clock() - visit.came_at >= self.limits.request_s:
+            self.refusals.count("timeout")
+        self._visits.pop(visit, None)
+        self.turnstile.leave(visit.address)
+
+    def _crowd_out(self) -> bool:
+        """Drop the oldest connection that is no WebSocket and not exempt, half a handshake first; False if there is
+        none."""
+        for visit, conn in self._arriving.items():
+            if not visit.is_in and not self.limits.exempts(visit.address):
+                del self._arriving[visit]
+                self.refuse("crowded_out", visit.address)
+                visit.is_unwanted = True
+                with contextlib.suppress(OSError):
+                    conn.shutdown(socket.SHUT_RDWR)
+                self.turnstile.leave(visit.address)
+                return True
+        for visit in self._visits:
+            if not self.limits.exempts(visit.address):
+                self.refuse("crowded_out", visit.address)
+                visit.abort()
+                self.left(visit)
+                visit.is_in = False
+                return True
+        return False
+
+    def _end_idle(self, address: str) -> bool:
+        """End the oldest connection of this address that has asked and been answered: browsers keep six each for what
+        they may want next, and connect again when they do. False if there is none."""
+        for visit in self._visits:
+            if visit.address == address and visit.is_idle:
+                visit.abort()
+                self.left(visit)
+                visit.is_in = False
+                return True
+        return False
+
+    async def _watch(self) -> None:
+        """Drop who takes nothing of what was asked for."""
+        while True:
+            await asyncio.sleep(min(CHECK_S, self._stuck_s / 4))
+            now = self._clock()
+            for visit in list(self._visits):
+                if visit.is_stuck(now, self._stuck_s):
+                    self.refuse("unread", visit.address)
+                    visit.abort()
+
+
+class Visit(web.RequestHandler):
+    """One connection, as aiohttp serves it, with an end to its patience."""
+
+    __slots__ = ("_door", "_patience", "_wire", "address", "came_at", "is_in", "is_unwanted")
+
+    def __init__(self, door: Door, server: web.Server, address: str, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            # aiohttp looks at it while it waits for a request, whatever has come of that, and from the beginning on.
+            keepalive_timeout=door.limits.request_s,
+            lingering_time=LINGER_S,
+            access_log=None,  # type: ignore[arg-type]  # as AppRunner hands it on
+            auto_decompress=False,  # of request bodies: nobody who is honest packs 64 kB
+        )
+        self.address = address
+        self.is_in = False
+        self.is_unwanted = False
+        """Its place was given away before it was in."""
+        self.came_at = 0.0
+        self._door = door
+        self._wire: asyncio.Transport | None = None
+        self._patience = Patience(door._clock())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._wire = cast(asyncio.Transport, transport)
+        if self.is_unwanted:
+            self._wire.abort()
+        else:
+            self.is_in = True
+            self._door.came(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.is_in:
+            self.is_in = False
+            self._door.left(self)
+        super().connection_lost(exc)
+
+    def set_parser(self, *args: Any, **kwargs: Any) -> None:
+        self._door.upgraded(self)
+        super().set_parser(*args, **kwargs)
+
+    @property
+    def has_asked(self) -> bool:
+        """True if a whole request has come."""
+        return self._request_count > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """True if whatever it has asked for has been answered and taken."""
+        if not self.has_asked or self._current_request is not None or self._wire is None:
+            return False
+        return not self._messages and self._wire.get_write_buffer_size() == 0
+
+    def refusal(self, now: float) -> Cause | None:
+        """Why its next request is not answered."""
+        if self._wire is not None and self._wire.get_write_buffer_size() > UNREAD_BYTES:
+            return "unread"
+        return None if self._door.turnstile.may_ask(self.address, now) else "rate"
+
+    def is_stuck(self, now: float, timeout_s: float) -> bool:
+        """True if bytes have been waiting and none has left for ``timeout_s``."""
+        return self._patience.is_over(self._wire.get_write_buffer_size() if self._wire else 0, now, timeout_s)
+
+    def abort(self) -> None:
+        if self._wire is not None:
+            cut(self._wire)
+
+    # What aiohttp makes of mistakes
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Said in ``handle_error``."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP (400), and what we have not foreseen (500): in our form, and no word of why to the client."""
+        if status == 500 and exc is not None:
+            place = traceback.extract_tb(exc.__traceback__)[-1:]
+            text = "".join(traceback.format_exception(exc))
+            self._door.once.log(logging.ERROR, ("500", type(exc), str(place)), "HTTP: an answer has failed: %s", text)
+            answer = error_answer(500, "failed", "this went wrong here; the log says more")
+        else:
+            self._door.refusals.count("malformed")
+            self._door.once.info(("malformed", self.address), "HTTP from %s: no HTTP that we read", self.address)
+            answer = error_answer(status, "bad_message", "this is no HTTP that we read")
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.force_close()
+        return answer
+
+
+_WORDS: dict[Cause, str] = {
+    "connections": "as many connections are open as may be ([http.limits] connections)",
+    "connections_per_address": "it has as many connections as one address may ([http.limits] connections_per_address, "
+    "or exempt where many devices are behind it)",
+    "crowded_out": "others need the place that it does nothing with",
+    "rate": "it asks too often ([http.limits] requests_per_s, or exempt where many devices are behind it)",
+    "unread": "it does not take what it has asked for",
+}

@@ -1,0 +1,130 @@
+"""How much of the HTTP port one address, and all of them, may have. Pure: takes ``now``, opens nothing.
+
+``Turnstile`` counts connections and requests by address. Not here: sockets and dead-lines (``door``), what one
+WebSocket may say (``ws``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bridge.allowance import Allowance
+from bridge.refusals import Cause
+
+BURST_S = 10.0
+"""An address may ask for as much at once as in so many seconds: a page is some sixty modules."""
+MAX_ADDRESSES = 4096
+"""Addresses without a connection that are remembered; the one that was quiet longest leaves."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """``[http.limits]``."""
+
+    connections: int = 2500
+    """TCP connections at a time, in all. WebSockets are at most ``ws.Limits.clients`` of them."""
+    connections_per_address: int = 1024
+    """Of which each phone of a crowd behind one address has one, and six while it loads a page."""
+    requests_per_s: float = 500.0
+    """Requests and new connections of one address."""
+    request_s: float = 20.0
+    """How long a connection may take to say a request, and a request its body."""
+    messages_per_s: int = 2000
+    """What is read of one WebSocket; the rest waits in its sender."""
+    exempt: tuple[Network, ...] = ()
+    """Networks to whose addresses no limit by address applies, nor the rate of messages."""
+
+    def exempts(self, address: str) -> bool:
+        """True if this address is in one of the networks that are exempt."""
+        if not self.exempt:
+            return False
+        try:
+            found = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        return any(found in network for network in self.exempt)
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Raises ValueError for what is no network and no address."""
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+class _Visitor:
+    __slots__ = ("allowance", "is_exempt", "open")
+
+    def __init__(self, limits: HttpLimits, address: str) -> None:
+        self.open = 0
+        self.is_exempt = limits.exempts(address)
+        self.allowance = Allowance(limits.requests_per_s * BURST_S, limits.requests_per_s)
+
+
+class Turnstile:
+    """Who is inside. As many addresses as connections are known, and MAX_ADDRESSES that were."""
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self._limits = limits
+        self.open = 0
+        """Connections."""
+        self._visitors: OrderedDict[str, _Visitor] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._visitors)
+
+    @property
+    def limits(self) -> HttpLimits:
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: HttpLimits) -> None:
+        """Who is inside stays, and has a new allowance."""
+        self._limits = limits
+        for address, visitor in self._visitors.items():
+            anew = _Visitor(limits, address)
+            visitor.is_exempt, visitor.allowance = anew.is_exempt, anew.allowance
+
+    @property
+    def is_full(self) -> bool:
+        return self.open >= self._limits.connections
+
+    def enter(self, address: str, now: float) -> Cause | None:
+        """A new connection: None where it is in, else why it is not. It counts as a request, too."""
+        visitor = self._visitor(address)
+        if not visitor.is_exempt:
+            if visitor.open >= self._limits.connections_per_address:
+                return "connections_per_address"
+            if not visitor.allowance.take(1, now):
+                return "rate"
+        if self.is_full:
+            return "connections"
+        visitor.open += 1
+        self.open += 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """A connection that was in has gone."""
+        self._visitors[address].open -= 1
+        self.open -= 1
+
+    def may_ask(self, address: str, now: float) -> bool:
+        """One request."""
+        visitor = self._visitor(address)
+        return visitor.is_exempt or visitor.allowance.take(1, now)
+
+    def _visitor(self, address: str) -> _Visitor:
+        visitor = self._visitors.get(address)
+        if visitor is not None:
+            self._visitors.move_to_end(address)
+            return visitor
+        if len(self._visitors) >= self.open + MAX_ADDRESSES:
+            oldest = next(each for each, one in self._visitors.items() if not one.open)
+            del self._visitors[oldest]
+        visitor = self._visitors[address] = _Visitor(self._limits, address)
+        return visitor
