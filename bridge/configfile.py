@@ -8,19 +8,30 @@ that it has accepted, so it may be simple, and where it is lost it stops and lin
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, Problem
 from .tables import Keys
+from .threads import begin
 
 MAX_FILE_BYTES = 4_000_000  # 4,096 controls written out one by one are about 1 MB
 MAX_DEPTH = 40  # lists and tables in each other; a real file has 6, and recursion over the data is safe
+READ_S = 5.0  # a disk that has not given a file by then does not answer; no reload and no start waits longer
+_NO_FILE = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 _INT64 = range(-(2**63), 2**63)  # TOML 1.0, "Integer": 64-bit signed integers
 
 
@@ -40,16 +51,19 @@ class Document:
         return None
 
 
-def read_file(path: Path) -> str:
-    """The file's text. Raises ConfigError: not there, not readable, not UTF-8."""
+def read_file(path: Path, within_s: float = READ_S) -> str:
+    """The file's text. Raises ConfigError: not there, no file, not readable, not read in time, not UTF-8."""
     name = str(path)
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
+        raw = begin(partial(_read, path), f"read {name}").result(within_s)
     except FileNotFoundError:
         raise ConfigError([Problem("", "no such file")], name) from None
+    except TimeoutError:
+        raise ConfigError([Problem("", "cannot be read: the disk does not answer")], name) from None
     except OSError as exc:
         raise ConfigError([Problem("", f"cannot be read: {exc.strerror or exc}")], name) from exc
+    if isinstance(raw, str):
+        raise ConfigError([Problem("", f"is {raw}, not a file")], name)
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError([Problem("", f"is larger than {MAX_FILE_BYTES // 1_000_000} MB")], name)
     try:
@@ -57,6 +71,16 @@ def read_file(path: Path) -> str:
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
         raise ConfigError([Problem("", "is not UTF-8 text", line)], name) from exc
+
+
+def _read(path: Path) -> bytes | str:
+    """What is in the file; what it is instead, where it is none: to open it might wait for somebody, or do something.
+    Raises OSError."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        return next((what for is_it, what in _NO_FILE if is_it(mode)), "something else")
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def read_text(text: str, name: str) -> Document:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from .profile import FOLDER as PROFILES
+from .threads import begin
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +26,20 @@ Seen = frozenset[tuple[str, int, int, int]]
 
 async def watch(file: Path, saved: Callable[[], None], look_s: float = LOOK_S) -> None:
     """Call ``saved()`` whenever the file is another one, until cancelled. One that is not there is waited for."""
-    known = last = await asyncio.to_thread(look, file)
+    known = last = await _look(file)
     while True:
         await asyncio.sleep(look_s)
-        seen = await asyncio.to_thread(look, file)
+        seen = await _look(file)
         is_settled, last = seen == last, seen
         if is_settled and seen and seen != known:
             known = seen
             log.info("%s was saved", file)
             saved()
+
+
+async def _look(file: Path) -> Seen:
+    """``look``; on a disk that does not answer as long as that takes."""
+    return await asyncio.wrap_future(begin(partial(look, file), "look"))
 
 
 def look(file: Path) -> Seen:

@@ -127,14 +127,14 @@ def read_pages(folder: Path) -> Iterator[tuple[str, str]]:
     """
     for file in sorted(folder.rglob("*.html"))[:MAX_PAGES] if folder.is_dir() else []:
         try:
-            if file.stat().st_size > MAX_PAGE_BYTES:
-                log.warning("%s: larger than %d bytes, its inputs are not declared", file, MAX_PAGE_BYTES)
-                continue
-            html = file.read_bytes().decode("utf-8", "replace")  # as it is served
+            raw = _bytes(file)
         except OSError as exc:
             log.warning("%s: %s", file, exc.strerror or exc)
             continue
-        yield file.relative_to(folder).as_posix(), html
+        if len(raw) > MAX_PAGE_BYTES:
+            log.warning("%s: larger than %d bytes, its inputs are not declared", file, MAX_PAGE_BYTES)
+        else:
+            yield file.relative_to(folder).as_posix(), raw.decode("utf-8", "replace")  # as it is served
 
 
 def paths_of(folder: Path, files: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -145,11 +145,20 @@ def paths_of(folder: Path, files: Iterable[str]) -> dict[str, frozenset[str]]:
     shown = {}
     for name in files:
         try:
-            html = (folder / name).read_bytes()
+            html = _bytes(folder / name)
         except OSError:
             html = b""
         shown[name] = frozenset(scan(html.decode("utf-8", "replace")).paths if len(html) <= MAX_PAGE_BYTES else ())
     return shown
+
+
+def _bytes(file: Path) -> bytes:
+    """One byte more than a page may have, at most. Raises OSError, also where it is a folder or a pipe, which might
+    never end."""
+    if not file.is_file():
+        raise OSError("not a file")
+    with file.open("rb") as opened:
+        return opened.read(MAX_PAGE_BYTES + 1)
 
 
 def declared_controls(html: str, page: str) -> list[Control]:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from .config import Config
 from .configdiff import Plan, plan
@@ -22,8 +23,12 @@ from .lastgood import Start, told
 from .pagecontrols import PageControls, Read, read
 from .ports import Ports
 from .tasks import in_slices
+from .threads import begin
 
 log = logging.getLogger(__name__)
+
+READ_S = 30.0
+"""For all that belongs to a configuration, and to work it out: 4,096 controls take ten seconds on a small computer."""
 
 Follower = Callable[[Config, Config], Awaitable[Iterable[str]]]
 """``await follow(old, new)``: a part takes its settings from the new configuration, when the store has the new
@@ -34,11 +39,12 @@ controls. Returns what of them needs a restart, each a line for a person.
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where reloads take the configuration from. ``load`` reads it, and ``keep`` is given what was taken, both on a
-    thread; ``announced`` is entered while it goes on."""
+    thread; ``announced`` is entered while it goes on. What is not read ``within_s`` is not waited for any longer."""
 
     load: Callable[[], Start]
     keep: Callable[[Start], None] = lambda start: None
     announced: Callable[[], AbstractContextManager[None]] = nullcontext
+    within_s: float = READ_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +97,23 @@ class Reloading:
 
     async def _reload(self, source: Source) -> Outcome:
         try:
-            start, planned, pages = await asyncio.to_thread(self._read, source.load)
+            async with asyncio.timeout(source.within_s):
+                reading = begin(partial(self._read, source.load), "read the configuration")
+                start, planned, pages = await asyncio.wrap_future(reading)
+        except TimeoutError:
+            why = Problem("", "cannot be read: a disk does not answer")
+            return self._refuse(ConfigError([why], str(self.config.file or "the configuration")))
         except ConfigError as exc:
-            self._say(told(exc, "what was there before runs on"))
-            return Outcome(problems=exc.problems, file=exc.file)
+            return self._refuse(exc)
         changes = await self._apply(planned, pages)
         self._say("")
         log.info("reloaded: %s", "; ".join(changes) or "nothing has changed")
         await asyncio.to_thread(source.keep, start)
         return Outcome(changes)
+
+    def _refuse(self, exc: ConfigError) -> Outcome:
+        self._say(told(exc, "what was there before runs on"))
+        return Outcome(problems=exc.problems, file=exc.file)
 
     def _read(self, load: Callable[[], Start]) -> tuple[Start, Plan, Read | None]:
         start = load()

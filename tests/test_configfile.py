@@ -1,7 +1,10 @@
 """The line of every key, found by a locator that is held to tomllib; and errors of syntax."""
 
 import json
+import os
 import re
+import socket
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from bridge.configfile import MAX_FILE_BYTES, Keys, locate, read_file, read_text
 from bridge.errors import ConfigError
+from tests.hungfile import hung
 
 
 def leaves(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
@@ -212,10 +216,30 @@ def test_a_file_that_cannot_be_read_is_one_clear_mistake(tmp_path: Path) -> None
     huge.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     for path, said in [
         (missing, f"{missing}: no such file"),
-        (folder, f"{folder}: cannot be read: Is a directory"),
+        (folder, f"{folder}: is a folder, not a file"),
         (latin, f"{latin}:2: is not UTF-8 text"),
         (huge, f"{huge}: is larger than 4 MB"),
     ]:
         with pytest.raises(ConfigError) as caught:
             read_file(path)
         assert str(caught.value) == f"{said}\n1 mistake"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other things that are no files")
+def test_what_is_no_file_is_named_and_not_opened(tmp_path: Path) -> None:
+    pipe, ear = tmp_path / "pipe", tmp_path / "ear"
+    os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(ear))
+    for path, what in [(pipe, "a named pipe"), (ear, "a socket"), (Path("/dev/zero"), "a device")]:
+        with pytest.raises(ConfigError, match=f"^{path}: is {what}, not a file\n"):
+            read_file(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has leases")
+def test_a_disk_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("a = 1")
+    with hung(file), pytest.raises(ConfigError, match="cannot be read: the disk does not answer"):
+        read_file(file, within_s=0.02)
+    assert read_file(file) == "a = 1"

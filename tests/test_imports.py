@@ -36,7 +36,7 @@ ROWS = [
         "histogram",
         "health",
     }
-    | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "timers"}
+    | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "threads", "timers"}
     | {"descriptors"}
     | {"http.wsframes"},
     {"addresses", "firewall", "listening"},

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,11 @@ def test_a_page_shows_what_its_inputs_are_bound_to_whoever_describes_it(tmp_path
         "mine.html": {"/own", "/scene", "/mixer/1/volume"},
         "gone.html": frozenset(),
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_that_is_called_like_a_page_is_not_waited_for(tmp_path, caplog):
+    os.mkfifo(tmp_path / "pipe.html")
+    assert paths(tmp_path) == []
+    assert caplog.messages == [f"{tmp_path / 'pipe.html'}: not a file"]
+    assert paths_of(tmp_path, ["pipe.html"]) == {"pipe.html": frozenset()}

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge import config as configuration
 from bridge.app import KINDS, Bridge
+from bridge.lastgood import Start
+from bridge.reloading import Source
 from bridge.store import Origin
 from tests.fakes.abletonosc import opened_live
 from tests.fakes.liveset import Song, Track
@@ -523,3 +526,18 @@ async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path:
             await it.saved(BASE)
             assert not [entry.path for entry in store if entry.path.startswith("/live/")]
             assert all(page["name"] != "Live" for page in store.surface["pages"])
+
+
+async def test_a_reload_that_hangs_is_given_up_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    config = await asyncio.to_thread(configuration.parse, '[http]\nhost = "127.0.0.1"\nport = 0\n', KINDS)
+    is_over = threading.Event()
+
+    def load() -> Start:
+        is_over.wait()
+        return Start(config)
+
+    async with Bridge(config, source=Source(load, within_s=0.05)) as bridge:
+        (problem,) = (await bridge.reload()).problems
+        assert problem.message == "cannot be read: a disk does not answer"
+        is_over.set()
+        assert not (await bridge.reload()).problems

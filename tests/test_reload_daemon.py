@@ -15,6 +15,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.daemon import ROOT, Daemon
+from tests.hungfile import hung
 from tests.peers import free_udp_port
 from tests.test_systemd import Manager, manager
 
@@ -158,6 +159,24 @@ def test_a_file_is_read_when_it_is_saved_however_an_editor_does_that(tmp_path: P
         until(lambda: there(daemon, "/d"))
         assert "mistake" not in daemon.stderr
         assert daemon.stderr.count("was saved") == daemon.stderr.count("reloaded: ") == 3
+
+
+def test_a_configuration_that_cannot_be_read_delays_neither_the_next_reload_nor_the_stop(tmp_path: Path) -> None:
+    file, one = tmp_path / "config.toml", '[[control]]\npath = "/{}"\n'
+    with Daemon.start(one.format("a"), tmp_path, "--watch") as daemon:
+        file.unlink()
+        os.mkfifo(file)  # which nobody writes to
+        until(lambda: "config.toml: is a named pipe, not a file" in daemon.stderr)
+        assert "is a named pipe, not a file" in daemon.value("/stagebridge/config")
+        file.unlink()
+        file.write_text(one.format("b"))
+        until(lambda: there(daemon, "/b"))
+        with hung(file) as until_tried:
+            daemon.process.send_signal(signal.SIGHUP)
+            until_tried()
+            began = time.monotonic()
+            daemon.stop()
+            assert time.monotonic() - began < 2.0, "it has waited for the disk"
 
 
 def test_a_hang_up_ends_what_ran_in_a_terminal_that_is_gone(tmp_path: Path) -> None:
