@@ -36,7 +36,7 @@ ROWS = [
         "histogram",
         "health",
     }
-    | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "threads", "timers"}
+    | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "threads", "timers", "hangup"}
     | {"descriptors"}
     | {"http.wsframes"},
     {"addresses", "firewall", "listening"},
@@ -182,7 +182,7 @@ IMPURE_MODULES = {
     "urllib", "uvloop", "websockets",
 }  # fmt: skip
 ONLY_IN = {  # signals, the loop's policy and the set-up of logging belong to the program, not to the library
-    "signal": {"cli", "midi.driver"},
+    "signal": {"cli", "hangup", "midi.driver"},
     "uvloop": {"cli"},
     "argparse": {"cli"},
     "websockets": {"remote"},

@@ -179,6 +179,25 @@ def test_a_configuration_that_cannot_be_read_delays_neither_the_next_reload_nor_
             assert time.monotonic() - began < 2.0, "it has waited for the disk"
 
 
+def test_a_hang_up_ends_nothing_however_early_or_late_it_comes(tmp_path: Path) -> None:
+    with Daemon.start('[[control]]\npath = "/a"\n', tmp_path, program=(sys.executable, "-c", _HUNG_UP)) as daemon:
+        until(lambda: "reloaded: nothing has changed" in daemon.stderr)
+        daemon.stop()
+        assert daemon.stderr.count("reloaded: ") == 1
+
+
+_HUNG_UP = """
+import atexit, os, signal, sys
+def on_event(event, args):
+    if event == "import" and args[0] in ("bridge.cli", "bridge.app", "uvloop"):
+        os.kill(os.getpid(), signal.SIGHUP)
+sys.addaudithook(on_event)
+atexit.register(os.kill, os.getpid(), signal.SIGHUP)
+from bridge.__main__ import main
+sys.exit(main())
+"""
+
+
 def test_a_hang_up_ends_what_ran_in_a_terminal_that_is_gone(tmp_path: Path) -> None:
     leader, follower = os.openpty()
     program = (sys.executable, "-c", f"import os\nos.dup2({follower}, 0)\n{_MAIN}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import __version__, log, resources
 from bridge.access import Grant
+from bridge.hangup import hang_ups
 
 from .terminal import config_here, port, qr_code, qr_command, run_loop
 
@@ -167,18 +168,14 @@ async def _reload(bridge: Bridge) -> None:
 
 
 def _on_hang_up(stop: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Call ``reload`` at SIGHUP; ``stop`` where our terminal has gone: nobody asks for anything any more."""
-    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
-        return
-    terminals = [number for number in range(3) if os.isatty(number)]
+    """Call ``reload`` on the loop at SIGHUP; ``stop`` where our terminal has gone: nobody asks for anything then."""
+    loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
-        if all(map(os.isatty, terminals)):
-            reload()
-        else:
-            stop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(reload if hang_ups.has_terminal else stop)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+    hang_ups.tell(on_signal)
 
 
 def _on_stop_signal(stop: Any) -> None:
