@@ -5,13 +5,18 @@ says what to install.
 """
 
 import os
+import random
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+NEVER_GIVEN_OUT = range(20_000, 32_000)
+"""Below what the system gives to who asks for port 0 (32768 and up; above 49151 elsewhere): nobody takes one of these
+between our look and its use."""
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -50,7 +55,8 @@ def free_tcp_port() -> int:
 
 
 def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    while True:
+        port = random.SystemRandom().choice(NEVER_GIVEN_OUT)  # hypothesis seeds the others
+        with socket.socket(socket.AF_INET, kind) as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port

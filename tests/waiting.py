@@ -1,0 +1,24 @@
+"""How long a test waits for what must come: so long that only a defect reaches it, however slow or busy the machine is.
+
+A measure of time has a limit of its own beside it. Whoever waits at one place for what cannot be awaited polls with
+``until``.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SOON_S = 20.0
+"""Under the 30 s that a test may take at most (pyproject.toml), so that the test says what has not come."""
+LOOK_S = 0.01
+
+
+def until(found: Callable[[], T], what: str = "it", timeout_s: float = SOON_S) -> T:
+    """The first answer that is true, asked for again and again. AssertionError when none comes."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"{what} has not come within {timeout_s:g} s: {answer!r}"
+        time.sleep(LOOK_S)
+    return answer
