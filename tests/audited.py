@@ -19,6 +19,8 @@ from bridge.app import KINDS, Bridge
 from bridge.config import load
 from bridge.osc.codec import ALL, IMMEDIATELY, encode_bundle, encode_message
 
+from .waiting import SOON_S
+
 LOST = 100  # the kernel may drop some
 TOUCHES = (
     "open", "exec", "compile", "code.__new__", "import", "os.", "shutil.", "subprocess.", "pty.", "ctypes.",
@@ -66,7 +68,7 @@ async def main(folder: Path, config: Path, count: int, seed: int) -> None:
     async with Bridge(settings, state=folder / "state") as bridge:
         ports = [(peer["udp_port"], peer["name"]) for peer in bridge.peers() if peer["udp_port"]]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sent, deadline = 0, time.monotonic() + 20
+            sent, deadline = 0, time.monotonic() + SOON_S
             for is_armed in (False, True):  # what is imported when first needed is not of interest
                 for number, packet in enumerate(packets(count if is_armed else 0, random.Random(seed))):
                     for port, _ in ports:

@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from .waiting import SOON_S
+
 ROOT = Path(__file__).resolve().parent.parent
-READY_S = 15.0  # generous: two cores may be running a browser as well
 STOP_S = 8.0
 POLL_S = 0.02
 
@@ -132,7 +133,7 @@ class Daemon:
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
-            with _no_proxy.open(request, timeout=5) as answer:
+            with _no_proxy.open(request, timeout=SOON_S) as answer:
                 status, raw = answer.status, answer.read()
         except urllib.error.HTTPError as exc:
             with exc:
@@ -162,7 +163,7 @@ class Daemon:
             raise DaemonError(f"exit code {code} after SIGTERM\n{self.stderr}")
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + SOON_S
         while time.monotonic() < deadline:
             if (code := self.process.poll()) is not None:
                 raise DaemonError(f"exit code {code} at start\n{self.stdout}{self.stderr}")
@@ -171,4 +172,4 @@ class Daemon:
                 if self.request("GET", "/healthz")[0] == 200:  # what is wrong with it is another question
                     return
             time.sleep(POLL_S)
-        raise DaemonError(f"not ready after {READY_S} s\n{self.stdout}{self.stderr}")
+        raise DaemonError(f"not ready after {SOON_S} s\n{self.stdout}{self.stderr}")

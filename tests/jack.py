@@ -17,8 +17,8 @@ from typing import IO, Self
 import pytest
 
 from .peers import missing, require_tool
+from .waiting import SOON_S
 
-WAIT_S = 10.0
 ASK_S = 2.0
 UP_S = 5.0
 LEAVE_S = 2.0
@@ -45,7 +45,7 @@ _running: dict[str, subprocess.Popen[bytes]] = {}
 def kill_jack(name: str) -> None:
     """This server of ours is gone without a word."""
     _running[name].kill()
-    _running[name].wait(WAIT_S)
+    _running[name].wait(SOON_S)
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def _stop(process: subprocess.Popen[bytes], name: str) -> None:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:  # after an unclean death of a client it may need that
         process.kill()
-        process.wait(WAIT_S)
+        process.wait(SOON_S)
     for left in Path("/dev/shm").glob(f"jack*_{name}_*"):
         with contextlib.suppress(OSError):
             left.unlink()
@@ -185,9 +185,9 @@ class Controller:
             await asyncio.wait_for(self._process.communicate(), LEAVE_S)
         except TimeoutError:
             self._process.kill()
-            await asyncio.wait_for(self._process.communicate(), WAIT_S)
+            await asyncio.wait_for(self._process.communicate(), SOON_S)
         with contextlib.suppress(OSError):
-            await asyncio.wait_for(self._process.stdin.wait_closed(), WAIT_S)
+            await asyncio.wait_for(self._process.stdin.wait_closed(), SOON_S)
 
     def do(self, line: str) -> None:
         """What a hand does."""
@@ -225,7 +225,7 @@ class Controller:
 
     async def _line(self) -> str:
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), WAIT_S)
+        line = await asyncio.wait_for(self._process.stdout.readline(), SOON_S)
         assert line, f"the controller has ended: {self._said()}"
         return line.decode().strip()
 

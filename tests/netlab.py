@@ -30,7 +30,7 @@ SERVER = "10.77.0.1"
 TABLET = "10.77.0.2"
 QUEUE_BYTES = 64 * 1024
 """What the link keeps waiting in each direction before it drops: a second and more at 60 kB/s, as real ones do."""
-COMMAND_S = 5.0
+COMMAND_S = 20.0
 Side = Literal["server", "tablet"]
 
 _TUNSETIFF = 0x400454CA
@@ -144,7 +144,7 @@ class Lab:
 
 
 def _ip(*args: str) -> None:
-    subprocess.run(["ip", *args], check=True, capture_output=True, text=True, timeout=10)
+    subprocess.run(["ip", *args], check=True, capture_output=True, text=True, timeout=COMMAND_S)
 
 
 def _enter(fd: int) -> None:

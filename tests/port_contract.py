@@ -16,11 +16,12 @@ from contextlib import asynccontextmanager
 from bridge.port import Port, supervise
 from bridge.store import Change, Entry, Origin, Store
 
-WAIT_S = 5.0
+from .waiting import SOON_S
+
 BROWSER = Origin("browser", "c1")
 
 
-async def until(store: Store, is_so: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
+async def until(store: Store, is_so: Callable[[], bool], timeout_s: float = SOON_S) -> None:
     """Return when `is_so()`, which is asked after every change of the store. Raises TimeoutError."""
     so = asyncio.Event()
 
@@ -42,7 +43,7 @@ async def served(port: Port) -> AsyncIterator[asyncio.Task[None]]:
     ready = asyncio.Event()
     task = asyncio.create_task(supervise(port, ready.set), name=port.name)
     try:
-        await asyncio.wait_for(ready.wait(), WAIT_S)
+        await asyncio.wait_for(ready.wait(), SOON_S)
         yield task
     finally:
         task.cancel()

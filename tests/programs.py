@@ -17,9 +17,9 @@ from bridge.app import KINDS, Bridge
 
 from .peers import require_node, require_tool
 from .server import Client
+from .waiting import SOON_S
 
 FAKES = Path(__file__).parent / "fakes"
-WAIT_S = 10.0  # two cores may be running a browser as well
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Page:
         for some in [moves] if together else [[move] for move in moves]:
             self._n += 1
             await self._client.say("set", n=self._n, t=time.monotonic() * 1000, values=some)
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while self._client.applied < self._n:
                 await self._hear()
         assert {path: self.values[path] for path, _ in moves} == dict(moves)
@@ -137,7 +137,7 @@ class Page:
 
     async def _until(self, is_so: Callable[[], bool], failure: Callable[[], str]) -> None:
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while not is_so():
                     await self._hear()
         except TimeoutError:
@@ -195,7 +195,7 @@ class Oscdump:
                 process.kill()
             await process.communicate()
 
-    async def hears(self, line: str, timeout_s: float = WAIT_S) -> bool:
+    async def hears(self, line: str, timeout_s: float = SOON_S) -> bool:
         """True when it has printed this line; what it prints before is skipped. False when time is up."""
         assert self.process.stdout is not None
         try:
@@ -216,7 +216,7 @@ async def oscsend(where: str, *message: str) -> None:
     """liblo's speaker: one message to ``osc.udp://127.0.0.1:PORT`` or ``osc.tcp://…``."""
     program = require_tool("oscsend", package="liblo-tools")
     process = await asyncio.create_subprocess_exec(program, where, *message)
-    assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
+    assert await asyncio.wait_for(process.wait(), SOON_S) == 0
 
 
 def pure_data(udp_port: int, our_port: int, cwd: Path) -> Program:
@@ -277,7 +277,7 @@ async def xair(kind: str, udp_port: int) -> AsyncIterator[Any]:
 
 async def xair_reads(get: Callable[[], Any], expected: Any) -> None:
     """Return when a property of xair-api is this. It takes whatever came last for the answer: ask until it is."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + SOON_S
     while True:
         try:
             found = await asyncio.to_thread(get)

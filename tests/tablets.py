@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.peers import require_tool
+from tests.waiting import SOON_S
 
 PROGRAM = Path(__file__).parent / "js" / "tablet.mjs"
-ANSWER_S = 10.0
 
 
 class Tablets:
@@ -60,7 +60,7 @@ class Tablets:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": command, **fields}) + "\n")
         self._process.stdin.flush()
-        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_S)
+        ready, _, _ = select.select([self._process.stdout], [], [], SOON_S)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             raise RuntimeError(f"no answer to {command}")

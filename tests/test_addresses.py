@@ -5,6 +5,8 @@ import ipaddress
 
 from bridge.addresses import Addresses, AddressWatch
 
+from .waiting import SOON_S
+
 ONE, OTHER = ipaddress.ip_address("192.168.1.10"), ipaddress.ip_address("10.0.0.3")
 
 
@@ -49,6 +51,6 @@ async def test_it_looks_before_anything_else_and_frees_what_it_opened() -> None:
     looked = asyncio.Event()
     watch.subscribe(lambda _: looked.set())
     task = asyncio.create_task(watch.run())
-    await asyncio.wait_for(looked.wait(), 5)
+    await asyncio.wait_for(looked.wait(), SOON_S)
     task.cancel()
     await asyncio.wait([task])

@@ -14,6 +14,7 @@ from bridge.errors import PortError
 from bridge.store import Origin
 from tests.peers import free_udp_port
 from tests.server import Client
+from tests.waiting import SOON_S
 
 HTTP = '[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = {port}\npages = "{pages}"\n'
 HAND = Origin("browser", "c1", "FOH")
@@ -28,7 +29,7 @@ def osc_table(peer: socket.socket, listen: int) -> str:
 
 
 async def hear(peer: socket.socket) -> tuple[str, list[object]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         message = OscMessage(await asyncio.get_running_loop().sock_recv(peer, 65536))
     return message.address, message.params
 
@@ -136,7 +137,7 @@ async def test_a_busy_osc_port_is_a_state_and_is_tried_again(pages: Path, peer: 
             assert str(listen) in str(state.value)
             assert bridge.health()["peers"][0]["state"] == "offline"
             taken.close()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(SOON_S):
                 while "we listen on UDP" not in str(state.value):
                     await asyncio.sleep(0.01)
             bridge.store.set(bridge.store.get("/fader"), 0.5, HAND, bridge.clock())
@@ -256,7 +257,7 @@ async def test_nothing_stays_pressed_when_it_stops(pages: Path, peer: socket.soc
         bridge.store.set(bridge.store.get("/strobe"), True, Origin("osc", "desk"), bridge.clock())
     said = b""
     while not (b"/flash\0\0,i\0\0\0\0\0\0" in said and b"/strobe\0,i\0\0\0\0\0\0" in said):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             said += await asyncio.get_running_loop().sock_recv(peer, 65536)
 
 
@@ -278,7 +279,7 @@ async def test_a_hold_that_nobody_ends_expires_and_others_may_move_the_control(p
         bridge.store.subscribe(lambda changes: was_held.extend(bool(fader.holders) for _ in changes))
         async with http.post("/api/holds/fader", headers={"X-Client": "one"}) as answer:
             assert answer.status == 200
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_S):
             while fader.holders:
                 await asyncio.sleep(0.01)
         assert was_held == [True, False]

@@ -21,6 +21,7 @@ from bridge.http.limits import MAX_ADDRESSES, HttpLimits, Turnstile
 from bridge.messages import MAX_MOVES
 from bridge.ws import HELLO_BYTES, Limits
 from tests.server import Client, Server
+from tests.waiting import SOON_S
 
 TIGHT = HttpLimits(connections=40, connections_per_address=20, requests_per_s=1000.0, request_s=0.4, messages_per_s=400)
 QUICK = Limits(silent_s=1.5, ping_after_s=0.3, client_timeout_s=0.6, hello_s=0.5, halfway_s=0.4, check_s=0.05)
@@ -474,7 +475,7 @@ async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tm
             assert 1.0 < time.monotonic() - started < 4.0  # 400 at once, then 400 a second
             heard = b""
             while b'"applied","n":1000' not in heard:
-                heard += await asyncio.wait_for(flooder.reader.read(65536), 2)
+                heard += await asyncio.wait_for(flooder.reader.read(65536), SOON_S)
             assert slowest < 0.25
 
 

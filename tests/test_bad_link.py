@@ -22,6 +22,7 @@ from tests.daemon import Daemon
 from tests.netlab import SERVER, Lab, reason_against
 from tests.peers import free_udp_port, missing
 from tests.tablets import Tablets
+from tests.waiting import SOON_S
 
 pytestmark = [
     pytest.mark.alone,
@@ -32,7 +33,6 @@ IS_LONG = bool(os.environ.get("STAGEBRIDGE_LONG"))
 """Set it to try more links and more cuts."""
 TRIES = 3
 """Most of them must be good, each in everything: one noisy neighbour on this machine must not decide."""
-ONLINE_S = 10.0
 QUICK_S = 0.02
 """Two cores run the flood, the relay, the daemon and the tablet: so much may be theirs."""
 
@@ -74,7 +74,7 @@ class Stage:
     def open(self) -> None:
         """The tablet loads its page, and is online."""
         self.tablets.open("t", self.ws_url)
-        deadline = time.monotonic() + ONLINE_S
+        deadline = time.monotonic() + SOON_S
         while self.tablets.state("t") != "online":
             assert time.monotonic() < deadline
             time.sleep(0.002)

@@ -16,6 +16,7 @@ from bridge.cli.services import _way_in
 from bridge.errors import RemoteError
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port
+from tests.waiting import SOON_S
 
 CONFIG = """
 [auth]
@@ -56,7 +57,7 @@ def asked(daemon: Daemon, method: str, path: str, token: str = "", body: Mapping
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(daemon.url + path.lstrip("/"), data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=SOON_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as exc:
         with exc:

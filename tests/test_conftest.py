@@ -19,7 +19,7 @@ LEAKS = {
     "a socket": ("async def test_it(): kept.append(socket.socket())", "left behind by this test: socket"),
     "a socket without a loop": ("def test_it(): kept.append(socket.socket())", "left behind by this test: socket"),
     "a thread": (
-        "def test_it():\n    threading.Thread(target=time.sleep, args=(1,), name='worker').start()",
+        "def test_it():\n    threading.Thread(target=time.sleep, args=(60,), name='worker', daemon=True).start()",
         "left behind by this test: thread worker",
     ),
     "a dropped socket": ("def test_it(): socket.socket()", "unclosed <socket.socket"),

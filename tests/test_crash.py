@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 COUNT = int(os.environ.get("CRASHES", "3"))
 SEED = int(os.environ.get("CRASHES_FROM", "1"))
@@ -132,7 +133,7 @@ class Page(threading.Thread):
     def run(self) -> None:
         with contextlib.suppress(ConnectionClosed, TimeoutError):
             while True:
-                message = json.loads(self._socket.recv(timeout=5))
+                message = json.loads(self._socket.recv(timeout=SOON_S))
                 self.revision = message.get("rev", self.revision)
                 now = time.monotonic()
                 for _, value in message.get("values", ()):
@@ -213,7 +214,7 @@ def check_peers(daemon: Daemon, peers: Peers, values: dict[str, Any]) -> list[Mo
     assert (told["/fresh"], told["/flash"]) == ([0.0], [0])
     theirs = {path: value + 0.5 for path, value in values.items()}
     moves: list[Move] = []
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + SOON_S
     while values_of(daemon) != theirs:
         assert time.monotonic() < deadline
         for path, params in peers.heard("desk"):
@@ -248,7 +249,7 @@ def test_a_killed_daemon_has_lost_no_more_than_a_quarter_of_a_second(tmp_path: P
                 kept = values
                 with connect(daemon.ws_url, compression=None, proxy=None) as page:
                     page.send(json.dumps({"type": "hello", "keys": "path", "acks": False, "since": since}))
-                    welcome = json.loads(page.recv(timeout=5))
+                    welcome = json.loads(page.recv(timeout=SOON_S))
                     assert welcome["resumed"] is False
                     assert values_of(daemon).items() <= dict(welcome["values"]).items()
                     if moment == COUNT:

@@ -21,6 +21,7 @@ from tests.daemon import Daemon
 from tests.peers import free_udp_port
 from tests.proxy import Proxy
 from tests.tablets import Tablets
+from tests.waiting import SOON_S
 
 TABLETS = 40
 ROUNDS = 5 if not os.environ.get("STAGEBRIDGE_LONG") else 40
@@ -138,7 +139,7 @@ async def test_two_hundred_cuts_in_the_middle_of_a_drag(tmp_path: Path) -> None:
         for turn in range(ROUNDS):
             dice = [random.Random(chance.random()) for _ in everyone]
             whats = await asyncio.gather(*(cut_once(stage, number, dice[number]) for number in everyone))
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(SOON_S):
                 await stage.until_all_agree(everyone)
             too_late = [(round(age, 3), path) for age, path in stage.effects.ages if age > LATE_S + SLACK_S]
             assert not too_late, (SEED, turn, whats, too_late)

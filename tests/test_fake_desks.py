@@ -17,8 +17,8 @@ from .fakes.qlab import WORKSPACE, QLab, opened_workspace
 from .fakes.x32 import X32, XAIR, Desk, Model, switched_on
 from .peers import free_udp_port
 from .programs import xair, xair_reads
+from .waiting import SOON_S
 
-WAIT_S = 5.0
 FADER, NAME, ON = "/ch/01/mix/fader", "/ch/01/config/name", "/ch/01/mix/on"
 
 
@@ -39,7 +39,7 @@ class App(asyncio.DatagramProtocol):
         self.transport.sendto(packed(address, *args), ("127.0.0.1", self.goal))
 
     async def hear(self) -> tuple[str, list[Any]]:
-        packet = await asyncio.wait_for(self.packets.get(), WAIT_S)
+        packet = await asyncio.wait_for(self.packets.get(), SOON_S)
         if not packet.startswith(b"/"):
             end = packet.index(b"\0")
             return packet[:end].decode(), [packet[packet.index(b",s") + 4 :].rstrip(b"\0").decode()]
@@ -283,11 +283,11 @@ async def test_qlab_speaks_slip_over_tcp_and_breaks_every_connection_when_it_qui
         writer.write(both[9:])
         frames, packets = fake_qlab.Frames(), []
         while len(packets) < 2:
-            packets += frames.feed(await asyncio.wait_for(reader.read(4096), WAIT_S))
+            packets += frames.feed(await asyncio.wait_for(reader.read(4096), SOON_S))
         assert said((OscMessage(packets[1]).address, OscMessage(packets[1]).params)) == ("/cue/1/name", name, "ok")
         await qlab.quit()
         with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(1), WAIT_S) == b""
+            assert await asyncio.wait_for(reader.read(1), SOON_S) == b""
     finally:
         writer.close()
     await qlab.open()

@@ -12,8 +12,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from .fakes.abletonosc import ROOM, Live, opened_live
 from .fakes.liveset import OUT_OF_RANGE, Clip, Device, Parameter, Scene, Song, Track
+from .waiting import SOON_S
 
-WAIT_S = 5.0
 TICK_S = 0.02
 HERE = "127.0.0.1"
 
@@ -36,7 +36,7 @@ class Client(asyncio.DatagramProtocol):
         self.transport.sendto(built(address, *args).dgram, (HERE, self.live_port))
 
     async def hear(self) -> tuple[Any, ...]:
-        message = OscMessage(await asyncio.wait_for(self.packets.get(), WAIT_S))
+        message = OscMessage(await asyncio.wait_for(self.packets.get(), SOON_S))
         return (message.address, *message.params)
 
     async def ask(self, address: str, *args: Any) -> tuple[Any, ...]:

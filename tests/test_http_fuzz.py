@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bridge.control import Control
 from bridge.http.limits import MAX_ADDRESSES, HttpLimits
 from tests.server import Server
+from tests.waiting import SOON_S
 
 COUNT = int(os.environ.get("FUZZ_HTTP", "25"))
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -131,7 +132,7 @@ async def feed(streams: list[bytes], log: "Records") -> None:
                 await writer.wait_closed()
             assert not heard.startswith(b"HTTP/1.1 5"), (stream, heard)
             assert b"Traceback" not in heard
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while server.door.turnstile.open or len(server.hub):
                 await asyncio.sleep(0.01)
         assert len(server.door.turnstile) <= MAX_ADDRESSES

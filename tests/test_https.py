@@ -32,6 +32,7 @@ from bridge.ws import UNSENT_BYTES, _unsent
 
 from .daemon import ROOT, Daemon
 from .peers import free_udp_port
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 NOW = datetime.datetime.now(datetime.UTC)
@@ -51,7 +52,6 @@ repeat = 200
 path = "/text/{n}"
 kind = "string"
 """
-SETTLE_S = 8.0
 
 
 def make(folder: Path, *hosts: str, now: datetime.datetime = NOW) -> bool:
@@ -59,7 +59,7 @@ def make(folder: Path, *hosts: str, now: datetime.datetime = NOW) -> bool:
 
 
 def until(check: Any, what: str) -> Any:
-    deadline = time.monotonic() + SETTLE_S
+    deadline = time.monotonic() + SOON_S
     while not (found := check()):
         assert time.monotonic() < deadline, what
         time.sleep(0.03)
@@ -185,7 +185,7 @@ class Secure:
         handler = urllib.request.HTTPSHandler(context=self.context)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), handler)
         request = urllib.request.Request(f"https://127.0.0.1:{self.port()}{path}", headers=headers or {})
-        with opener.open(request, timeout=5) as answer:
+        with opener.open(request, timeout=SOON_S) as answer:
             return answer.status, answer.headers, answer.read()
 
     def serial(self) -> str:
@@ -233,7 +233,7 @@ def test_a_certificate_that_is_made_later_is_taken_up(secure: Secure) -> None:
 
 def test_the_same_pages_by_both_ways_without_redirect_or_hsts(served: Secure) -> None:
     status, headers, body = served.get("/")
-    with urllib.request.urlopen(served.daemon.url, timeout=5) as plain:
+    with urllib.request.urlopen(served.daemon.url, timeout=SOON_S) as plain:
         assert (plain.status, plain.url, plain.read()) == (200, served.daemon.url, body)
         assert status == 200
         assert "Strict-Transport-Security" not in headers
@@ -245,7 +245,7 @@ def test_the_same_pages_by_both_ways_without_redirect_or_hsts(served: Secure) ->
 
 def test_the_authoritys_certificate_is_for_everybody_by_plain_http(served: Secure) -> None:
     for path, is_text in (("ca.crt", False), ("ca.pem", True)):
-        with urllib.request.urlopen(served.daemon.url + path, timeout=5) as answer:
+        with urllib.request.urlopen(served.daemon.url + path, timeout=SOON_S) as answer:
             assert answer.headers["Content-Type"] == "application/x-x509-ca-cert"
             found = answer.read()
         der = ssl.PEM_cert_to_DER_cert(found.decode()) if is_text else found
@@ -261,7 +261,7 @@ def test_who_does_not_trust_the_authority_gets_nothing_and_plain_http_on_that_po
         ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", served.port()), 5) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        raw.settimeout(5)
+        raw.settimeout(SOON_S)
         with suppress(ConnectionResetError):
             assert b"HTTP/1.1 200" not in raw.recv(1000)
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -279,13 +279,13 @@ async def test_a_websocket_over_tls_says_and_hears_moves_and_foreign_pages_are_r
         await one.send('{"type": "hello", "name": "secure"}')
         assert json.loads(await one.recv())["type"] == "welcome"
         await asyncio.to_thread(served.daemon.request, "PUT", "/api/controls/x", {"value": 0.25})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while True:
                 told = json.loads(await one.recv())
                 if any(value == 0.25 for _, value in told.get("values", ())):
                     break
         await one.send('{"type": "set", "n": 1, "t": 1, "values": [["/x", 0.75]]}')
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while json.loads(await one.recv()).get("type") != "applied":
                 pass
         assert await asyncio.to_thread(served.daemon.value, "/x") == 0.75
@@ -296,7 +296,7 @@ async def test_a_websocket_over_tls_says_and_hears_moves_and_foreign_pages_are_r
 def test_a_client_over_tls_that_reads_nothing_is_kept_nothing_old_and_then_hears_the_truth(served: Secure) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as raw, ExitStack() as stack:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        raw.settimeout(5)
+        raw.settimeout(SOON_S)
         raw.connect(("127.0.0.1", served.port()))
         slow = stack.enter_context(served.context.wrap_socket(raw, server_hostname="localhost"))
         slow.sendall(
@@ -329,7 +329,7 @@ async def test_what_waits_below_uvloops_tls_is_known_to_wait(tmp_path: Path) -> 
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         unsent, written = _unsent(transport), 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while unsent():  # its session tickets
                 await asyncio.sleep(0.01)
         while unsent() == 0:
@@ -339,7 +339,7 @@ async def test_what_waits_below_uvloops_tls_is_known_to_wait(tmp_path: Path) -> 
             assert written < 64 << 20
         assert transport.get_write_buffer_size() == 0  # that alone would go on for 64 kB
         await reader.readexactly(written)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while unsent():
                 await asyncio.sleep(0.01)
 

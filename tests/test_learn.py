@@ -15,6 +15,8 @@ from bridge.learning import Learning
 from bridge.midi.settings import Binding
 from bridge.statefolder import state_folder, write_whole
 
+from .waiting import SOON_S
+
 LEVEL = Control(path="/level")
 
 
@@ -30,7 +32,7 @@ def learn(learning: Learning, **table: Any) -> None:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while not is_so():
             await asyncio.sleep(0.002)
 

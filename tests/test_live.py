@@ -19,6 +19,7 @@ from .fakes.liveset import Device, Parameter, Song, Track
 from .peers import free_udp_port
 from .port_contract import until
 from .test_osc import Bridge
+from .waiting import SOON_S
 
 TICK_S = 0.02
 HERE = "127.0.0.1"
@@ -51,7 +52,7 @@ class Stage:
 
     async def shows(self, is_so: Callable[[Sequence[Page]], bool]) -> None:
         """Return when the pages are so."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while not is_so(self.pages):
                 self._shown.clear()
                 await self._shown.wait()
@@ -215,7 +216,7 @@ async def test_what_live_complains_of_is_told_with_what_was_moved(caplog: pytest
         stage.live.song.put = lambda prop, value: (_ for _ in ()).throw(RuntimeError("Invalid tempo"))
         stage.bridge.set("/live/tempo", 130.0)
         await stage.live.reaches(lambda: bool(stage.live.errors))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while "Invalid tempo, after /live/tempo was moved" not in caplog.text:
                 await asyncio.sleep(0.005)
 

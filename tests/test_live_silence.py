@@ -17,6 +17,7 @@ from .fakes.liveset import Clip, Device, Parameter, Scene, Song, Track
 from .test_fake_live import built
 from .test_live import HERE, Stage, staged
 from .test_osc import Bridge
+from .waiting import SOON_S
 
 ELSEWHERE = "127.0.0.2"
 TIMES = {"probe_s": 0.2, "timeout_s": 0.5}
@@ -25,7 +26,7 @@ TIMES = {"probe_s": 0.2, "timeout_s": 0.5}
 
 async def says(stage: Stage, text: str) -> None:
     """Return when this stands in its state."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while text not in stage.bridge.states.get("live", ""):
             await asyncio.sleep(0.01)
 

@@ -22,7 +22,8 @@ from bridge.store import Origin, Store
 
 from .daemon import ROOT, Daemon
 from .jack import Controller, jack_server, kill_jack
-from .port_contract import BROWSER, WAIT_S, PortContract, Rig, served, until
+from .port_contract import BROWSER, PortContract, Rig, served, until
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.alone
@@ -48,7 +49,7 @@ class Bridge:
 
     async def states_until(self, peer: str, words: str, but: str = "\n") -> str:
         """Its state, once these words are in it, and others are not."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while words not in self.states.get(peer, "") or but in self.states[peer]:
                 self.stated.clear()
                 await self.stated.wait()
@@ -569,7 +570,7 @@ async def test_the_command_lists_ports_and_shows_what_a_device_sends(jack: str) 
     async with Controller.start(jack, "nano") as nano:
         program = [sys.executable, "-m", "bridge", "midi", "--api", "jack"]
         listing = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
-        text, _ = await asyncio.wait_for(listing.communicate(), WAIT_S)
+        text, _ = await asyncio.wait_for(listing.communicate(), SOON_S)
         assert text.decode().splitlines() == [
             "Jack in (what we can hear):",
             "  nano:out",
@@ -578,11 +579,11 @@ async def test_the_command_lists_ports_and_shows_what_a_device_sends(jack: str) 
         ]
         shows = await asyncio.create_subprocess_exec(*program, "nano", stdout=asyncio.subprocess.PIPE)
         assert shows.stdout is not None
-        assert b"listening to nano:out" in await asyncio.wait_for(shows.stdout.readline(), WAIT_S)
+        assert b"listening to nano:out" in await asyncio.wait_for(shows.stdout.readline(), SOON_S)
         nano.send("b0 07 40", "90 3c 7f", "e2 00 40", "f0 00 20 f7")
-        lines = [(await asyncio.wait_for(shows.stdout.readline(), WAIT_S)).decode().strip() for _ in range(4)]
+        lines = [(await asyncio.wait_for(shows.stdout.readline(), SOON_S)).decode().strip() for _ in range(4)]
         shows.terminate()
-        await asyncio.wait_for(shows.wait(), WAIT_S)
+        await asyncio.wait_for(shows.wait(), SOON_S)
     assert lines == ["cc 7 on channel 1: 64", "note 60 on channel 1: 127", "bend on channel 3: 8192", "sysex: 00 20"]
 
 

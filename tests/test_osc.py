@@ -27,7 +27,8 @@ from bridge.presence import Presence
 from bridge.store import Change, Origin, Store
 
 from .peers import free_udp_port, require_tool
-from .port_contract import BROWSER, WAIT_S, PortContract, Rig, served, until
+from .port_contract import BROWSER, PortContract, Rig, served, until
+from .waiting import SOON_S
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])  # as the daemon has it
@@ -59,7 +60,7 @@ class Voice(asyncio.DatagramProtocol):
         self.transport.sendto(data, self.goal)
 
     async def hear(self) -> Message:
-        packet = decode(await asyncio.wait_for(self.packets.get(), WAIT_S))
+        packet = decode(await asyncio.wait_for(self.packets.get(), SOON_S))
         assert isinstance(packet, Message)
         return packet
 
@@ -198,7 +199,7 @@ async def test_python_osc_reads_what_we_send(bridge: Bridge) -> None:
         bridge.set("/level", 0.25)
         builder = OscMessageBuilder("/level")
         builder.add_arg(0.25, "f")
-        assert await asyncio.wait_for(max_.packets.get(), WAIT_S) == builder.build().dgram
+        assert await asyncio.wait_for(max_.packets.get(), SOON_S) == builder.build().dgram
 
 
 async def test_a_pattern_sets_every_control_that_it_means() -> None:
@@ -636,7 +637,7 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
             assert port.peer_lines() == [f"max is sent nothing: offline, {taken}, trying again"]
             assert port.health()[0]["state"] == "offline"
             squatter.close()
-            leave = await asyncio.wait_for(start, WAIT_S)
+            leave = await asyncio.wait_for(start, SOON_S)
         except BaseException:
             start.cancel()
             await asyncio.wait([start])
@@ -718,7 +719,7 @@ async def program(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 2)
+                await asyncio.wait_for(process.wait(), SOON_S)
             except TimeoutError:
                 process.kill()
                 await process.wait()
@@ -779,7 +780,7 @@ async def test_liblo_reads_what_we_send_in_order(oscdump: str) -> None:
         bridge.set("/xy", (0.25, 0.5))
         heard: list[str] = []
         while not heard or not heard[-1].startswith("/xy"):
-            text = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode()
+            text = (await asyncio.wait_for(process.stdout.readline(), SOON_S)).decode()
             heard.append(text.split(" ", 1)[1].strip())
     heard = [text for text in heard if not text.startswith("/ready")]
     assert heard[:100] == [f"/level f {number / 100:f}" for number in range(1, 101)]

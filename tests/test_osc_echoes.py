@@ -21,6 +21,7 @@ from .peers import free_udp_port
 from .port_contract import BROWSER, until
 from .programs import Page
 from .test_osc import Bridge, Voice, level, voice
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -434,7 +435,7 @@ async def test_what_waits_for_room_is_not_sent_to_a_touched_fader(bridge: Bridge
         target = port._peers[0].targets[0]
         target.link.retry_at = time.monotonic() + 0.1
         max_.send("/stagebridge/refresh")
-        await asyncio.wait_for(_waits(target.owed.pending), 1)
+        await asyncio.wait_for(_waits(target.owed.pending), SOON_S)
         max_.send("/level/z", 1)
         await until(bridge.store, lambda: bool(bridge.store.get("/level").holders))
         assert await max_.hear() == Message("/mark", (0.0,))

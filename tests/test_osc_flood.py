@@ -17,6 +17,7 @@ from .daemon import Daemon
 from .fakes import flood
 from .peers import free_udp_port
 from .test_osc import Bridge, level
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.alone
@@ -47,7 +48,7 @@ def test_20_000_messages_a_second_for_10_s_into_256_controls_lose_none(tmp_path:
         sent, took_s = int(said.split()[0]), float(said.split()[1])
         assert sent == total
         assert took_s < SECONDS * 1.5
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + SOON_S
         while (peer := health(daemon))["received"] < total and time.monotonic() < deadline:
             time.sleep(0.02)
         assert (peer["received"], peer["dropped"], peer["bad"]) == (total, 0, 0)
@@ -70,7 +71,7 @@ async def test_what_a_receive_buffer_that_is_too_small_drops_is_counted_and_said
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             for number in range(1000):  # nobody reads meanwhile
                 other.sendto(encode_message("/level", (number / 1000,)), ("127.0.0.1", port.udp_port or 0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while port.health()[0]["received"] + port.health()[0]["dropped"] < 1000 or not caplog.messages:
                 await asyncio.sleep(0.005)
         health = port.health()[0]

@@ -39,6 +39,7 @@ from bridge.osc.sources import MAX_SOURCES
 from bridge.store import Change
 
 from .oscpackets import Mutations, Packets
+from .waiting import SOON_S
 
 COUNT = int(os.environ.get("FUZZ", "100000"))
 SEED = int(os.environ.get("FUZZ_SEED", "20"))
@@ -563,7 +564,7 @@ async def test_those_who_cannot_be_reached_do_not_keep_others_from_an_answer(sta
 
 async def turn_until(is_so: Callable[[], bool]) -> None:
     """Turns of the loop until it is so; no time passes."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SOON_S
     while not is_so():
         assert time.monotonic() < deadline
         await asyncio.sleep(0)

@@ -12,9 +12,10 @@ from bridge.control import Control
 from bridge.osc.codec import IMMEDIATELY, Bundle, Message, TimeTag, decode, encode_bundle, encode_message, messages
 
 from .fakes.echoing import echoing_device, seven_bits
-from .port_contract import BROWSER, WAIT_S
+from .port_contract import BROWSER
 from .test_osc import Bridge, Voice, level, voice
 from .test_osctcp import started
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -27,7 +28,7 @@ def bridge() -> Bridge:
 
 async def packets(one: Voice, count: int) -> list[tuple[float, bytes]]:
     """(when it came, packet)"""
-    return [(await asyncio.wait_for(one.packets.get(), WAIT_S), time.monotonic())[::-1] for _ in range(count)]
+    return [(await asyncio.wait_for(one.packets.get(), SOON_S), time.monotonic())[::-1] for _ in range(count)]
 
 
 def unpacked(packet: bytes) -> list[Message]:
@@ -176,11 +177,11 @@ async def test_what_changes_in_one_turn_goes_as_one_bundle(bridge: Bridge) -> No
         bridge.set("/mark", 0.5)
         bridge.set("/level", 0.75)
         bridge.store.trigger(bridge.store.get("/go"), (), BROWSER, time.monotonic())
-        packet = decode(await asyncio.wait_for(max_.packets.get(), WAIT_S))
+        packet = decode(await asyncio.wait_for(max_.packets.get(), SOON_S))
         parts = (Message("/mark", (0.5,)), Message("/level", (0.75,)), Message("/go", (1,)))
         assert packet == Bundle(TimeTag(IMMEDIATELY), parts)
         bridge.set("/level", 0.5)
-        assert decode(await asyncio.wait_for(max_.packets.get(), WAIT_S)) == Message("/level", (0.5,))
+        assert decode(await asyncio.wait_for(max_.packets.get(), SOON_S)) == Message("/level", (0.5,))
 
 
 async def test_no_bundle_is_longer_than_the_peers_datagrams() -> None:
@@ -193,7 +194,7 @@ async def test_no_bundle_is_longer_than_the_peers_datagrams() -> None:
         heard: list[Message] = []
         sizes = []
         while len(heard) < 501:
-            data = await asyncio.wait_for(max_.packets.get(), WAIT_S)
+            data = await asyncio.wait_for(max_.packets.get(), SOON_S)
             sizes.append(len(data))
             heard += unpacked(data)
         assert [size for size in sizes if size > 400] == [len(encode_message("/text", ("x" * 600,)))]
@@ -209,7 +210,7 @@ async def test_bundles_go_over_tcp_too(bridge: Bridge) -> None:
             bridge.set("/level", 0.25)
             bridge.set("/mark", 0.5)
             parts = [Message("/level", (0.25,)), Message("/mark", (0.5,))]
-            assert unpacked(await asyncio.wait_for(stream.packet(), WAIT_S)) == parts
+            assert unpacked(await asyncio.wait_for(stream.packet(), SOON_S)) == parts
 
 
 # ---------------------------------------------------------------------------------- where to, and when

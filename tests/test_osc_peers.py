@@ -12,6 +12,7 @@ from bridge.osc.types import IMMEDIATELY
 from bridge.port import Peer
 
 from .test_osc import Bridge, level, voice
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -106,7 +107,7 @@ FADER = {"address": "/ch/01/mix/fader", "label": "/ch/01/config/name", "color": 
 
 async def described(bridge: Bridge, path: str, **looks: Any) -> None:
     entry = bridge.store.get(path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while any(getattr(entry.control, what) != wanted for what, wanted in looks.items()):
             await asyncio.sleep(0.001)
 

@@ -25,8 +25,9 @@ from bridge.osc.tcp import KERNEL_ROOM, ROOM
 from bridge.store import Origin
 
 from .peers import free_tcp_port, require_tool
-from .port_contract import WAIT_S, PortContract, Rig, until
+from .port_contract import PortContract, Rig, until
 from .test_osc import Bridge, level, program
+from .waiting import SOON_S
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])  # as the daemon has it
@@ -57,7 +58,7 @@ class Stream:
         return their_slip.decode(b"\xc0" + await self.reader.readuntil(b"\xc0"))
 
     async def hear(self) -> Message:
-        packet = decode(await asyncio.wait_for(self.packet(), WAIT_S))
+        packet = decode(await asyncio.wait_for(self.packet(), SOON_S))
         assert isinstance(packet, Message)
         return packet
 
@@ -67,7 +68,7 @@ class Stream:
     async def ends(self) -> None:
         """Returns when the other end has closed the connection."""
         try:
-            while await asyncio.wait_for(self.reader.read(65536), WAIT_S):
+            while await asyncio.wait_for(self.reader.read(65536), SOON_S):
                 pass
         except ConnectionError:
             pass
@@ -100,7 +101,7 @@ class Program:
         self.tcp_port = self._server.sockets[0].getsockname()[1]
 
     async def stream(self) -> Stream:
-        return await asyncio.wait_for(self.streams.get(), WAIT_S)
+        return await asyncio.wait_for(self.streams.get(), SOON_S)
 
     async def quit(self) -> None:
         assert self._server is not None
@@ -134,7 +135,7 @@ async def connected(transport: str, tcp_port: int, host: str = "127.0.0.1", **op
 
 async def shows(port: OscPort, **health: Any) -> None:
     """Returns when the port's health has these."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(SOON_S):
         while not health.items() <= port.health()[0].items():
             await asyncio.sleep(0.002)
 
@@ -378,13 +379,13 @@ async def test_we_connect_to_names_and_to_ipv6(bridge: Bridge) -> None:
             async with bridge.running(bridge.peer(transport="tcp-length", send=[f"{host}:{tcp_port}"])) as (port,):
                 await shows(port, connected=1)
                 bridge.set("/level", bridge.value("/level") + 0.25)
-                assert (await asyncio.wait_for(heard.get(), WAIT_S))[4:].startswith(b"/level")
+                assert (await asyncio.wait_for(heard.get(), SOON_S))[4:].startswith(b"/level")
 
 
 async def test_a_name_where_nobody_listens_is_a_state_in_words(bridge: Bridge) -> None:
     tcp_port = free_tcp_port()
     async with bridge.running(bridge.peer(transport="tcp-slip", send=[f"localhost:{tcp_port}"])) as (port,):
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while f"host is up but nobody listens on TCP {tcp_port}" not in port.peer_lines()[0]:
                 await asyncio.sleep(0.005)
 
@@ -515,7 +516,7 @@ async def test_python_osc_as_server_both_ways_and_restarted(bridge: Bridge, tran
             await asyncio.wait([task])
 
     async def hears(value: float) -> None:
-        while await asyncio.wait_for(heard.get(), WAIT_S) != ("/level", value):
+        while await asyncio.wait_for(heard.get(), SOON_S) != ("/level", value):
             pass
 
     async with bridge.running(bridge.peer(transport=transport, send=[f"127.0.0.1:{tcp_port}"])) as (port,):
@@ -565,7 +566,7 @@ async def test_liblo_reads_what_we_send_over_tcp_and_the_truth_after_a_restart(t
 
     async def line(process: asyncio.subprocess.Process) -> str:
         assert process.stdout is not None
-        return (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode().split(" ", 1)[1].strip()
+        return (await asyncio.wait_for(process.stdout.readline(), SOON_S)).decode().split(" ", 1)[1].strip()
 
     async with bridge.running(bridge.peer(transport=transport, send=[f"127.0.0.1:{tcp_port}"])) as (port,):
         async with program(oscdump, "-L", f"osc.tcp://:{tcp_port}") as process:

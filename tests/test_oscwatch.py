@@ -18,9 +18,10 @@ from bridge.osc.codec import Message, decode, encode_bundle, encode_message
 from bridge.osc.port import OscPort, open_ports
 
 from .peers import free_udp_port
-from .port_contract import WAIT_S, served, until
+from .port_contract import served, until
 from .test_costs import calls
 from .test_osc import Bridge, Voice, level, voice
+from .waiting import SOON_S
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -98,7 +99,7 @@ class Desk(asyncio.DatagramProtocol):
 
     async def hears(self, *wanted: Message) -> None:
         """Return when all of these were heard."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while not all(message in self.heard for message in wanted):
                 self.news.clear()
                 await self.news.wait()
@@ -127,7 +128,7 @@ async def desk(udp_port: int = 0, **values: float) -> AsyncIterator[Desk]:
 
 async def state_is(bridge: Bridge, state: str, name: str = "max") -> None:
     """Return when the peer is in this state."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(SOON_S):
         while not bridge.states[name].startswith(f"{state}: "):
             await asyncio.sleep(0.005)
 
@@ -209,7 +210,7 @@ async def test_a_program_that_only_listens_is_noticed_when_it_is_back(at_info: p
         await state_is(bridge, "silent")  # what is pushed at start is refused
         assert marks(bridge) == ["max", "max"]
         async with voice_at(udp_port) as program:
-            heard = [await asyncio.wait_for(program.packets.get(), WAIT_S) for _ in range(3)]
+            heard = [await asyncio.wait_for(program.packets.get(), SOON_S) for _ in range(3)]
             assert heard[0].startswith(b"#bundle")  # says nothing
             assert {decode(packet) for packet in heard[1:]} == {Message("/hit", (0,)), Message("/level", (0.0,))}
             await state_is(bridge, "connecting")
@@ -235,7 +236,7 @@ async def test_who_speaks_but_listens_elsewhere_is_told_so_and_does_not_flap(
         mouth.goal = ("127.0.0.1", port.udp_port or 0)
         for step in range(1, 8):
             bridge.set("/level", step / 8)
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while "nobody listens" not in bridge.states["max"]:
                     await asyncio.sleep(0.005)
             mouth.send("/mark", step / 8)
@@ -308,14 +309,14 @@ async def test_a_name_that_is_not_found_for_long_does_not_keep_others_from_being
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         asked.set()
-        found.wait(WAIT_S)
+        found.wait(SOON_S)
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     says = {"keepalive": ["/xremote"], "keepalive_s": 0.1}
     try:
         async with desk() as it, bridge.running(bridge.peer(send=[it.shown, "slow.invalid:9"], **says)) as (port,):
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while not asked.is_set():
                     await asyncio.sleep(0.005)
             assert "slow.invalid:9: its name is being looked up" in port.peer_lines()[0]
@@ -379,7 +380,7 @@ async def test_a_lost_question_is_asked_again_and_one_without_an_answer_is_named
         it.lost = 2
         async with bridge.running(bridge.peer(**pulled(it))) as (port,):
             await bridge.reaches("/level", 0.25)
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while not port.health()[0]["unanswered"]:
                     await asyncio.sleep(0.02)
     assert "osc max does not answer for 1 controls: /mark" in caplog.messages
@@ -439,7 +440,7 @@ async def test_hands_on_both_sides_of_a_pull_over_a_bad_link_agree_after_quiet(s
                     it.values[path] = value
                     it.say(path, value, port)
                 await asyncio.sleep(rng.uniform(0, 0.01))
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while port.health()[0]["asked"] or any(bridge.value(path) != it.values[path] for path in paths):
                     await asyncio.sleep(0.02)
             assert [path for path in ours.keys() - theirs if bridge.value(path) != ours[path]] == []
@@ -517,7 +518,7 @@ async def test_a_target_that_is_refused_makes_the_others_messages_cost_little_mo
         here.goal = ("127.0.0.1", port.udp_port or 0)
         here.send("/level", 0.5)
         await bridge.reaches("/level", 0.5)  # told to the other, which refuses
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while "nobody listens" not in bridge.states["max"]:
                 await asyncio.sleep(0.005)
         receive, packet = port._receiver.receive, encode_message("/level", (0.5,))  # what we have: nothing is sent
@@ -561,7 +562,7 @@ async def test_sent_confirmed_and_silent_are_told_apart() -> None:
 async def test_what_a_desk_has_answered_is_confirmed_though_it_was_sent_nothing(bridge: Bridge) -> None:
     async with desk(level=0.25, mark=0.0) as it, bridge.running(bridge.peer(**pulled(it))) as (port,):
         await bridge.reaches("/level", 0.25)
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while port.health()[0]["asked"] or port.health()[0]["received"] < 3:
                 await asyncio.sleep(0.005)
         assert bridge.value("/mark") == 0.0  # as it was here

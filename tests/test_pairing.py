@@ -23,6 +23,8 @@ from bridge.devices import MAX_DEVICES
 from bridge.errors import PairingError
 from bridge.pairing import Pairing
 
+from .waiting import SOON_S
+
 CONFIG = '[http]\nhost = "127.0.0.1"\nport = 0\n[auth]\nmode = "token"\n[state]\nfile = ""\n[[control]]\npath = "/a"\n'
 CONTROL, ADMIN = Grant("control"), Grant("admin")
 
@@ -247,7 +249,7 @@ def test_who_guesses_from_fifty_addresses_or_from_all_of_ipv6_keeps_no_tablet_ou
 def pair_from(address: str, port: int, code: str) -> int:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5, source_address=(address, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON_S, source_address=(address, 0))
     body = json.dumps({"code": code, "name": "calm"})
     try:
         connection.request("POST", "/api/pair", body, {"Content-Type": "application/json"})
@@ -513,7 +515,7 @@ async def test_a_device_that_stays_connected_is_seen_as_long(tmp_path: Path) -> 
         await pairing.written()
         began = device.seen
         here.append(device.id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while json.loads((tmp_path / "devices.json").read_text())["devices"][0]["seen"] <= began:
                 await asyncio.sleep(0.01)
 

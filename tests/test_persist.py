@@ -19,6 +19,7 @@ from bridge.persist import PATH, Persistence
 from bridge.session import MAX_DECLARED
 from bridge.store import Origin, Store
 from tests.server import Client
+from tests.waiting import SOON_S
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.1
@@ -59,7 +60,7 @@ def say(peer: socket.socket, bridge: Bridge, address: str, *values: Any) -> None
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while not is_so():
             await asyncio.sleep(0.005)
 

@@ -22,9 +22,10 @@ from bridge.osc.settings import SHIPPED
 from bridge.port import Peer
 from bridge.schema import PROFILES_FILE, profiles_text, schema_text
 
-from .port_contract import BROWSER, WAIT_S
+from .port_contract import BROWSER
 from .test_osc import Bridge, voice
 from .test_osctcp import Stream
+from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 on_uvloop = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -54,7 +55,7 @@ async def at_the_other_end(
             streams.put_nowait(Stream(transport, reader, writer))
 
         async def is_connected(_: Any) -> None:
-            found.append(await asyncio.wait_for(streams.get(), WAIT_S))
+            found.append(await asyncio.wait_for(streams.get(), SOON_S))
 
         async def hear() -> Message:
             return await found[0].hear()
@@ -161,12 +162,12 @@ async def both_hear(bridge: Bridge, config: Config, say: Say, heard: dict[str, t
         before = binding.args.before if binding and binding.args else ()
         say((binding and binding.reply) or address, *before, (low + high) / 2)
         moved = bridge.store.get(control.path)
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while moved.value == values_for(control)[0]:
                 await asyncio.sleep(0.001)
         if binding and binding.label:
             say(binding.label, *before, "Anna")
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while moved.control.label != "Anna":
                     await asyncio.sleep(0.001)
         return

@@ -23,6 +23,7 @@ from tests.fakes.liveset import Song, Track
 from tests.jack import Controller
 from tests.peers import free_udp_port
 from tests.server import Client
+from tests.waiting import SOON_S
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.06
@@ -134,7 +135,7 @@ def udp_socket(port: int) -> str:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while not is_so():
             await asyncio.sleep(0.005)
 

@@ -18,14 +18,13 @@ from tests.daemon import ROOT, Daemon
 from tests.hungfile import hung
 from tests.peers import free_udp_port
 from tests.test_systemd import Manager, manager
+from tests.waiting import SOON_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 
-WAIT_S = 5.0
-
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + SOON_S
     while not is_so():
         assert time.monotonic() < deadline, "it has not become so"
         time.sleep(0.02)
@@ -111,7 +110,7 @@ range = [0, 1000000]
 def _reloaded(systemd: Manager) -> None:
     heard = systemd.hear_until("RELOADING", "1")
     assert heard[-1]["MONOTONIC_USEC"].isdecimal()
-    assert abs(int(heard[-1]["MONOTONIC_USEC"]) / 1e6 - time.monotonic()) < WAIT_S
+    assert abs(int(heard[-1]["MONOTONIC_USEC"]) / 1e6 - time.monotonic()) < SOON_S
     systemd.hear_until("READY", "1")
 
 

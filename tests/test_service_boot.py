@@ -12,6 +12,7 @@ import pytest
 
 from tests.daemon import ROOT
 from tests.peers import require_tool
+from tests.waiting import SOON_S
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a container with a PID 1 needs root"),
@@ -20,7 +21,6 @@ pytestmark = [
 
 PYTHON = f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
 FILE = "/etc/stagebridge/my 100% show.toml"
-BOOT_S = 15.0
 # As an installation for the machine would be: the folders of this one may be hidden from a hardened service.
 ENVIRONMENT = {"LD_LIBRARY_PATH": "/opt/python/lib", "PYTHONPATH": "/opt/stagebridge:/opt/packages"}
 
@@ -89,7 +89,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def _booted(process: "subprocess.Popen[bytes]", console: Path) -> Machine:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    deadline = time.monotonic() + BOOT_S
+    deadline = time.monotonic() + SOON_S
     while process.poll() is None and time.monotonic() < deadline:
         if leader := children.read_text().split():
             machine = Machine(int(leader[0]))
@@ -142,7 +142,7 @@ def test_it_is_installed_restarts_by_itself_on_its_last_good_copy_and_goes(machi
     names = ("authority.key", "authority.pem", "server.pem")
     modes = machine.run("stat", "-c", "%a %U %G", *(f"{kept}/{name}" for name in names))[1].splitlines()
     assert [modes[0], modes[2]] == ["600 stagebridge stagebridge"] * 2
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SOON_S
     while "online" not in (said := machine.user("get", "/stagebridge/https", "--port", "8093", groups=group)[1]):
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
@@ -150,7 +150,7 @@ def test_it_is_installed_restarts_by_itself_on_its_last_good_copy_and_goes(machi
 
     machine.write(FILE, "rang = 1\n")
     machine.run("kill", "-KILL", pid)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SOON_S
     while "the last good copy" not in machine.property("StatusText") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert machine.property("StatusText").startswith("the configuration has mistakes: the last good copy, of ")

@@ -40,7 +40,7 @@ FADERS = 100
 SLIDERS = 20
 """That phones move."""
 RELOAD_S = max(2.0, SECONDS / 60)
-SETTLED_S = 10.0
+SETTLED_S = 20.0
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.alone, pytest.mark.timeout(SECONDS * 1.5 + 90)]
 

@@ -15,6 +15,7 @@ import pytest
 from bridge.systemd import MAX_STATUS, Notifier
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
 
@@ -29,12 +30,12 @@ class Manager:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def hear(self, timeout_s: float = 5.0) -> dict[str, str]:
+    def hear(self, timeout_s: float = SOON_S) -> dict[str, str]:
         """The next datagram. Raises TimeoutError."""
         self.sock.settimeout(timeout_s)
         return dict(line.split("=", 1) for line in self.sock.recv(4096).decode().splitlines())
 
-    def hear_until(self, name: str, part: str, timeout_s: float = 5.0) -> list[dict[str, str]]:
+    def hear_until(self, name: str, part: str, timeout_s: float = SOON_S) -> list[dict[str, str]]:
         """All up to the first whose ``name`` has this part."""
         heard: list[dict[str, str]] = []
         deadline = time.monotonic() + timeout_s

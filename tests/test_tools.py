@@ -17,6 +17,7 @@ from bridge.tools import line_text
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port
 from tests.test_cli import started
+from tests.waiting import SOON_S
 
 CONFIG = """
 [[osc]]
@@ -50,7 +51,7 @@ class Max:
     def __init__(self) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind(("127.0.0.1", 0))
-        self.sock.settimeout(5)
+        self.sock.settimeout(SOON_S)
         self.ports = {name: free_udp_port() for name in ("listen", "strict", "ear")}
         self.shown = f"127.0.0.1:{self.sock.getsockname()[1]}"
         self.config = CONFIG.format(send=self.sock.getsockname()[1], **self.ports)
@@ -103,7 +104,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 
 def monitors_are(count: int, daemon: Daemon) -> None:
     """Return when so many watch: a command that has just been started, or has gone."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SOON_S
     while daemon.request("GET", "/healthz")[1]["monitors"] != count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -190,7 +191,7 @@ def test_send_prints_what_is_answered(max_: Max) -> None:
         while decode(data) != Message("/info"):  # what the daemon had still to tell it, after another test
             data, asker = sock.recvfrom(65_536)
         sock.sendto(encode_message("/info", ("X32", 4.06, b"\x00\xff"), ALL), asker)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=SOON_S)
     assert (out, err) == ('/info ,sfb X32 4.06 "00 ff"\n', "")
 
 
@@ -245,7 +246,7 @@ def test_learn_prints_a_configuration(tmp_path: Path, shell: Shell) -> None:
         ):  # fmt: skip
             program.say(encode_message(address, args, ALL))
         program.say(encode_message("/own", (1,)), "strict")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SOON_S
         while daemon.request("GET", "/api/controls/own")[0] != 200:
             assert time.monotonic() < deadline
             time.sleep(0.02)

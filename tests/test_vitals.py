@@ -20,6 +20,7 @@ from bridge.config import parse
 from bridge.metrics import FIELDS
 from bridge.osc.codec import encode_message
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 CONFIG = """
 [http]
@@ -72,7 +73,7 @@ class Show:
     async def moves_until_measured(self, way: str) -> dict[str, Any]:
         """Move the fader until that was measured; health then."""
         value = 0.0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_S):
             while True:
                 value = (value + 0.013) % 1
                 self.say(encode_message("/fader", (value,)))
@@ -105,7 +106,7 @@ async def test_messages_and_drops_are_counted_by_peer(show: Show) -> None:
     show.say(encode_message("/fader", (0.25,)))
     show.say(encode_message("/no/such", (0.25,)))
     show.say(b"/garbage\0")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_S):
         while show.bridge.health()["peers"][0]["received"] < 3:
             await asyncio.sleep(0.01)
     families = await show.scrape()
@@ -160,7 +161,7 @@ async def test_a_dashboard_is_told_the_last_minutes_and_then_each_second(show: S
         health = await show.moves_until_measured("osc to browser")
         assert health["clients"][0]["name"] == "dashboard"
         told: list[dict[str, Any]] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_S):
             while len(told) < 2:
                 message = await socket.receive_json()
                 if message["type"] == "metrics":
@@ -171,14 +172,14 @@ async def test_a_dashboard_is_told_the_last_minutes_and_then_each_second(show: S
         assert told[1]["health"]["clients"] == 1
         assert [peer["name"] for peer in told[1]["health"]["peers"]] == ["max", "pd"]
         assert show.bridge.hub.shared.metrics.watchers == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_S):
         while show.bridge.hub.shared.metrics.watchers:
             await asyncio.sleep(0.01)
 
 
 async def test_health_says_when_a_peer_was_last_heard_and_told(show: Show) -> None:
     show.say(encode_message("/fader", (0.75,)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_S):
         while show.bridge.health()["peers"][1]["sent_s_ago"] is None or not show.bridge.health()["state"]["writes"]:
             await asyncio.sleep(0.05)
     health = await show.health()

@@ -20,6 +20,7 @@ from bridge.monitor import MAX_WAITING, Line
 from bridge.store import Entry, Origin
 from bridge.ws import Limits
 from tests.server import Client, Server
+from tests.waiting import SOON_S
 
 OSC = Origin("osc", "max")
 QUICK = Limits(clients=8, silent_s=0.8, ping_after_s=0.2, client_timeout_s=0.5, hello_s=0.3, check_s=0.05)
@@ -254,7 +255,7 @@ async def test_a_client_that_takes_nothing_is_closed(server: Server) -> None:
     await until(lambda: len(server.hub) == 1)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     step = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON_S):
         while len(server.hub):
             step += 1
             for text in texts:
@@ -282,7 +283,7 @@ async def test_malformed_frames_end_that_connection_alone(server: Server, frame:
         writer.write(client_frame(b'{"type":"hello"}'))
         await until(lambda: len(server.hub) == 2)
         writer.write(frame)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             answer = b""
             with contextlib.suppress(ConnectionError):
                 while chunk := await reader.read(65536):
@@ -328,7 +329,7 @@ async def test_what_a_browser_does_wrong_is_logged_once_and_counted(
 
 
 async def test_who_never_says_hello_is_dropped(server: Server) -> None:
-    async with asyncio.timeout(8), connect(server.ws_url, proxy=None) as silent:
+    async with asyncio.timeout(SOON_S), connect(server.ws_url, proxy=None) as silent:
         with pytest.raises(ConnectionClosed):
             await silent.recv()
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SOON_S = 20.0
-"""Under the 30 s that a test may take at most (pyproject.toml), so that the test says what has not come."""
+"""A third of what a test may take at most (pyproject.toml), so that it can say what has not come."""
 LOOK_S = 0.01
 
 

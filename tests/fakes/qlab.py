@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.waiting import SOON_S
+
 from .x32 import pack, parse
 
-WAIT_S = 5.0
 FORGET_UDP_S = 31.0
 REPLY_PORT = 53001
 END, ESC, ESC_END, ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
@@ -95,7 +96,7 @@ class QLab:
     async def reaches(self, is_so: Callable[[], bool]) -> None:
         """Return when `is_so()`, which is asked after all that comes in. Raises AssertionError with what was heard."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(SOON_S):
                 while not is_so():
                     self._moved.clear()
                     await self._moved.wait()

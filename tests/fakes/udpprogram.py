@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-WAIT_S = 5.0
+from tests.waiting import SOON_S
+
 HERE = "127.0.0.1"
 
 
@@ -19,7 +20,7 @@ class UdpProgram(asyncio.DatagramProtocol):
 
     async def reaches(self, is_so: Callable[[], bool]) -> None:
         """Return when `is_so()`, which is asked whenever ``_moved`` is set. Raises TimeoutError."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(SOON_S):
             while not is_so():
                 self._moved.clear()
                 await self._moved.wait()
