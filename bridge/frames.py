@@ -146,10 +146,12 @@ class Frames:
         key = (revision, triggers, lens)
         frames = self._cache.get(key)
         if frames is None:
-            delta = store.since(revision, triggers, now)
-            if lens.view is not None:
-                delta = lens.view.narrowed(delta, revision)
-            frames = self._cache[key] = self._update_frames(delta, revision, lens.keys)
+            frames = self._cache[key] = self._values_alone(revision, triggers, lens)
+            if not frames:
+                delta = store.since(revision, triggers, now)
+                if lens.view is not None:
+                    delta = lens.view.narrowed(delta, revision)
+                frames = self._cache[key] = self._update_frames(delta, revision, lens.keys)
             self._cached_bytes += sum(map(len, frames))
         return frames
 
@@ -208,14 +210,21 @@ class Frames:
         """One control as REST shows it: descriptor, id and value."""
         return {"id": entry.id, **entry.control.describe(), "value": entry.value}
 
+    def _values_alone(self, revision: int, triggers: int, lens: Lens) -> list[bytes]:
+        """The one frame where a few values changed and nothing else, as nearly always; [] elsewhere."""
+        values = self._store.only_values_since(revision, triggers) if lens.view is None else None
+        if not values or len(values) > _SHORT:
+            return []
+        frame = b'{"type":"update","rev":%d,"values":%b}' % (
+            self._store.revision,
+            _encode(self._values(values, lens.keys)),
+        )
+        return [frame] if len(frame) <= MAX_FRAME_BYTES else []
+
     def _update_frames(self, delta: Delta, revision: int, keys: Keys) -> list[bytes]:
         if not delta:
             return []
         message: dict[str, Any] = {"type": "update", "rev": delta.revision}
-        if delta.is_values_only and len(delta.values) <= _SHORT:  # by far the most frequent
-            frame = _encode({**message, "values": self._values(delta.values, keys)})
-            if len(frame) <= MAX_FRAME_BYTES:
-                return [frame]
         return self._parts(message, delta, keys, partial_revision=revision)
 
     def _parts(self, message: dict[str, Any], delta: Delta, keys: Keys, partial_revision: int) -> list[bytes]:

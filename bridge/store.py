@@ -509,7 +509,7 @@ class Store:
         """
         values = self._values_since(revision)
         if self._other_revision <= revision and trigger_sequence == self.trigger_sequence:
-            return Delta(self.revision, [], [], values, [], [], [], 0, None)  # nearly always: 1.1 µs against 4.3 µs
+            return Delta(self.revision, [], [], values, [], [], [], 0, None)
         triggers: list[Change] = []
         late: list[Change] = []
         missed = 0
@@ -534,8 +534,13 @@ class Store:
             late,
         )
 
+    def only_values_since(self, revision: int, trigger_sequence: int) -> list[Entry] | None:
+        """What has another value since then, oldest change first; None where more than values changed."""
+        if self._other_revision > revision or trigger_sequence != self.trigger_sequence:
+            return None
+        return self._values_since(revision)
+
     def _values_since(self, revision: int) -> list[Entry]:
-        """What has another value since then, oldest change first."""
         if revision < self._journal_start:
             values = [entry for entry in self._by_id.values() if entry.is_logged and entry.revision > revision]
             values.sort(key=lambda entry: entry.revision)

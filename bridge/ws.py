@@ -435,7 +435,10 @@ class Hub:
                 if connection.unsent() == 0 and (news := session.poll_news(started)) is not None:
                     if news is not payload:
                         payload, framed = news, self._frame(news)
-                    connection.write(framed)  # and it is idle now
+                    if session.owes_answer:
+                        connection.write(b"".join([framed, *map(text_frame, session.take_answers())]))
+                    else:
+                        connection.write(framed)
                     looked += 1
                     if looked % 8:  # the clock is asked after every eighth of these
                         continue

@@ -33,7 +33,7 @@ class Browser:
     def hear(self) -> list[dict[str, Any]]:
         """One turn, as the hub takes it: the short way where that is all."""
         if self.is_writable and (news := self.session.poll_news(self.now)) is not None:
-            return [json.loads(news)]
+            return [json.loads(frame) for frame in (news, *self.session.take_answers())]
         return [json.loads(frame) for frame in self.session.poll(self.now, self.is_writable)]
 
     def hello(self, **fields: Any) -> dict[str, Any]:

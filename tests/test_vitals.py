@@ -190,7 +190,7 @@ async def test_health_says_when_a_peer_was_last_heard_and_told(show: Show) -> No
     ]
     assert (health["status"], health["reasons"]) == ("ok", [])
     assert health["state"]["written_s_ago"] < 60
-    assert health["loop_lag_ms"]["count"] > 1
+    assert health["loop_lag_ms"]["count"] > 0
 
 
 async def test_metrics_are_for_admins(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ class Show:
         for link, session in self.sessions.items():
             is_writable = not link._network.is_black
             news = session.poll_news(now) if is_writable else None  # the hub's short way
-            for frame in session.poll(now, is_writable) if news is None else (news,):
+            for frame in session.poll(now, is_writable) if news is None else (news, *session.take_answers()):
                 link.down(frame.decode())
         if any(not session.is_idle for session in self.sessions.values()):
             self._wake(PASS_GAP_S)
