@@ -47,10 +47,10 @@ are as much higher."""
 CROWD = 25
 """From so many browsers on the time grows with them, up to LONGEST_ACK_S: 1,000 acks a second cost 1 % of a core."""
 LONGEST_ACK_S = 0.2
-LIGHT_BYTES = 2048
-"""Less than this on its way to a browser is no load for any link (35 ms at 60 kB/s), where the link itself says what
-its other end has taken. Told in ``ack_bytes`` of the welcome: until so much has come, a client acknowledges no oftener
-than every RARE_ACK_S. An ack costs 15–50 µs."""
+LIGHT_BYTES = 4096
+"""Less than this on its way to a browser is no load for any link (70 ms at 60 kB/s), where the link itself says what
+its other end has taken; it tells of one fader for a second. Told in ``ack_bytes`` of the welcome: until so much has
+come, a client acknowledges no oftener than every RARE_ACK_S. An ack costs 15–50 µs."""
 RARE_ACK_S = 1.0
 FRAME_HEAD = 4  # bytes of a WebSocket frame besides its text, at most, but for very long ones
 PACKET_BYTES, PACKET_S = 256, 0.02

@@ -244,10 +244,7 @@ class Session:
         self._shared.on_asides()
 
     def _execute(self, message: msg.Message, now: float) -> Close | None:
-        if isinstance(message, msg.Hello):
-            self._hello(message, now)
-            return None
-        if not self.welcomed:
+        if not self.welcomed and not isinstance(message, msg.Hello):
             raise ProtocolError("hello_first", 'the first message is {"type": "hello"}')
         if isinstance(message, msg.Set):
             self._set(message, now)
@@ -276,6 +273,8 @@ class Session:
         elif isinstance(message, msg.Show):
             meters = (entry for entry in self._known(message.ids[:MAX_SHOWN]) if entry.control.kind == "meter")
             self.shown = tuple(dict.fromkeys(meters))
+        elif isinstance(message, msg.Hello):
+            self._hello(message, now)
         elif isinstance(message, msg.Subscribe):
             self._subscribe(message)
         elif isinstance(message, msg.Learn):

