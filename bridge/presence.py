@@ -38,7 +38,8 @@ class Presence:
     def leave(self, peer: Listener, now: float) -> None:
         """It is none any more: what nobody else hears of is silent without it."""
         self._peers.remove(peer)
-        self._mark([entry for entry in self._store if MARK in entry.marks or peer.takes(entry)], now)
+        is_any_gone = any(other.is_gone for other in self._peers)
+        self._mark([e for e in self._store if MARK in e.marks or (is_any_gone and peer.takes(e))], now)
 
     def changed(self, peer: Listener, now: float) -> None:
         """A peer is gone, or there again: mark the controls that it takes. It may be so with every packet."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge import config as configuration
 from bridge.app import KINDS, Bridge
+from bridge.control import Control
 from bridge.lastgood import Start
 from bridge.reloading import Source
 from bridge.store import Origin
@@ -27,6 +29,8 @@ from tests.waiting import SOON_S
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.06
+IDLE_CALLS = 100
+"""Calls in a turn of the loop in which next to nothing is done."""
 FD_DIR = Path("/proc/self/fd")
 
 
@@ -326,6 +330,54 @@ async def test_many_controls_change_in_slices_and_what_moves_between_is_said_in_
         assert max(changed.values()) < 750, "a fader has its turn between"
         heard = dict(await max_.heard(len(last)))
         assert [heard.get(path.replace("many", "x")) for path in last] == [[0.5]] * len(last)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.0.0.1:{port}"], ids=["own-socket", "shared-socket"])
+async def test_a_peer_with_many_controls_is_opened_anew_in_slices_and_misses_nothing_that_happens_between(
+    tmp_path: Path, programs: tuple[Program, Program], listen: str
+) -> None:
+    max_, pd = programs
+    listen = listen.format(port=free_udp_port())
+    text = '[[control]]\nrepeat = 800\npath = "/many/{n}"\n'
+    if not listen.endswith(":0"):
+        text += osc("pd", pd, 'from = ["127.0.0.3"]\nmirror = false', listen)
+    before = osc("max", max_, 'from = ["127.0.0.2"]', listen)
+    async with show(tmp_path, text + before) as it:
+        store, calls, slices, is_over = it.bridge.store, 0, list[int](), False
+        gone = store.get("/many/2")
+
+        def count(frame: object, event: str, arg: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        async def turns() -> None:
+            nonlocal calls
+            while not is_over:
+                await asyncio.sleep(0)
+                if calls > IDLE_CALLS:
+                    slices.append(calls)
+                calls = 0
+                if sum(slices) > 38_000 and gone.is_there:  # while it is bound
+                    store.remove(gone, now=it.bridge.clock(), origin=HAND)
+                    store.add(Control(path="/late"), now=it.bridge.clock(), origin=HAND)
+                    it.move("/many/1", 0.25)
+                    it.move("/many/800", 0.5)
+
+        going = asyncio.create_task(turns())
+        sys.setprofile(count)
+        try:
+            await it.saved(text + before + 'on_connect = "push"\n')
+        finally:
+            sys.setprofile(None)
+            is_over = True
+        await going
+        assert max(slices) < sum(slices) / 4, "a fader has its turn between"
+        heard = dict(await max_.heard(800))
+        assert len(heard) == 800
+        assert (heard["/many/1"], heard["/many/800"]) == ([0.25], [0.5])
+        assert "/many/2" not in heard
+        it.move("/late", 1.0)
+        assert await max_.heard(1) == [("/late", [1.0])]
 
 
 async def test_what_says_a_value_otherwise_is_said_anew(tmp_path: Path, programs: tuple[Program, Program]) -> None:

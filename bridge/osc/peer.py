@@ -7,7 +7,7 @@ Sockets, timers and what a message does are in ``osc``.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -18,7 +18,7 @@ from bridge.driver import Wanted
 from bridge.echo import EchoBook, TriggerEchoes
 from bridge.errors import BadControl
 from bridge.port import Peer
-from bridge.store import Change, Entry, Origin
+from bridge.store import Change, Entry, Origin, Store
 from bridge.unlisted import Unlisted
 
 from .bind import MIRROR, Route, compile_route, is_mirrored
@@ -225,7 +225,7 @@ class OscPeer:
         self._unlisted: dict[Address, Unlisted[Route]] = {}
         self.renames = bool(settings.prefix) or settings.bare_addresses
         """True if addresses that are heard are not ours as they stand: ``heard_address``."""
-        self._compiled: dict[int, Control] = {}  # of which routes were made, by id
+        self._compiled: dict[int, tuple[Entry, Control]] = {}  # of which routes were made, by id
         self._own: dict[str, Control] = {}  # controls without the names and colours that peers give them, by path
         self._peer = peer
         self._networks = settings.networks
@@ -356,11 +356,11 @@ class OscPeer:
         """Make the routes of a control that is new or described anew."""
         path, control = entry.path, entry.control
         own = self._own.setdefault(path, control)
-        compiled = self._compiled.get(entry.id)
-        if compiled is not None and is_only_look(compiled, control):
+        _, compiled = self._compiled.get(entry.id, (entry, None))
+        if compiled is control or (compiled is not None and is_only_look(compiled, control)):
             return  # what is still to be sent, and the guards against echoes, stay as they are
         self.drop(entry)
-        self._compiled[entry.id] = control
+        self._compiled[entry.id] = entry, control
         routes: list[Route] = []
         looks: list[Look] = []
         for binding in self._bindings(entry):
@@ -371,6 +371,13 @@ class OscPeer:
             else:
                 looks += compile_looks(entry, own, binding, self.settings)
         self.routes.put(entry, routes, looks)
+
+    def put_all(self, store: Store) -> None:
+        """The same with all that there are; those that are not there any more are forgotten."""
+        for entry, _ in [one for one in self._compiled.values() if store.find(one[0].id) is None]:
+            self.drop(entry)
+        for entry in store:
+            self.put(entry)
 
     def rebind(self, entry: Entry) -> None:
         """Make the routes of a control anew: its driver reaches it in another way. What it is owed goes there."""
@@ -395,6 +402,13 @@ class OscPeer:
             self.questions.forget(route)
             for target in self.targets:
                 target.forget(route)
+
+    def forget(self) -> Iterator[None]:
+        """``clear``, step by step."""
+        for entry, _ in list(self._compiled.values()):
+            self.drop(entry)
+            yield
+        self.clear()
 
     def clear(self) -> None:
         """Forget all controls and everything that was still to be sent."""

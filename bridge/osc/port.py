@@ -25,6 +25,7 @@ from bridge.log import OncePer
 from bridge.port import Peer, PortContext, PortKind
 from bridge.presence import Presence
 from bridge.store import Entry
+from bridge.tasks import in_slices
 from bridge.timers import CallLater, call_later
 
 from .bind import check_binding
@@ -167,6 +168,7 @@ class OscPort:
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Open the socket, call ``ready``, and run until cancelled. Raises PortError where it cannot be opened."""
+        await in_slices(self._bind(list(self._peers)))
         try:
             await self._carrier.open()
         except PortError as exc:
@@ -202,12 +204,20 @@ class OscPort:
             self._begin(peer)
         self._watch.start()
 
+    def _bind(self, peers: Iterable[OscPeer]) -> Iterator[None]:
+        """Make the routes of peers that are not told of changes yet; step by step, and ``_begin`` sees what has changed
+        meanwhile."""
+        for peer in peers:
+            for entry in list(self._store):
+                if self._store.find(entry.id) is entry:
+                    peer.put(entry)
+                yield
+
     def _begin(self, peer: OscPeer) -> None:
         """Our socket is there for a peer."""
         peer.is_open, peer.closed, peer.listening = True, "", self._carrier.listening
         peer.udp_port, peer.tcp_port = self.udp_port, self.tcp_port
-        for entry in self._store:
-            peer.put(entry)
+        peer.put_all(self._store)
         if peer.host is not None:
             peer.host.start()
 
@@ -232,7 +242,10 @@ class OscPort:
     def adopt(self, peers: Sequence[Peer], described: Mapping[str, Control | None]) -> Iterator[None]:
         """See ``port.Port``."""
         settings = {peer.name: peer.settings for peer in peers}
-        carried = {one.name: self._leave(one) for one in list(self._peers) if one.settings != settings.get(one.name)}
+        carried = {}
+        for other in [one for one in self._peers if one.settings != settings.get(one.name)]:
+            carried[other.name] = self._leave(other)
+            yield from other.forget()
         kept = {one.name: one for one in self._peers}
         self._change = change = Rebinding(self._store, self._out, described)
         for peer in peers:
@@ -253,6 +266,8 @@ class OscPort:
             yield
         for peer, owed in change.coming:
             self._prepare(peer)
+            if self._is_open:
+                yield from self._bind((peer,))
             self._peers.append(peer)
             self._carrier.look_up(peer)
             if self._is_open:
@@ -288,7 +303,6 @@ class OscPort:
         self._out.leave(peer)
         self._peers.remove(peer)
         self._watch.leave(peer)
-        peer.clear()
         return owed
 
     def _host(self, peer: OscPeer, driver: str) -> Host:
