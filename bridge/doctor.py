@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .firewall import Closed, Opening
+from .net import DEFAULT_PORT
 
 LATE_S = 30.0
 """So long after the start nobody is missed yet."""
@@ -96,7 +97,8 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
         yield Finding("configuration", mistake, f"mend it; stagebridge check {facts.file} says when all is well")
     trouble = _at(facts.health, "config").get("trouble")
     if trouble and not facts.mistakes:
-        yield Finding("configuration", f"the last good copy runs: {trouble}", "mend the file, and restart")
+        do = f"mend the file; then stagebridge reload{_port(facts)}"
+        yield Finding("configuration", f"the configuration has mistakes: {trouble}", do)
 
 
 def _ports(facts: Facts) -> Iterator[Finding]:
@@ -157,7 +159,7 @@ def _peers(facts: Facts) -> Iterator[Finding]:
         if peer.get("port") == "osc" and peer.get("heard_s_ago", 0) is None and "is taken" not in text:
             do = advice.get(str(peer["name"])) or (
                 "is it started, does it send to this machine's address and to the port that we listen on, and do its "
-                "firewall and ours let that pass? stagebridge monitor shows what comes in"
+                f"firewall and ours let that pass? stagebridge monitor{_port(facts)} shows what comes in"
             )
             yield Finding("peer", f"{peer['name']}: {text}", do)
         elif peer.get("port") == "midi" and peer["state"] != "online":
@@ -233,6 +235,11 @@ def _at(health: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
 
 def _peer_health(facts: Facts) -> list[Mapping[str, Any]]:
     return list((facts.health or {}).get("peers", ()))
+
+
+def _port(facts: Facts) -> str:
+    """What another command needs to find the same daemon."""
+    return "" if facts.http.port == DEFAULT_PORT else f" --port {facts.http.port}"
 
 
 def _span(seconds: float) -> str:

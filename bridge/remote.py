@@ -273,7 +273,12 @@ def _unreachable(daemon: Daemon, exc: OSError) -> RemoteError:
             "SSL_CERT_FILE=FILE names its authority's certificate"
         )
     ports = [] if daemon.url else localsocket.living(os.environ, state_folder(os.environ))
-    hint = f"--port {' or '.join(map(str, ports))} is" if ports else "to start it: stagebridge run"
+    if ports:
+        hint = f"--port {' or '.join(map(str, ports))} is"
+    elif daemon.url:
+        hint = "is it started there, and is this its address?"
+    else:
+        hint = "to start it: stagebridge run" + ("" if daemon.port == DEFAULT_PORT else f" --port {daemon.port}")
     return RemoteError(f"no stagebridge is running at {daemon} ({hint})")
 
 

@@ -194,7 +194,10 @@ def test_without_a_daemon_one_line_says_so(args: list[str]) -> None:
     answer = run(*args, "--url", str(port))
     assert (answer.returncode, answer.stdout) == (1, "")
     at = f"http://127.0.0.1:{port}"
-    assert answer.stderr == f"stagebridge: no stagebridge is running at {at} (to start it: stagebridge run)\n"
+    assert (
+        answer.stderr
+        == f"stagebridge: no stagebridge is running at {at} (is it started there, and is this its address?)\n"
+    )
     answer = run(*args, "--port", str(port))
     assert answer.stderr.startswith(f"stagebridge: no stagebridge is running at port {port} (")
 

@@ -65,7 +65,8 @@ def asked(daemon: Daemon, method: str, path: str, token: str = "", body: Mapping
 
 
 def test_a_script_gets_a_token_once_and_keeps_it_until_it_is_revoked(daemon: Daemon, run: Run) -> None:
-    assert run("device", "list") == (0, "", "stagebridge: no device was let in yet: stagebridge qr\n")
+    hint = f"stagebridge: no device was let in yet: stagebridge qr --port {daemon.http_port}\n"
+    assert run("device", "list") == (0, "", hint)
     code, token, err = run("device", "add", "Prometheus", "--role", "admin")
     assert (code, err.count("\n")) == (0, 1)
     assert err.startswith("stagebridge: Prometheus (admin): its token is shown this once")

@@ -57,8 +57,16 @@ def test_a_mistake_in_the_configuration_is_named() -> None:
     assert "stagebridge check show.toml" in found.do
 
 
-def test_that_the_last_good_copy_runs_is_said() -> None:
-    assert "line 3" in one(with_health(config={"trouble": "line 3"}), "configuration").what
+def test_what_runs_instead_of_a_configuration_with_mistakes_is_said() -> None:
+    trouble = "what was there before runs on: show.toml:3: no such key"
+    found = one(with_health(config={"trouble": trouble}), "configuration")
+    assert found.what == f"the configuration has mistakes: {trouble}"
+    assert found.do == "mend the file; then stagebridge reload"
+
+
+def test_other_commands_are_named_with_the_port_of_the_same_daemon() -> None:
+    elsewhere = replace(with_peer(heard_s_ago=None), http=Opening("tcp", 8081, "the page"))
+    assert "stagebridge monitor --port 8081 shows" in one(elsewhere, "peer").do
 
 
 def test_a_firewall_is_opened_by_the_lines_that_are_printed() -> None:

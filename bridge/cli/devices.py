@@ -14,7 +14,7 @@ from bridge import log
 from bridge.access import Role
 from bridge.errors import RemoteError
 
-from .terminal import counted, daemon_of, qr_code, remote_command
+from .terminal import counted, daemon_of, qr_code, remote_command, to_same
 
 ROLES: tuple[Role, ...] = ("view", "control", "admin")
 OF_WHOM = "of a running daemon; only an admin may"
@@ -87,7 +87,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if answer["kept"]:
         print(log.printable(f"stagebridge: devices are kept in memory alone: {answer['kept']}"), file=sys.stderr)
     if not answer["devices"]:
-        print("stagebridge: no device was let in yet: stagebridge qr", file=sys.stderr)
+        print(f"stagebridge: no device was let in yet: {to_same(arguments, 'qr')}", file=sys.stderr)
         return 0
     now = time.time()
     rows = [("NAME", "MAY", "SEEN", "ID")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -46,6 +47,16 @@ def daemon_of(arguments: argparse.Namespace) -> Daemon:
     if arguments.port is not None:
         return Daemon(arguments.port, token=token)
     return Daemon(DEFAULT_PORT, arguments.url or os.environ.get("STAGEBRIDGE_URL", ""), token)
+
+
+def to_same(arguments: argparse.Namespace, command: str) -> str:
+    """Another command to the daemon that a ``remote_command`` is about, as it is typed. A token is not shown."""
+    words = ["stagebridge", command]
+    if arguments.port is not None:
+        words += ["--port", str(arguments.port)]
+    elif arguments.url:
+        words += ["--url", shlex.quote(arguments.url)]
+    return " ".join([*words, "--token …"] if arguments.token else words)
 
 
 def port(text: str) -> int:
