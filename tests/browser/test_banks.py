@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from tests.browser.places import box_of
 from tests.daemon import Daemon
 from tests.jack import Controller
 
@@ -80,8 +81,7 @@ async def mixer(open_page: OpenPage, daemon: Daemon, size: tuple[int, int], page
 
 
 async def box(page: Page, selector: str, at: int = 0) -> dict[str, Any]:
-    found = await page.locator(selector).nth(at).bounding_box()
-    assert found is not None
+    found = await box_of(page.locator(selector).nth(at))
     return dict(found)
 
 

@@ -1,5 +1,6 @@
 """Our elements on a person's own page, under real fingers and keys: what they do is what the bridge hears."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
+from tests.waiting import SOON_S
 
 OpenPage = Callable[..., Awaitable[Page]]
 FingersOn = Callable[[Page], Awaitable[Fingers]]
@@ -151,20 +154,16 @@ async def opened(open_page: OpenPage, daemon: Daemon, name: str = "others", **op
 
 
 async def middle(page: Page, path: str, selector: str) -> tuple[float, float]:
-    await page.locator(f'[path="{path}"]').scroll_into_view_if_needed()
-    box = await page.locator(f'[path="{path}"] {selector}').bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return await middle_of(page.locator(f'[path="{path}"] {selector}'))
 
 
 async def stored(page: Page, daemon: Daemon, path: str, wanted: Callable[[Any], bool]) -> Any:
     """The store's value, once it is what is wanted (the page's frame and the wire take a moment)."""
-    for _ in range(100):
-        value = daemon.value(path)
-        if wanted(value):
-            return value
+    deadline = time.monotonic() + SOON_S
+    while not wanted(value := daemon.value(path)):
+        assert time.monotonic() < deadline, f"{path} stays {value}"
         await page.wait_for_timeout(20)
-    raise AssertionError(f"{path} stays {value}")
+    return value
 
 
 async def events(page: Page, kind: str) -> list[Any]:

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from bridge.remote import Daemon as Here
 from bridge.remote import request
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
 
 CONFIG = """
@@ -75,9 +76,7 @@ async def let_in(open_page: OpenPage, daemon: Daemon, ask: Ask, access: str) -> 
 
 
 async def drag(page: Page) -> None:
-    box = await page.locator(FADER).bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = await middle_of(page.locator(FADER))
     await page.mouse.move(x, y)
     await page.mouse.down()
     await page.mouse.move(x, y - 80, steps=8)

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
 from tests.fakes.abletonosc import Live, opened_live
 from tests.fakes.liveset import Clip, Device, Parameter, Scene, Song, Track
@@ -83,10 +84,8 @@ async def shows(page: Page, path: str, value: float) -> None:
     )
 
 
-async def middle_of(page: Page, path: str) -> tuple[float, float]:
-    box = await page.locator(f'[path="{path}"]').bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+async def middle(page: Page, path: str) -> tuple[float, float]:
+    return await middle_of(page.locator(f'[path="{path}"]'))
 
 
 async def watch(page: Page, path: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.async_api import Locator, Page, expect
 
 from bridge.osc.codec import encode_message
+from tests.browser.places import box_of
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
 
@@ -104,8 +105,7 @@ async def test_a_new_name_does_not_take_a_fader_from_the_finger(open_page: OpenP
 
         page = await open_page(daemon.url)
         fader = page.locator("sb-fader").first
-        box = await fader.bounding_box()
-        assert box is not None
+        box = await box_of(fader)
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8
         await page.mouse.move(x, y)
         await page.mouse.down()

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
 from tests.peers import free_udp_port, require_tool
 
@@ -126,9 +127,7 @@ async def until_shown(page: Page, path: str, value: float) -> None:
 
 async def grab(page: Page, path: str) -> tuple[float, float]:
     """Press the mouse on a fader's column, in its middle; where that is."""
-    box = await page.locator(f'sb-fader[path="{path}"]').bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = await middle_of(page.locator(f'sb-fader[path="{path}"]'))
     await page.mouse.move(x, y)
     await page.mouse.down()
     return x, y

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
 
 CONFIG = """
@@ -31,9 +32,7 @@ async def until_shown(page: Page, path: str, value: object) -> None:
 
 
 async def middle(page: Page, selector: str) -> tuple[float, float]:
-    box = await page.locator(selector).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return await middle_of(page.locator(selector))
 
 
 async def test_a_finger_that_rests_on_a_fader_sees_what_panic_set_and_undoes_nothing(

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import CDPSession, Page, expect
 
+from tests.browser.places import middle_of
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port, free_udp_port
 from tests.proxy import Proxy
@@ -85,9 +86,7 @@ async def status(page: Page, path: str = "/left") -> dict[str, Any]:
 
 async def grab(page: Page, path: str = "/left") -> tuple[float, float]:
     """Press the mouse in the middle of a widget; where that is."""
-    box = await page.locator(f'[path="{path}"]').bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = await middle_of(page.locator(f'[path="{path}"]'))
     await page.mouse.move(x, y)
     await page.mouse.down()
     return x, y

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
+from tests.browser.places import box_of
 from tests.daemon import Daemon
 
 CONFIG = """
@@ -37,8 +38,7 @@ async def test_a_page_changes_in_place_with_a_finger_down(
             await expect(element).to_be_visible()
             await element.evaluate(MARK)
         fingers = await fingers_on(page)
-        box = await fader.bounding_box()
-        assert box is not None
+        box = await box_of(fader)
         x, middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         await fingers.down(1, x, middle)
         await fingers.move((1, x, middle - 40))

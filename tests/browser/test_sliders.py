@@ -12,6 +12,7 @@ from playwright.async_api import Page, WebSocket, expect
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from tests.browser.places import box_of, middle_of
 from tests.daemon import ROOT, Daemon
 from tests.peers import free_tcp_port, free_udp_port
 from tests.proxy import Proxy
@@ -172,8 +173,7 @@ async def put(daemon: Daemon, path: str, value: Any) -> None:
 
 async def place_of(page: Page, selector: str, share: float) -> tuple[float, float]:
     """A point on a horizontal slider, by share of its width."""
-    box = await page.locator(selector).bounding_box()
-    assert box is not None
+    box = await box_of(page.locator(selector))
     return box["x"] + box["width"] * share, box["y"] + box["height"] / 2
 
 
@@ -433,8 +433,7 @@ async def test_our_own_elements_work_on_such_a_page(stage, opened):
     await put(daemon, "/mixer/1/volume", -1)  # as no fader stands before it has its control
     fader = page.locator("sb-fader")
     await page.wait_for_function("document.querySelector('sb-fader').value === -1")
-    box = await fader.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = await middle_of(fader)
     await page.mouse.move(x, y)
     await page.mouse.down()
     for step in range(1, 11):

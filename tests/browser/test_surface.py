@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
+from tests.browser.places import box_of
 from tests.daemon import ROOT, Daemon
 from tests.peers import free_udp_port
 
@@ -401,8 +402,7 @@ async def test_turning_the_tablet_keeps_page_bank_and_finger(
     await page.get_by_role("button", name="Next bank").click()
     await ready(page)
     fader = page.locator('[path="/ch/9/level"]')
-    box = await fader.locator(".body").bounding_box()
-    assert box is not None
+    box = await box_of(fader.locator(".body"))
     fingers = await fingers_on(page)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     await fingers.down(0, x, y)
@@ -459,8 +459,7 @@ async def test_a_locked_page_moves_nothing_until_it_is_held_for_a_second(
     await lock.click()  # a tap does not unlock
     await expect(lock).to_have_attribute("aria-pressed", "true")
     assert daemon.value("/ch/1/mute") == before
-    box = await lock.bounding_box()
-    assert box is not None
+    box = await box_of(lock)
     fingers = await fingers_on(page)
     await fingers.down(0, box["x"] + 20, box["y"] + 20)
     await expect(lock).to_have_attribute("aria-pressed", "false", timeout=3000)
@@ -480,8 +479,7 @@ async def test_panic_is_held_for_four_tenths_of_a_second(
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     await page.goto(daemon.url)
     await ready(page)
-    box = await page.get_by_role("button", name="Panic: hold").bounding_box()
-    assert box is not None
+    box = await box_of(page.get_by_role("button", name="Panic: hold"))
     fingers = await fingers_on(page)
     x, y = box["x"] + 40, box["y"] + 20
     await fingers.down(0, x, y)
@@ -520,8 +518,7 @@ async def test_four_cancelled_fingers_show_the_setting_to_switch_off(
     page = await surface(open_page, daemon, (1180, 718))
     fingers = await fingers_on(page)
     for n in range(1, 5):
-        box = await page.locator(f'[path="/ch/{n}/level"] .body').bounding_box()
-        assert box is not None
+        box = await box_of(page.locator(f'[path="/ch/{n}/level"] .body'))
         await fingers.down(n, box["x"] + 30, box["y"] + 200)
     await fingers.cancel()
     banner = page.locator(".banner")
@@ -548,8 +545,7 @@ async def test_a_held_value_is_large_in_the_bar_where_strips_are_narrow(
     open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
 ) -> None:
     page = await surface(open_page, daemon, (744, 1030))
-    box = await page.locator('[path="/ch/2/level"] .body').bounding_box()
-    assert box is not None
+    box = await box_of(page.locator('[path="/ch/2/level"] .body'))
     fingers = await fingers_on(page)
     await fingers.down(0, box["x"] + 30, box["y"] + 300)
     await fingers.move((0, box["x"] + 30, box["y"] + 200))
@@ -570,8 +566,7 @@ async def test_another_screens_finger_is_outlined_and_named(
     await other.evaluate("localStorage.setItem('stagebridge.name', 'FOH iPad')")
     await other.reload()
     await ready(other)
-    box = await other.locator('[path="/ch/3/level"] .body').bounding_box()
-    assert box is not None
+    box = await box_of(other.locator('[path="/ch/3/level"] .body'))
     fingers = await fingers_on(other)
     await fingers.down(0, box["x"] + 30, box["y"] + 200)
     strip = page.locator(".strip").nth(2)
