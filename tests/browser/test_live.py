@@ -163,7 +163,7 @@ async def test_no_fader_goes_back_under_a_finger_though_live_tells_its_moves_lat
         await shows(page, DRUMS, decibels(0.5))
         await watch(page, DRUMS)
     fingers = await fingers_on(here)
-    x, y = await middle_of(here, DRUMS)
+    x, y = await middle(here, DRUMS)
     await fingers.down(1, x, y)
     sets, began = len(live.heard), time.monotonic()
     for _ in range(30):  # longer than three ticks of Live
