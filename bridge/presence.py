@@ -1,4 +1,5 @@
-"""Which controls reach nobody: the mark "silent" on those whose peers are all gone. Pure; of all ports together."""
+"""Which controls reach nobody: the mark "silent" on those whose peers are all gone, "awaited" where none of these was
+ever there. Pure; of all ports together."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Protocol
 
 from .store import Entry, Store
 
-MARK = "silent"
+SILENT = "silent"
+AWAITED = "awaited"
 
 
 class Listener(Protocol):
@@ -19,6 +21,10 @@ class Listener(Protocol):
     @property
     def is_gone(self) -> bool:
         """True if what is sent to it cannot be expected to arrive; False too while nobody knows."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """True if it is gone, but was not there yet."""
 
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to this peer."""
@@ -39,26 +45,32 @@ class Presence:
         """It is none any more: what nobody else hears of is silent without it."""
         self._peers.remove(peer)
         is_any_gone = any(other.is_gone for other in self._peers)
-        self._mark([e for e in self._store if MARK in e.marks or (is_any_gone and peer.takes(e))], now)
+        self._mark([e for e in self._store if _is_marked(e) or (is_any_gone and peer.takes(e))], now)
 
     def changed(self, peer: Listener, now: float) -> None:
         """A peer is gone, or there again: mark the controls that it takes. It may be so with every packet."""
         is_gone = peer.is_gone
-        self._mark([entry for entry in self._store if (is_gone or MARK in entry.marks) and peer.takes(entry)], now)
+        self._mark([entry for entry in self._store if (is_gone or _is_marked(entry)) and peer.takes(entry)], now)
 
     def added(self, entry: Entry, now: float) -> None:
         """A control is new, or described anew."""
-        if MARK in entry.marks or any(peer.is_gone for peer in self._peers):
+        if _is_marked(entry) or any(peer.is_gone for peer in self._peers):
             self._mark((entry,), now)
 
     def _mark(self, entries: Iterable[Entry], now: float) -> None:
-        marks: dict[str | None, list[Entry]] = {}
+        marks: dict[tuple[str, str | None], list[Entry]] = {}
         gone = [peer for peer in self._peers if peer.is_gone]
         there = [peer for peer in self._peers if peer not in gone]
         for entry in entries:
-            is_heard = any(peer.takes(entry) for peer in there)
-            text = None if is_heard else ", ".join(peer.name for peer in gone if peer.takes(entry)) or None
-            if entry.marks.get(MARK) != text:
-                marks.setdefault(text, []).append(entry)
-        for text, marked in marks.items():
-            self._store.mark_all(marked, MARK, text, now=now)
+            missing = [] if any(peer.takes(entry) for peer in there) else [peer for peer in gone if peer.takes(entry)]
+            names = ", ".join(peer.name for peer in missing) or None
+            is_awaited = all(peer.is_awaited for peer in missing)
+            for mark, text in ((SILENT, None if is_awaited else names), (AWAITED, names if is_awaited else None)):
+                if entry.marks.get(mark) != text:
+                    marks.setdefault((mark, text), []).append(entry)
+        for (mark, text), marked in marks.items():
+            self._store.mark_all(marked, mark, text, now=now)
+
+
+def _is_marked(entry: Entry) -> bool:
+    return SILENT in entry.marks or AWAITED in entry.marks

@@ -45,6 +45,34 @@ def test_keepalive_and_probe_are_due_at_once_and_then_at_their_pace() -> None:
     assert (life.tick(8.9).keepalive, life.tick(9.0).keepalive, life.tick(9.1).keepalive) == (False, True, False)
 
 
+def test_who_refuses_from_the_first_on_is_awaited_and_gone_only_after_it_was_there() -> None:
+    life = opened()
+    life.sent(1.0)
+    life.refused("a", 1.2)
+    assert (life.state, life.is_gone, life.is_awaited) == ("silent", True, True)
+    life.sent(2.0)
+    assert life.tick(3.2).knock == ["a"]
+    assert life.tick(3.7).greet == ["a"]  # it takes it: there it is
+    life.refused("a", 9.0)
+    assert (life.is_gone, life.is_awaited) == (True, False)
+
+
+def test_who_takes_what_it_is_sent_was_there_though_it_never_spoke() -> None:
+    life = opened()
+    life.sent(1.0)
+    life.tick(1.6)
+    life.refused("a", 5.0)
+    assert (life.is_gone, life.is_awaited) == (True, False)
+
+
+def test_who_should_answer_or_connect_and_where_our_own_port_is_shut_nobody_is_merely_awaited() -> None:
+    probed, linked, shut = opened(PROBED), opened(Rules(needs_link=True)), opened()
+    probed.refused("a", 1.0)
+    shut.refused("a", 1.0)
+    shut.closed()
+    assert [(life.is_gone, life.is_awaited) for life in (probed, linked, shut)] == [(True, False)] * 3
+
+
 def test_a_probed_peer_that_never_answers_is_silent() -> None:
     life = opened(PROBED)
     assert life.tick(12.0).greet == []

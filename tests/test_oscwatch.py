@@ -133,8 +133,8 @@ async def state_is(bridge: Bridge, state: str, name: str = "max") -> None:
             await asyncio.sleep(0.005)
 
 
-def marks(bridge: Bridge) -> list[Any]:
-    return [entry.marks.get("silent") for entry in bridge.store]
+def marks(bridge: Bridge, mark: str = "silent") -> list[Any]:
+    return [entry.marks.get(mark) for entry in bridge.store]
 
 
 async def never(bridge: Bridge, within_s: float) -> None:
@@ -171,7 +171,7 @@ async def test_never_heard_first_heard_and_refused_are_told_apart(
         assert said in bridge.states["max"]
         assert said in port.peer_lines()[0]
         assert port.health()[0]["state"] == "silent"
-        assert marks(bridge) == ["max", "max"]
+        assert (marks(bridge), marks(bridge, "awaited")) == ([None, None], ["max", "max"])
         bridge.set("/level", 0.75)  # the store still moves
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as max_:
             max_.bind(("127.0.0.1", udp_port))
@@ -179,7 +179,7 @@ async def test_never_heard_first_heard_and_refused_are_told_apart(
             await bridge.reaches("/level", 0.25)
             await state_is(bridge, "online")
             assert bridge.states["max"].startswith("online: heard; we listen on")
-            assert marks(bridge) == [None, None]
+            assert marks(bridge) == marks(bridge, "awaited") == [None, None]
     about_max = [message for message in at_info.messages if message.startswith("osc max")]
     assert about_max == [
         f"osc max {said.replace(': host', ': host', 1)}",
@@ -208,13 +208,13 @@ async def test_a_program_that_only_listens_is_noticed_when_it_is_back(at_info: p
     peer = bridge.peer(send=[f"127.0.0.1:{udp_port}"], on_connect="push")
     async with bridge.running(peer):
         await state_is(bridge, "silent")  # what is pushed at start is refused
-        assert marks(bridge) == ["max", "max"]
+        assert (marks(bridge), marks(bridge, "awaited")) == ([None, None], ["max", "max"])
         async with voice_at(udp_port) as program:
             heard = [await asyncio.wait_for(program.packets.get(), SOON_S) for _ in range(3)]
             assert heard[0].startswith(b"#bundle")  # says nothing
             assert {decode(packet) for packet in heard[1:]} == {Message("/hit", (0,)), Message("/level", (0.0,))}
             await state_is(bridge, "connecting")
-            assert marks(bridge) == [None, None]
+            assert marks(bridge, "awaited") == [None, None]
     assert f"osc max 127.0.0.1:{udp_port}: back, it takes again what is sent" in at_info.messages
 
 

@@ -12,6 +12,7 @@ class Program:
     name: str
     paths: tuple[str, ...]
     is_gone: bool = False
+    is_awaited: bool = False
 
     def takes(self, entry: Entry) -> bool:
         return entry.path in self.paths
@@ -44,6 +45,21 @@ def test_what_has_one_peer_is_silent_with_it_and_told_at_once() -> None:
     assert marks(store) == [None, None, None]
     presence.changed(live, 3.0)
     assert len(told) == 2
+
+
+def test_what_waits_for_who_was_never_there_is_awaited_and_silent_where_anybody_has_gone() -> None:
+    live, desk = Program("Live", ("/a", "/b"), is_gone=True, is_awaited=True), Program("desk", ("/b",), is_gone=True)
+    store, presence, _ = stage(live, desk)
+    presence.changed(live, 1.0)
+    assert marks(store) == [None, "Live, desk", None]
+    assert [entry.marks.get("awaited") for entry in store] == ["Live", None, None]
+    live.is_awaited = False
+    presence.changed(live, 2.0)
+    assert marks(store) == ["Live", "Live, desk", None]
+    live.is_gone = desk.is_gone = False
+    presence.changed(live, 3.0)
+    presence.changed(desk, 3.0)
+    assert [dict(entry.marks) for entry in store] == [{}, {}, {}]
 
 
 def test_what_still_reaches_somebody_is_not_silent() -> None:

@@ -96,6 +96,11 @@ class MidiPeer:
         """True if what is sent to it cannot arrive; False too while nobody has looked."""
         return bool(self.trouble) and not self.is_connected
 
+    @property
+    def is_awaited(self) -> bool:
+        """See ``presence.Listener``: a device that is not plugged in is missed from the start."""
+        return False
+
     def takes(self, entry: Entry) -> bool:
         """True if the control goes to it."""
         return any(route.speaks for route in self._of.get(entry.id, ()))

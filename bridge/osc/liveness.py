@@ -112,6 +112,8 @@ class Liveness(Generic[K]):
         """True while one more message changes nothing."""
         self._places: dict[K, _Place] = {}
         self._was_heard = False
+        self._was_there = False
+        self._sent_at: float | None = None
         self._is_open = False
         self._is_overdue = False
         self._has_missed = False  # it left a probe unanswered, or our port was closed: it may be another run of it
@@ -166,6 +168,13 @@ class Liveness(Generic[K]):
         is_awaited = self._is_open and not self._places and not self._was_heard
         return self.state in ("silent", "offline") and not is_awaited
 
+    @property
+    def is_awaited(self) -> bool:
+        """True if it is gone, as far as it was ever there: it was not heard, did not connect, did not take anything,
+        and its silence alone would mean nothing."""
+        is_missed = self._was_there or self.rules.timeout_s is not None or self.rules.needs_link
+        return self._is_open and self.is_gone and not is_missed
+
     def is_deaf(self, target: K) -> bool:
         """True if it is heard, but nobody listens where it is sent to."""
         place = self._places.get(target)
@@ -190,6 +199,7 @@ class Liveness(Generic[K]):
     def closed(self) -> None:
         """Our port is closed."""
         self._is_open = self.is_well = False
+        self._sent_at = None
 
     # The peer
 
@@ -198,7 +208,7 @@ class Liveness(Generic[K]):
         was_away = not self._was_heard or self._is_overdue or self._has_missed
         if not was_away and target is not None and not self.trouble(target):
             return []  # another target is refused: this one's messages go on as fast as they can
-        self._was_heard = True
+        self._was_heard = self._was_there = True
         self._is_overdue = self._has_missed = False
         self.heard_at = now
         back: list[K] = []
@@ -212,6 +222,11 @@ class Liveness(Generic[K]):
             self._keepalive_at = now  # who was away has forgotten us
         self._update()
         return back
+
+    def sent(self, now: float) -> None:
+        """It was sent something, at the latest now: who does not refuse that for a moment is there."""
+        if self._sent_at is None:
+            self._sent_at = now
 
     def tick(self, now: float) -> Due[K]:
         """What is due; to be called at ``next_due`` at the latest."""
@@ -231,6 +246,8 @@ class Liveness(Generic[K]):
             due.probe = True
             self._probed_at = now
             self._probe_at = now + rules.probe_s
+        if self._sent_at is not None and now >= self._sent_at + REFUSED_AGAIN_S:
+            self._was_there |= not all(place.trouble for place in self._places.values())
         for target, place in self._places.items():
             if place.trouble not in ("refused", "unreachable"):
                 continue
@@ -241,6 +258,7 @@ class Liveness(Generic[K]):
             elif now >= place.knocked_at + _again_s(place):
                 place.trouble, place.knocked_at, place.is_deaf = "", None, False
                 due.greet.append(target)
+                self._was_there = True
                 due.keepalive = rules.keepalive_s is not None
         self._update()
         return due
@@ -305,6 +323,7 @@ class Liveness(Generic[K]):
         if not place.trouble and now - place.excused_at < DEAF_S:
             place.is_deaf = True
         place.trouble, place.since, place.knocked_at = trouble, now, None
+        self._sent_at = None
         self._update()
 
     def _set_timers(self, now: float) -> None:

@@ -184,7 +184,7 @@ class OscPeer:
         self.life: Liveness[Target] = Liveness(rules)
         """Whether it is there."""
         self.was: State = "offline"
-        self.was_gone = False
+        self.was_gone = self.was_awaited = False
         """What was last told of that."""
         self.hello = [self._packet(call) for call in settings.hello]
         self.keepalive = [self._packet(call) for call in settings.keepalive]
@@ -256,6 +256,11 @@ class OscPeer:
     def is_gone(self) -> bool:
         """True if what is sent to it cannot be expected to arrive."""
         return self.life.is_gone
+
+    @property
+    def is_awaited(self) -> bool:
+        """True if it is gone, but was never there: its program may not be started yet."""
+        return self.life.is_awaited
 
     @property
     def is_there(self) -> bool:

@@ -93,6 +93,8 @@ class Watch:
     def keep(self, now: float) -> float:
         """Do what is due. Returns after how many seconds something will be, inf if nothing."""
         for peer in self._peers:
+            if peer.sent:
+                peer.life.sent(now)
             self._see(peer, now)
             if peer.questions.is_busy:
                 self._ask_soon()
@@ -219,17 +221,18 @@ class Watch:
     def _tell(self, peer: OscPeer, now: float) -> None:
         """Tell who has to know that a peer is in another state."""
         life = peer.life
-        if (life.state, life.is_gone) != (peer.was, peer.was_gone):
-            was_gone, peer.was, peer.was_gone = peer.was_gone, life.state, life.is_gone
+        if (life.state, life.is_gone, life.is_awaited) != (peer.was, peer.was_gone, peer.was_awaited):
+            was_gone, was_awaited = peer.was_gone, peer.was_awaited
+            peer.was, peer.was_gone, peer.was_awaited = life.state, life.is_gone, life.is_awaited
             if life.state == "silent" and life.is_overdue:
                 self._once.each("osc %s: silent: %s", peer.name, peer.overdue)
-            if life.is_gone != was_gone:
-                if life.is_gone:
-                    if self._is_open and (advice := peer.advice):
-                        self._once.warning((peer.name, "advice", advice), "osc %s: %s", peer.name, advice)
-                    peer.questions.clear()
-                    if peer.host is not None:
-                        peer.host.gone()
+            if life.is_gone and not was_gone:
+                if self._is_open and (advice := peer.advice):
+                    self._once.warning((peer.name, "advice", advice), "osc %s: %s", peer.name, advice)
+                peer.questions.clear()
+                if peer.host is not None:
+                    peer.host.gone()
+            if (life.is_gone, life.is_awaited) != (was_gone, was_awaited):
                 self._presence.changed(peer, now)
         self._publish(peer)
 

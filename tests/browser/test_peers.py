@@ -1,5 +1,6 @@
 """What a performer sees of a peer that is not there: on the widget, in the bar, in the menu."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -53,6 +54,15 @@ osc.Live = false
         daemon.request("PUT", "/api/controls/volume", {"value": 0.5})
         volume = page.locator('[path="/volume"]')
         await expect(badge).to_have_class(_has("has-gone"))
+        await expect(volume.locator(".root")).to_have_class(_has("awaited"))  # it was not there yet: nothing is hatched
+        await expect(page.locator(".strip.is-awaited")).to_have_count(1)
+        own = await open_page(daemon.url + "pages/sliders.html")
+        await expect(own.locator("#slider1")).to_have_attribute("data-awaited", "Live")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as live:
+            live.bind(("127.0.0.1", udp_port))
+            await expect(page.locator(".has-gone, .is-awaited")).to_have_count(0)
+            await expect(own.locator("#slider1[data-awaited]")).to_have_count(0)
+        daemon.request("PUT", "/api/controls/volume", {"value": 0.25})
         await expect(volume.locator(".root")).to_have_class(_has("silent"))
         await expect(page.get_by_text("Live offline" if size[0] > 744 else "✕ Live")).to_be_visible()
         await expect(page.locator('[path="/here"] .root')).not_to_have_class(_has("silent"))
@@ -62,7 +72,6 @@ osc.Live = false
         await expect(page.get_by_role("dialog")).to_contain_text(f"nobody listens on UDP {udp_port}")
         daemon.request("PUT", "/api/controls/volume", {"value": 0.75})  # the store still moves
         await page.wait_for_function("document.querySelector('[path=\"/volume\"]').value === 0.75")
-        own = await open_page(daemon.url + "pages/sliders.html")
         await expect(own.locator("#slider1")).to_have_attribute("data-silent", "Live")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as live:
             live.bind(("127.0.0.1", udp_port))
@@ -107,6 +116,12 @@ async def test_a_crowd_of_peers_goes_and_nothing_jumps_or_is_cut(
     tmp_path: Path, open_page: Callable[..., Awaitable[Page]], size: tuple[int, int]
 ) -> None:
     with Daemon.start(_crowd([free_udp_port() for _ in range(8)]), tmp_path) as daemon:
+        desk = daemon.request("GET", "/healthz")[1]["peers"][0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:  # it was there
+            sock.bind(("127.0.0.1", int(desk["targets"][0].rpartition(":")[2])))
+            sock.sendto(b"/hello\0\0,\0\0\0", ("127.0.0.1", desk["udp_port"]))
+            while daemon.request("GET", "/healthz")[1]["peers"][0]["state"] != "online":
+                await asyncio.sleep(0.02)
         page = await open_page(daemon.url, viewport={"width": size[0], "height": size[1]})
         badge = page.locator(".page-button" if size[0] < 400 else ".badge")
         tabs = page.locator(".tabs")

@@ -309,8 +309,8 @@ test("a welcome in the middle of a session takes controls away that it does not 
 test("status says what a widget must look like", () => {
   const model = welcomed();
   assert.deepEqual(model.status("/nobody", "online"), {
-    held: null, unconfirmed: false, waiting: true, offline: false, locked: true, readonly: false, silent: null, hardware: null, text: null,
-    pads: null,
+    held: null, unconfirmed: false, waiting: true, offline: false, locked: true, readonly: false, silent: null, awaited: null, hardware: null,
+    text: null, pads: null,
   });
   assert.equal(model.status("/a", "offline").locked, true);
   assert.equal(model.status("/a", "connecting").offline, true);
@@ -323,6 +323,8 @@ test("status says what a widget must look like", () => {
   model.update({ rev: 817, marks: [[2, { silent: "Live", hardware: 0.25, waiting: true }]], holds: [[2, null]] });
   const status = model.status("/b", "online");
   assert.deepEqual([status.silent, status.hardware, status.waiting, status.locked, status.held], ["Live", 0.25, true, true, null]);
+  model.update({ rev: 817, marks: [[2, { awaited: "Live" }]] });
+  assert.deepEqual([model.status("/b", "online").silent, model.status("/b", "online").awaited], [null, "Live"]);
   model.update({ rev: 818, marks: [[2, { pad: "playing", name: "Drop", color: "#ff8000" }]] });
   assert.deepEqual(model.status("/b", "online").pads, [{ state: "playing", name: "Drop", color: "#ff8000" }]);
 });

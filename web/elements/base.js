@@ -3,7 +3,7 @@
 //   path     attribute: which control
 //   control  descriptor or null
 //   value    what to show; setting it dispatches `control-value`, never input or change
-//   status   {held, unconfirmed, waiting, offline, locked, readonly, silent, hardware, text, pads}, replaced whole
+//   status   {held, unconfirmed, waiting, offline, locked, readonly, silent, awaited, hardware, text, pads}, replaced whole
 //
 // A hand dispatches `control-touch`, `control-input` {path, value} (every move), `control-trigger` {path, args} and
 // `control-release`. An element does not move by itself: it shows what it is handed.
@@ -17,7 +17,7 @@ import { shared } from './style.js';
 
 const IDLE = Object.freeze({
   held: null, unconfirmed: false, waiting: false, offline: false, locked: false, readonly: false, silent: null,
-  hardware: null, text: null, pads: null,
+  awaited: null, hardware: null, text: null, pads: null,
 });
 const NARROW_PX = 100;
 const KEY_RELEASE_MS = 500;
@@ -143,11 +143,12 @@ export class ControlElement extends HTMLElement {
     return law.format(this.#control, this.#value);
   }
 
-  /** The reading in words: "−10.0 dB", and who holds it. */
+  /** The reading in words: "−10.0 dB", who holds it, and whose program was not there yet. */
   get spoken() {
     const { text, unit } = this.reading;
     const who = this.notice && this.#status.held ? `, held by ${this.#status.held.name}` : '';
-    const state = this.#status.offline ? ', offline' : this.isLocked ? ', locked' : '';
+    const { offline, awaited } = this.#status;
+    const state = offline ? ', offline' : this.isLocked ? ', locked' : awaited ? `, no ${awaited} yet` : '';
     return `${text === '\u2026' ? 'waiting' : text}${unit ? ` ${unit}` : ''}${who}${state}`;
   }
 
@@ -350,7 +351,7 @@ export class ControlElement extends HTMLElement {
   }
 
   #drawState() {
-    const { held, unconfirmed, waiting, offline, silent, hardware } = this.#status;
+    const { held, unconfirmed, waiting, offline, silent, awaited, hardware } = this.#status;
     const isMine = this.isMine && this.isFree;
     const words = ['root'];
     const put = (test, word) => test && words.push(word);
@@ -360,6 +361,7 @@ export class ControlElement extends HTMLElement {
     put(unconfirmed, 'unconfirmed');
     put(waiting || this.#control === null, 'waiting');
     put(silent && !offline, 'silent');
+    put(awaited && !silent && !offline, 'awaited');
     put(hardware !== null && hardware !== undefined, 'pickup');
     put(this.isReadonly, 'readonly');
     put(this.isLocked && !offline, 'locked');

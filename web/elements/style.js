@@ -70,6 +70,10 @@ button, input, select {
 .unconfirmed .value .num { color: var(--warn); }
 .held .notice { color: var(--other); }
 .silent .notice { color: var(--warn); }
+/* whose peers were never there yet: nothing is wrong, so a small ring is enough */
+:host(:not([bare])) .awaited .name-text:not(:empty)::after, :host(:not([bare])) .awaited .face-text::after {
+  content: "\u00a0○"; position: absolute; font-size: 14px; font-weight: 400; color: var(--text2);
+}
 .waiting .value .num { color: var(--text2); }
 .locked .value .num, .readonly .value .num { color: var(--text2); }
 .offline { --mark: var(--edge); --on: var(--bg); --cap: var(--edge); }

@@ -206,7 +206,7 @@ class Sync {
 
   #showStatus(field) {
     const { node, control, path } = field;
-    const { held, unconfirmed, waiting, offline, locked, readonly, silent } = this.#client.model.status(path, this.#client.status.state);
+    const { held, unconfirmed, waiting, offline, locked, readonly, silent, awaited } = this.#client.model.status(path, this.#client.status.state);
     const isMismatch = control !== null && !isShowable(node, control);
     const word = offline ? "offline" : isMismatch ? "mismatch" : waiting ? "waiting" : unconfirmed ? "unconfirmed" : "online";
     if (node.dataset.sync !== word) node.dataset.sync = word;
@@ -214,6 +214,8 @@ class Sync {
     else delete node.dataset.heldBy;
     if (silent) node.dataset.silent = silent;
     else delete node.dataset.silent;
+    if (awaited) node.dataset.awaited = awaited;
+    else delete node.dataset.awaited;
     if (locked || readonly || control === null || isMismatch) this.#lock(field);
     else this.#unlock(field);
   }

@@ -192,6 +192,7 @@ export class PageView {
     const isOffline = elements.some(({ status }) => status?.offline);
     const isSilence = Boolean(silent && !held && !isOffline);
     const notice = isOffline ? '' : held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : '';
+    node.classList.toggle('is-awaited', !isOffline && !notice && elements.some(({ status }) => status?.awaited));
     const [noticeNode, nameNode] = node.firstChild.children;
     node.classList.toggle('is-held', Boolean(held));
     node.classList.toggle('is-silent', isSilence);
@@ -203,6 +204,7 @@ export class PageView {
   #onStatus({ target }) {
     const strip = target.closest?.('.strip');
     if (strip) this.#drawHeader(strip);
+    target.closest?.('.row')?.classList.toggle('is-awaited', Boolean(target.status?.awaited && !target.status.offline));
   }
 
   #layerName(layer) {
