@@ -1,6 +1,31 @@
-"""How much of something may be asked for, or come, in a short time. Pure."""
+"""How much of something may be asked for, or come, in a short time, and of whom. Pure."""
 
 from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+
+def counted(address: str) -> str:
+    """Under what an address is counted, and said once: IPv6 by its /64, since one host has all 2^64 of that.
+
+    An IPv4 address looks the same on an IPv6 socket. A scope stays: it is ours. What is no address is itself.
+    """
+    return _counted(address) if ":" in address else address
+
+
+@lru_cache(1024)
+def _counted(address: str) -> str:
+    plain, percent, scope = address.partition("%")
+    try:
+        found = ipaddress.IPv6Address(plain)
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    if found.is_loopback:
+        return str(found)
+    return f"{ipaddress.IPv6Network((found, 64), strict=False)}{percent}{scope}"
 
 
 class Allowance:

@@ -2,9 +2,9 @@
 
 A wrong guess costs: ``ADDRESS_GUESSES`` of one address, ``ALL_GUESSES`` of all together. When those are gone, addresses
 that have guessed wrong less than twice lately have ``CALM_GUESSES`` more, so that a stranger who guesses does not keep
-a tablet out: that takes 60 addresses, all the time. Those of IPv6 cost nothing, so they have a share of their own. All
-of it comes back with time, and nobody who is in already asks here. In ten minutes 480 guesses are possible, from
-however many addresses: five in 10,000 that one finds a code that is waiting.
+a tablet out: that takes 60 addresses, all the time. An IPv6 address is its /64 here (``allowance.counted``); those cost
+little, so they have a share of their own. All of it comes back with time, and nobody who is in already asks here. In
+ten minutes 480 guesses are possible, from however many addresses: five in 10,000 that one finds a waiting code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from .access import Grant
-from .allowance import Allowance
+from .allowance import Allowance, counted
 from .devices import Entropy
 from .errors import PairingError
 
@@ -30,7 +30,7 @@ CALM_GUESSES, CALM_PER_S = 60, 1 / 5
 OWN_CALM_GUESSES, OWN_CALM_PER_S = 2, 2 / 600
 MAX_ADDRESSES = 1024
 """That have guessed wrong; the one that did longest ago is forgotten."""
-LOCAL = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+LOCAL = frozenset({"127.0.0.1", "::1"})
 """Nobody on the network has these: what others guess costs this machine nothing."""
 
 
@@ -104,6 +104,7 @@ class Guesses:
         self._calm = {is_v6: Allowance(CALM_GUESSES, CALM_PER_S) for is_v6 in (False, True)}
 
     def may(self, address: str, now: float) -> bool:
+        address = counted(address)
         own, calm = self._of.get(address, (None, None))
         if own is not None and not own.has(1, now):
             return False
@@ -112,6 +113,7 @@ class Guesses:
         return (calm is None or calm.has(1, now)) and self._calm[_is_v6(address)].has(1, now)
 
     def went_wrong(self, address: str, now: float) -> None:
+        address = counted(address)
         if address not in self._of:
             self._of[address] = (
                 Allowance(ADDRESS_GUESSES, ADDRESS_PER_S),
@@ -127,7 +129,7 @@ class Guesses:
 
 
 def _is_v6(address: str) -> bool:
-    return ":" in address and not address.startswith("::ffff:")
+    return ":" in address
 
 
 _WHY = {

@@ -24,6 +24,7 @@ from aiohttp import web
 from . import tasks
 from .access import Grant
 from .ackwindow import ack_s_for
+from .allowance import counted
 from .cutting import Patience, cut
 from .errors import ProtocolError
 from .http.guard import GRANT
@@ -363,7 +364,7 @@ class Hub:
         """Log what a browser did wrong, once per cause and address: it can do so as often as it likes."""
         level = logging.INFO if cause in _ORDINARY else logging.WARNING
         name = connection.session.origin.target
-        self._once.log(level, (connection.host, cause), "browser %s (%s): %s", name, connection.host, text)
+        self._once.log(level, (counted(connection.host), cause), "browser %s (%s): %s", name, connection.host, text)
 
     def _replace_older(self, connection: Connection) -> None:
         """A page that changed networks is not refused by its own ghost."""

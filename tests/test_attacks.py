@@ -324,6 +324,25 @@ def test_a_network_full_of_addresses_is_not_remembered_for_ever() -> None:
     assert len(turnstile) == MAX_ADDRESSES
 
 
+def test_a_host_with_all_addresses_of_an_ipv6_network_has_one_share() -> None:
+    turnstile = Turnstile(HttpLimits(connections_per_address=20, requests_per_s=3.0))
+    came = [turnstile.enter(f"2001:db8::{number:x}", 0.0) for number in range(40)]
+    assert came == [None] * 20 + ["connections_per_address"] * 20
+    assert sum(turnstile.may_ask(f"2001:db8::{number:x}:1", 0.0) for number in range(40)) == 10
+    assert turnstile.enter("2001:db8:0:1::1", 0.0) is None
+    for number in range(20):
+        turnstile.leave(f"2001:db8::{number:x}")
+    turnstile.leave("2001:db8:0:1::1")
+    assert turnstile.open == 0
+
+
+def test_who_is_exempt_is_so_among_others_of_its_network() -> None:
+    turnstile = Turnstile(HttpLimits(connections_per_address=1, exempt=(ip_network("2001:db8::7"),)))
+    assert turnstile.enter("2001:db8::1", 0.0) is None
+    assert turnstile.enter("2001:db8::7", 0.0) is None
+    assert turnstile.enter("2001:db8::2", 0.0) == "connections_per_address"
+
+
 # What is no HTTP, and what is too long
 
 

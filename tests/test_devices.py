@@ -53,6 +53,15 @@ def test_a_thousand_guesses_from_one_address_are_ten() -> None:
     assert codes.look_up(code.digits, FOH, 75.0) is code, "and that one later"
 
 
+def test_all_addresses_of_an_ipv6_network_have_ten_guesses_together() -> None:
+    codes = Codes(secrets.token_bytes)
+    code = codes.make(CONTROL, 0.0)
+    said = [refusal(codes, wrong(codes, code.digits, n), f"2001:db8::{n:x}", 0.0) for n in range(100)]
+    assert said.count("wrong_code") == ADDRESS_GUESSES
+    assert codes.look_up(code.digits, "2001:db8:0:1::1", 0.0) is code
+    assert codes.look_up(code.digits, "::ffff:127.0.0.1", 0.0) is code
+
+
 def test_guesses_from_many_addresses_are_few_in_all_and_a_calm_one_gets_in() -> None:
     codes = Codes(secrets.token_bytes)
     tried = 0

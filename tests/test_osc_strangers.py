@@ -228,3 +228,14 @@ async def test_ever_new_hosts_and_ports_leave_room_for_whom_we_know() -> None:
         assert port.health()[0]["refused"]["flood"] > 0  # those beyond share one count
         port._receiver.receive(encode_message("/level", (0.75,)), ("127.0.0.1", 9))
         assert bridge.value("/level") == 0.75
+
+
+async def test_a_host_with_all_addresses_of_an_ipv6_network_floods_with_one_share() -> None:
+    bridge = Bridge(level())
+    async with bridge.running(bridge.peer()) as (port,):
+        packet = encode_message("/level", (0.25,))
+        for number in range(500):
+            port._receiver.receive(packet, (f"fd00::{number:x}", 9, 0, 0))
+        assert port.health()[0]["refused"]["flood"] > 0
+        port._receiver.receive(encode_message("/level", (0.75,)), ("fd00:0:0:1::1", 9, 0, 0))
+        assert bridge.value("/level") == 0.75

@@ -23,6 +23,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from bridge import tasks
+from bridge.allowance import counted
 from bridge.cutting import Patience, cut, discard
 from bridge.log import OncePer
 from bridge.refusals import Cause, Refusals
@@ -117,7 +118,7 @@ class Door:
     def refuse(self, cause: Cause, address: str) -> None:
         """Count it, and say it once."""
         self.refusals.count(cause)
-        self.once.warning((cause, address), "HTTP from %s: refused: %s", address, _WORDS[cause])
+        self.once.warning((cause, counted(address)), "HTTP from %s: refused: %s", address, _WORDS[cause])
 
     # The connections
 
@@ -159,7 +160,7 @@ class Door:
             )
         except (OSError, ssl.SSLError) as exc:
             self.refusals.count("handshake")
-            self.once.info(("handshake", address), "HTTPS from %s: no handshake: %s", address, exc)
+            self.once.info(("handshake", counted(address)), "HTTPS from %s: no handshake: %s", address, exc)
         finally:
             if (
                 self._arriving.pop(visit, None) is not None and not visit.is_in
@@ -205,7 +206,7 @@ class Door:
         """End the oldest connection of this address that has asked and been answered: browsers keep six each for what
         they may want next, and connect again when they do. False if there is none."""
         for visit in self._visits:
-            if visit.address == address and visit.is_idle:
+            if counted(visit.address) == counted(address) and visit.is_idle:
                 visit.abort()
                 self.left(visit)
                 visit.is_in = False
@@ -312,7 +313,9 @@ class Visit(web.RequestHandler):
             answer = error_answer(500, "failed", "this went wrong here; the log says more")
         else:
             self._door.refusals.count("malformed")
-            self._door.once.info(("malformed", self.address), "HTTP from %s: no HTTP that we read", self.address)
+            self._door.once.info(
+                ("malformed", counted(self.address)), "HTTP from %s: no HTTP that we read", self.address
+            )
             answer = error_answer(status, "bad_message", "this is no HTTP that we read")
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bridge.access import EVERYTHING, HERE, Grant
+from bridge.allowance import counted
 from bridge.localsocket import HOST as LOCAL_HOST
 from bridge.log import OncePer
 from bridge.refusals import Refusals
@@ -57,7 +58,9 @@ class Guard:
         if refusal is not None:
             cause, why = refusal
             self._refusals.count(cause)
-            self._once.warning((request.remote, "refused"), "refused a browser at %s: %s", request.remote, why)
+            self._once.warning(
+                (counted(request.remote or ""), "refused"), "refused a browser at %s: %s", request.remote, why
+            )
             return error_answer(403, "not_allowed", why)
         if (preflight := _preflight(request)) is not None:
             return _for_anyone(preflight)
@@ -91,7 +94,7 @@ class Guard:
         code, message = REFUSALS.get(exc.status, "bad_message"), exc.text or exc.reason
         if isinstance(exc, Refused):
             code, message = exc.code, exc.message
-        cause = (request.remote, "api", code)
+        cause = (counted(request.remote or ""), "api", code)
         asker = request.remote or "this machine"
         self._once.warning(cause, "REST from %s: %.20s %s: %.200s", asker, request.method, code, message)
         answer = error_answer(exc.status, code, message)

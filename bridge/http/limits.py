@@ -1,7 +1,7 @@
 """How much of the HTTP port one address, and all of them, may have. Pure: takes ``now``, opens nothing.
 
-``Turnstile`` counts connections and requests by address. Not here: sockets and dead-lines (``door``), what one
-WebSocket may say (``ws``).
+``Turnstile`` counts connections and requests by address (``allowance.counted``). Not here: sockets and
+dead-lines (``door``), what one WebSocket may say (``ws``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bridge.allowance import Allowance
+from bridge.allowance import Allowance, counted
 from bridge.refusals import Cause
 
 BURST_S = 10.0
@@ -58,12 +58,15 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 class _Visitor:
-    __slots__ = ("allowance", "is_exempt", "open")
+    __slots__ = ("allowance", "open")
 
-    def __init__(self, limits: HttpLimits, address: str) -> None:
+    def __init__(self, limits: HttpLimits) -> None:
         self.open = 0
-        self.is_exempt = limits.exempts(address)
-        self.allowance = Allowance(limits.requests_per_s * BURST_S, limits.requests_per_s)
+        self.allowance = _allowance(limits)
+
+
+def _allowance(limits: HttpLimits) -> Allowance:
+    return Allowance(limits.requests_per_s * BURST_S, limits.requests_per_s)
 
 
 class Turnstile:
@@ -86,9 +89,8 @@ class Turnstile:
     def limits(self, limits: HttpLimits) -> None:
         """Who is inside stays, and has a new allowance."""
         self._limits = limits
-        for address, visitor in self._visitors.items():
-            anew = _Visitor(limits, address)
-            visitor.is_exempt, visitor.allowance = anew.is_exempt, anew.allowance
+        for visitor in self._visitors.values():
+            visitor.allowance = _allowance(limits)
 
     @property
     def is_full(self) -> bool:
@@ -97,7 +99,7 @@ class Turnstile:
     def enter(self, address: str, now: float) -> Cause | None:
         """A new connection: None where it is in, else why it is not. It counts as a request, too."""
         visitor = self._visitor(address)
-        if not visitor.is_exempt:
+        if not self._limits.exempts(address):
             if visitor.open >= self._limits.connections_per_address:
                 return "connections_per_address"
             if not visitor.allowance.take(1, now):
@@ -110,21 +112,22 @@ class Turnstile:
 
     def leave(self, address: str) -> None:
         """A connection that was in has gone."""
-        self._visitors[address].open -= 1
+        self._visitors[counted(address)].open -= 1
         self.open -= 1
 
     def may_ask(self, address: str, now: float) -> bool:
         """One request."""
         visitor = self._visitor(address)
-        return visitor.is_exempt or visitor.allowance.take(1, now)
+        return self._limits.exempts(address) or visitor.allowance.take(1, now)
 
     def _visitor(self, address: str) -> _Visitor:
-        visitor = self._visitors.get(address)
+        key = counted(address)
+        visitor = self._visitors.get(key)
         if visitor is not None:
-            self._visitors.move_to_end(address)
+            self._visitors.move_to_end(key)
             return visitor
         if len(self._visitors) >= self.open + MAX_ADDRESSES:
             oldest = next(each for each, one in self._visitors.items() if not one.open)
             del self._visitors[oldest]
-        visitor = self._visitors[address] = _Visitor(self._limits, address)
+        visitor = self._visitors[key] = _Visitor(self._limits)
         return visitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
 
-from bridge.allowance import Meter
+from bridge.allowance import Meter, counted
 from bridge.log import OncePer
 
 from .peer import OscPeer, Source, Target
@@ -71,17 +71,20 @@ class Sources:
         why = "which allow of no [[osc]] table lets in"
         if all(peer.settings.sources for peer in self._peers):
             why = "for which no [[osc]] table is"
-        self._once.warning(("stranger", host), "heard %s, %s", host, why)
+        self._once.warning(("stranger", counted(host)), "heard %s, %s", host, why)
 
     def meter(self, peer: OscPeer, host: str) -> Meter:
         """What a host's messages are counted by."""
-        found = self._meters.get(host)
+        key = counted(host)
+        if key != host and peer.knows(host):
+            key = host
+        found = self._meters.get(key)
         if found is None:
             if len(self._meters) >= MAX_SOURCES:
                 if not peer.knows(host):
                     return self._crowd
                 self._meters.clear()
-            found = self._meters[host] = Meter(peer.flood_per_s(host), self._clock())
+            found = self._meters[key] = Meter(peer.flood_per_s(host), self._clock())
         return found
 
     def connected(self, address: Hashable, source: Source | None) -> None:

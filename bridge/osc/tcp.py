@@ -18,7 +18,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any, Protocol
 
-from bridge.allowance import Meter
+from bridge.allowance import Meter, counted
 from bridge.log import OncePer
 
 from .framing import SizeReader, SlipReader, sized, slip
@@ -348,7 +348,7 @@ class TcpCarrier:
         host = host_of(connection.address) if connection.address else ""
         name, transport = self.peer.name, self.peer.settings.transport
         text = 'osc %s: not OSC in frames of transport = "%s", from %s'
-        self._once.warning((name, "frames", host), text, name, transport, host)
+        self._once.warning((name, "frames", counted(host)), text, name, transport, host)
         self._show_broken(connection, f"not OSC in frames of {transport}")
 
     def unreadable(self, connection: Connection, why: Exception) -> None:
@@ -356,7 +356,7 @@ class TcpCarrier:
         self.peer.bad += 1
         host = host_of(connection.address) if connection.address else ""
         text = "osc %s: the connection with %s cannot be read on and is closed: %s"
-        self._once.warning((self.peer.name, "stream", host), text, self.peer.name, host, why)
+        self._once.warning((self.peer.name, "stream", counted(host)), text, self.peer.name, host, why)
         self._show_broken(connection, f"cannot be read on and is closed: {why}")
         connection.transport.abort()
 
