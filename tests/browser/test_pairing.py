@@ -162,5 +162,10 @@ async def test_an_open_door_is_said_on_the_page(open_page: OpenPage, tmp_path: P
         await door.click()
         await expect(page.locator(".banner")).to_contain_text("everybody on this network can move everything")
         phone = await open_page(daemon.url, **PHONE)
-        await phone.locator(".page-button, .badge").first.click()
+        for width, shows in [(PHONE["viewport"]["width"], ".page-button"), (600, ".badge")]:
+            await phone.set_viewport_size({"width": width, "height": 664})
+            await expect(phone.locator(f".says-open {shows}")).to_be_visible()
+            said = "node => getComputedStyle(node, '::after').content"
+            assert await phone.locator(shows).evaluate(said) == '"open"'
+        await phone.locator(".badge").click()
         await expect(phone.locator(".sheet")).to_contain_text("everybody on this network can move everything")

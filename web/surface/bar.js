@@ -127,8 +127,9 @@ export class Bar {
     const bare = width - (isNarrow ? 16 : 24) - tools - banks - panic;
     const measure = ruler(18, 600);
     const needed = this.#pages.reduce((sum, name) => sum + Math.max(TAB_MIN, measure(name) + TAB_PADDING) + GAP, 0);
-    // "open" stands in the menu too: it goes before the tabs do.
+    // "open" goes before the tabs do: then it stands small below what opens the menu, which says the rest.
     this.door.hidden = !this.#isOpen || isNarrow || (needed > bare - DOOR && needed <= bare);
+    this.element.classList.toggle('says-open', this.#isOpen && this.door.hidden);
     const free = bare - (this.door.hidden ? 0 : DOOR);
     const isCollapsed = isSmall || (needed > free && this.#pages.length > 1);
     const room = Math.max(36, Math.min(200, free - (isSmall ? 50 : 24)));
