@@ -21,7 +21,7 @@ from bridge.http.limits import MAX_ADDRESSES, HttpLimits, Turnstile
 from bridge.messages import MAX_MOVES
 from bridge.ws import HELLO_BYTES, Limits
 from tests.server import Client, Server
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, eventually
 
 TIGHT = HttpLimits(connections=40, connections_per_address=20, requests_per_s=1000.0, request_s=0.4, messages_per_s=400)
 QUICK = Limits(silent_s=1.5, ping_after_s=0.3, client_timeout_s=0.6, hello_s=0.5, halfway_s=0.4, check_s=0.05)
@@ -193,8 +193,8 @@ async def test_who_takes_nothing_of_what_it_asked_for_is_dropped(server: Server)
     await loop.sock_connect(sock, ("127.0.0.1", server.port))
     with sock:
         await loop.sock_sendall(sock, request("/big.js"))
-        await until(lambda: server.refusals.totals["unread"] == 1)
-        await until(lambda: server.door.turnstile.open == 0)
+        await eventually(lambda: server.refusals.totals["unread"] == 1)
+        await eventually(lambda: server.door.turnstile.open == 0)
 
 
 async def test_who_takes_its_time_at_first_gets_it_all(server: Server) -> None:
@@ -218,14 +218,8 @@ async def test_who_asks_on_and_on_without_reading_fills_no_memory(server: Server
     with sock:
         with contextlib.suppress(ConnectionError):
             await loop.sock_sendall(sock, request("/big.js") * 500)
-        await until(lambda: server.door.turnstile.open == 0)
+        await eventually(lambda: server.door.turnstile.open == 0)
     assert server.refusals.totals["unread"] >= 1
-
-
-async def until(condition: Any, seconds: float = 4.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 # Too much of everything
@@ -241,13 +235,13 @@ async def test_two_thousand_connections_of_one_address_keep_nobody_out(tmp_path:
                 await performer.say("set", n=step, values=[[fader.id, step / 20]])
                 async with asyncio.timeout(1):
                     await performer.hear_until("applied", n=step)
-            await until(lambda: server.refusals.totals["connections_per_address"] > 1900, 15)
+            await eventually(lambda: server.refusals.totals["connections_per_address"] > 1900)
             assert server.door.turnstile.open <= TIGHT.connections_per_address
             assert fader.value == 1
             for task in flood:
                 task.cancel()
             await asyncio.gather(*flood, return_exceptions=True)
-        await until(lambda: server.door.turnstile.open == 0)
+        await eventually(lambda: server.door.turnstile.open == 0)
 
 
 async def hold_open(server: Server, room: asyncio.Semaphore) -> None:
@@ -458,7 +452,7 @@ async def close_code(server: Server, *frames: bytes, hello: bool = True) -> int:
 async def test_a_frame_of_a_gigabyte_is_refused_as_it_is_announced(server: Server) -> None:
     assert await close_code(server, frame(b"x", size=1 << 30)) == 1009
     assert await close_code(server, frame(b"x", size=(1 << 63) + 5)) == 1009
-    await until(lambda: server.refusals.totals["too_large"] == 2)
+    await eventually(lambda: server.refusals.totals["too_large"] == 2)
 
 
 async def test_who_was_not_let_in_may_say_little(server: Server) -> None:
@@ -471,7 +465,7 @@ async def test_deflate_is_not_agreed_on_and_a_packed_frame_is_refused(server: Se
         assert b"101" in answer
         assert b"Extensions" not in answer
     assert await close_code(server, frame(b"\x00" * 50, reserved=0x40)) == 1002
-    await until(lambda: server.refusals.totals["malformed"] == 1)
+    await eventually(lambda: server.refusals.totals["malformed"] == 1)
 
 
 async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tmp_path: Path) -> None:
@@ -490,7 +484,7 @@ async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tm
                 await performer.hear_until("applied", n=n)
                 slowest = max(slowest, time.monotonic() - said)
                 await asyncio.sleep(0.01)
-            await until(lambda: fader.value == 1000)
+            await eventually(lambda: fader.value == 1000)
             assert 1.0 < time.monotonic() - started < 4.0  # 400 at once, then 400 a second
             heard = b""
             while b'"applied","n":1000' not in heard:

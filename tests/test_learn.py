@@ -1,9 +1,7 @@
 """``learned.toml``: kept from one run to the next, whatever stands in it, and nothing of it is lost."""
 
-import asyncio
 import logging
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from bridge.learning import Learning
 from bridge.midi.settings import Binding
 from bridge.statefolder import state_folder, write_whole
 
-from .waiting import SOON_S
+from .waiting import eventually
 
 LEVEL = Control(path="/level")
 
@@ -31,12 +29,6 @@ def learn(learning: Learning, **table: Any) -> None:
     learning.learn("nano", table, Binding.model_validate(table))
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():
-            await asyncio.sleep(0.002)
-
-
 def tables(learning: Learning) -> list[tuple[str, str, dict[str, Any]]]:
     return [(one.path, one.peer, dict(one.table)) for one in learning]
 
@@ -46,7 +38,7 @@ async def test_what_is_learnt_is_there_in_the_next_run(tmp_path: Path) -> None:
     learning, file = made(folder)
     async with file.kept():
         learn(learning, cc=7)
-        await until((folder / FILE).exists)  # at once, not only at the end
+        await eventually((folder / FILE).exists)  # at once, not only at the end
         learn(learning, bend=True, channel=3, touch=104)
     again, file = made(folder)
     async with file.kept():
@@ -139,7 +131,7 @@ async def test_without_a_folder_it_is_kept_in_memory_and_said_once(caplog: pytes
         assert not caplog.records
         for number in (7, 8):
             learn(learning, cc=number)
-            await until(lambda: learning.trouble != "")
+            await eventually(lambda: learning.trouble != "")
     assert len(learning) == 2
     assert learning.to_wire()["trouble"].startswith("there is no folder for it")
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
@@ -150,10 +142,10 @@ async def test_a_disk_that_takes_nothing_is_said_and_tried_again(tmp_path: Path)
     learning, file = made(tmp_path / "state")
     async with file.kept():
         learn(learning, cc=7)
-        await until(lambda: "cannot be written" in learning.trouble)
+        await eventually(lambda: "cannot be written" in learning.trouble)
         (tmp_path / "state").unlink()
         learn(learning, cc=8)
-        await until(lambda: learning.trouble == "")
+        await eventually(lambda: learning.trouble == "")
     assert (tmp_path / "state" / FILE).exists()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bridge.persist import PATH, Persistence
 from bridge.session import MAX_DECLARED
 from bridge.store import Origin, Store
 from tests.server import Client
-from tests.waiting import SOON_S
+from tests.waiting import eventually
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.1
@@ -57,12 +57,6 @@ def say(peer: socket.socket, bridge: Bridge, address: str, *values: Any) -> None
         message.add_arg(value)
     udp_port = bridge.health()["peers"][0]["udp_port"]
     peer.sendto(message.build().dgram, ("127.0.0.1", udp_port))
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():
-            await asyncio.sleep(0.005)
 
 
 CONTROLS = """
@@ -121,7 +115,7 @@ async def test_a_program_that_can_be_asked_wins_over_what_is_restored(
         asked = {address for address, _ in [*before, *await heard(peer)]}
         assert "/a" in asked
         say(peer, bridge, "/a", 0.125)
-        await until(lambda: bridge.store.get("/a").value == 0.125)
+        await eventually(lambda: bridge.store.get("/a").value == 0.125)
 
 
 async def test_a_control_that_a_program_has_taught_us_still_goes_to_it(
@@ -130,7 +124,7 @@ async def test_a_control_that_a_program_has_taught_us_still_goes_to_it(
     text = osc(peer, mirror="false", auto="true")
     async with running(tmp_path, text) as bridge:
         say(peer, bridge, "/synth/cutoff", 440.0)
-        await until(lambda: bridge.store.find("/synth/cutoff") is not None)
+        await eventually(lambda: bridge.store.find("/synth/cutoff") is not None)
     await heard(peer, QUIET_S)
     async with running(tmp_path, text) as bridge:
         entry = bridge.store.get("/synth/cutoff")
@@ -156,12 +150,12 @@ async def test_what_a_page_declared_is_kept_and_the_page_may_say_it_anew(tmp_pat
         x = bridge.store.get("/x")
         assert (x.value, x.control.range, x.control.owner) == (40.0, (0.0, 50.0), "page")
         await page.say("declare", controls=[{"path": "/x", "range": [0, 30]}])
-        await until(lambda: x.control.range == (0.0, 30.0))
+        await eventually(lambda: x.control.range == (0.0, 30.0))
         assert x.value == 30.0
         # Those that no page declares any more give their places to those that one does.
         many = [{"path": f"/new/{n}"} for n in range(MAX_DECLARED - 1)]
         await page.say("declare", controls=many)
-        await until(lambda: bridge.store.find(f"/new/{MAX_DECLARED - 2}") is not None)
+        await eventually(lambda: bridge.store.find(f"/new/{MAX_DECLARED - 2}") is not None)
         assert bridge.store.find("/y") is None
         assert bridge.store.find("/x") is x
 
@@ -238,15 +232,15 @@ async def test_a_show_goes_on_while_nothing_can_be_kept_and_is_kept_as_soon_as_i
         trouble = f"{folder / 'state.db'} cannot be used: File exists"
         assert states == [f"unsaved: {trouble}"]
         store.set(entry, 0.5, HAND, 0)
-        await until(lambda: keeper.health()["failures"] > 2)
+        await eventually(lambda: keeper.health()["failures"] > 2)
         await asyncio.to_thread(folder.unlink)
-        await until(lambda: states[-1] == "saved")
+        await eventually(lambda: states[-1] == "saved")
         store.set(entry, 0.75, HAND, 0)
-        await until(lambda: keeper.health()["writes"] > 1)
+        await eventually(lambda: keeper.health()["writes"] > 1)
         await asyncio.to_thread((folder / "state.db").unlink)
         store.set(entry, 0.25, HAND, 0)
-        await until(lambda: states[-1] != "saved")
-        await until(lambda: states[-1] == "saved")
+        await eventually(lambda: states[-1] != "saved")
+        await eventually(lambda: states[-1] == "saved")
     said = [record.message for record in caplog.records]
     again = f"moves are kept again, in {folder / 'state.db'}"
     gone = f"{folder / 'state.db'} is not there any more"
@@ -283,7 +277,7 @@ async def test_moves_cost_one_write_a_period_and_rest_costs_none(tmp_path: Path)
             store.set(entry, number / 100, HAND, 0)
             await asyncio.sleep(0.002)
         most = (loop.time() - began) / 0.05 + 1
-        await until(lambda: keeper.health()["writes"] > 0)
+        await eventually(lambda: keeper.health()["writes"] > 0)
         writes = keeper.health()["writes"]
         assert writes <= most
         await asyncio.sleep(0.12)

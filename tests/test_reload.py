@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tests.fakes.liveset import Song, Track
 from tests.jack import Controller
 from tests.peers import free_udp_port
 from tests.server import Client
-from tests.waiting import SOON_S
+from tests.waiting import eventually
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.06
@@ -138,12 +138,6 @@ def udp_socket(port: int) -> str:
     raise AssertionError(f"nobody listens on {port}")
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
 BASE = """
 [[control]]
 path = "/a"
@@ -250,7 +244,7 @@ async def test_of_two_ports_the_one_that_is_as_it_was_is_not_touched(
         assert sorted(await pd.heard(3)) == [("/a", [0.5]), ("/b", [0.0]), ("/flash", [0])], "as its policy says"
         assert await max_.heard() == [], "it is sent nothing"
         max_.say(it.port("max"), "/a", 0.75)
-        await until(lambda: it.bridge.store.get("/a").value == 0.75)
+        await eventually(lambda: it.bridge.store.get("/a").value == 0.75)
         assert await pd.heard(1) == [("/a", [0.75])]
 
 
@@ -297,7 +291,7 @@ async def test_another_binding_changes_the_way_and_tells_only_what_was_told_befo
         assert await max_.heard(1) == [("/x", [0.5])], "/b was never told: it is not now"
         assert await pd.heard() == []
         max_.say(it.port("max"), "/y", 5.0)
-        await until(lambda: it.bridge.store.get("/b").value == 5)
+        await eventually(lambda: it.bridge.store.get("/b").value == 5)
         assert await it.saved(BASE + peers) == ["bound anew: osc max"]
         assert sorted(await max_.heard(2)) == [("/a", [0.5]), ("/b", [5.0])]
 
@@ -398,12 +392,12 @@ async def test_a_label_that_the_desk_has_given_stays(tmp_path: Path, programs: t
     text += osc("desk", desk)
     async with show(tmp_path, text) as it:
         desk.say(it.port("desk"), "/n", "Drums")
-        await until(lambda: it.bridge.store.get("/b").control.label == "Drums")
+        await eventually(lambda: it.bridge.store.get("/b").control.label == "Drums")
         await it.saved(text.replace("[0, 10]", "[0, 20]"))
         assert it.bridge.store.get("/b").control.label == "Drums"
         assert it.bridge.store.get("/b").control.range == (0, 20)
         desk.say(it.port("desk"), "/n", "Bass")
-        await until(lambda: it.bridge.store.get("/b").control.label == "Bass")
+        await eventually(lambda: it.bridge.store.get("/b").control.label == "Bass")
         assert it.bridge.store.get("/b").control.range == (0, 20), "the name brings nothing old back"
 
 
@@ -440,7 +434,7 @@ async def test_a_connection_over_tcp_stays(tmp_path: Path, programs: tuple[Progr
         number = server.sockets[0].getsockname()[1]
         tcp = f'[[osc]]\nname = "far"\ntransport = "tcp-slip"\nsend = ["127.0.0.1:{number}"]\n'
         async with show(tmp_path, controls + tcp + osc("max", max_)) as it:
-            await until(lambda: it.peer("far")["connected"] == 1)
+            await eventually(lambda: it.peer("far")["connected"] == 1)
             it.move("/a", 0.5)
             assert b"/a" in await got.get()
             await it.saved(controls + '[[control]]\npath = "/new"\n' + tcp + osc("max", max_, "rate = 100"))
@@ -462,8 +456,8 @@ async def test_pages_folder_panic_title_and_state_file_follow(tmp_path: Path) ->
         assert told == ["changed: [panic], [state], [http] title, [http] pages"]
         assert it.bridge.store.find("/theirs") is not None
         assert it.bridge.store.surface["title"] == "Other"
-        await until(lambda: it.bridge.health()["state"]["file"].endswith("other.db"))
-        await until((tmp_path / "state" / "other.db").exists)
+        await eventually(lambda: it.bridge.health()["state"]["file"].endswith("other.db"))
+        await eventually((tmp_path / "state" / "other.db").exists)
         it.bridge.store.trigger(it.bridge.store.get("/stagebridge/panic"), (), HAND, it.bridge.clock())
         assert it.bridge.store.get("/a").value == 0.25
     async with show(tmp_path, '[state]\nfile = "other.db"\n' + BASE) as it:
@@ -520,7 +514,7 @@ async def test_a_midi_device_stays_open_and_is_shown_only_what_is_another(
     max_, _ = programs
     text = NANO.format(more="", cc=2)
     async with Controller.start(jack, "nano") as nano, show(tmp_path, text + osc("max", max_)) as it:
-        await until(lambda: it.peer("nano")["state"] == "online")
+        await eventually(lambda: it.peer("nano")["state"] == "online")
         assert sorted(await nano.hear_all(2)) == ["b0 01 00", "b0 02 00"]
         it.move("/one", 1.0)
         it.move("/two", 1.0)
@@ -534,12 +528,12 @@ async def test_a_midi_device_stays_open_and_is_shown_only_what_is_another(
         assert await nano.hear() == "b0 03 7f"
         assert (_device(it), it.peer("nano")["sent"]) == (device, sent + 1), "the same line, and nothing else by it"
         nano.send("b0 03 00")
-        await until(lambda: it.bridge.store.get("/two").value == 0.0)
+        await eventually(lambda: it.bridge.store.get("/two").value == 0.0)
         nano.send("b0 02 40", "b0 01 00")
-        await until(lambda: it.bridge.store.get("/one").value == 0.0)
+        await eventually(lambda: it.bridge.store.get("/one").value == 0.0)
         assert it.bridge.store.get("/two").value == 0.0, "nothing hears the old message any more"
         await it.saved(NANO.format(more="rate = 500", cc=3))
-        await until(lambda: it.peer("nano")["state"] == "online")
+        await eventually(lambda: it.peer("nano")["state"] == "online")
         assert _device(it) != device
         assert sorted(await nano.hear_all(2)) == ["b0 01 00", "b0 03 00"], "it is opened anew, and shown everything"
 
@@ -559,12 +553,12 @@ async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path:
         named = '[[control]]\npath = "/mine"\n[control.osc.live]\nlive = "{}/volume"\n'
         async with show(tmp_path, peer + named.format("Drums")) as it:
             store = it.bridge.store
-            await until(lambda: store.find("/live/track/bass/volume") is not None)
+            await eventually(lambda: store.find("/live/track/bass/volume") is not None)
             kernel, bass = udp_socket(port), store.get("/live/track/bass/volume")
             song.track("Drums").volume.value, song.track("Bass").volume.value = 0.25, 0.5
             await it.saved(peer + named.format("Bass"))
             it.move("/mine", 1.0)
-            await until(lambda: song.track("Bass").volume.value == 1.0)
+            await eventually(lambda: song.track("Bass").volume.value == 1.0)
             assert song.track("Drums").volume.value == 0.25
             assert store.get("/live/track/bass/volume") is bass, "what Live has brought is as it was"
             assert udp_socket(port) == kernel

@@ -20,7 +20,7 @@ from bridge.monitor import MAX_WAITING, Line
 from bridge.store import Entry, Origin
 from bridge.ws import Limits
 from tests.server import Client, Server
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, eventually
 
 OSC = Origin("osc", "max")
 QUICK = Limits(clients=8, silent_s=0.8, ping_after_s=0.2, client_timeout_s=0.5, hello_s=0.3, check_s=0.05)
@@ -38,11 +38,6 @@ def add(server: Server, path: str, **fields: object) -> Entry:
 
 def change(server: Server, entry: Entry, value: object) -> None:
     server.store.set(entry, value, OSC, asyncio.get_running_loop().time())
-
-
-async def until(condition: object) -> None:
-    while not condition():  # type: ignore[operator]
-        await asyncio.sleep(0.005)
 
 
 async def test_a_change_reaches_every_browser(server: Server) -> None:
@@ -203,7 +198,7 @@ async def test_a_lost_browser_releases_what_it_holds(server: Server) -> None:
         await client.say("set", n=1, values=[[flash.id, True]])
         await client.hear_until("applied")
         client.socket.transport.abort()
-        await until(lambda: flash.value is False)
+        await eventually(lambda: flash.value is False)
     assert not flash.holders
 
 
@@ -217,7 +212,7 @@ async def test_a_page_that_stops_pinging_holds_nothing_though_its_browser_answer
             await client.say("set", n=1, values=[[entry.id, True]])
             await client.hear_until("applied")
         async with asyncio.timeout(2):
-            await until(lambda: flash.value is False)
+            await eventually(lambda: flash.value is False)
         assert plain.value is True  # who never pinged promised nothing
         assert len(server.hub) == 2
 
@@ -231,7 +226,7 @@ async def test_a_silent_browser_is_dropped_within_the_heart_beat(server: Server)
         while await reader.read(65536):  # pings come; nobody answers
             pass
     assert 0.7 < asyncio.get_running_loop().time() - started < 2.0
-    await until(lambda: len(server.hub) == 0)
+    await eventually(lambda: len(server.hub) == 0)
     writer.close()
 
 
@@ -252,7 +247,7 @@ async def test_a_client_that_takes_nothing_is_closed(server: Server) -> None:
     reader, writer = await asyncio.open_connection(sock=raw)
     await upgrade(reader, writer)
     writer.write(client_frame(b'{"type":"hello","acks":false}'))
-    await until(lambda: len(server.hub) == 1)
+    await eventually(lambda: len(server.hub) == 1)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     step = 0
     async with asyncio.timeout(SOON_S):
@@ -281,7 +276,7 @@ async def test_malformed_frames_end_that_connection_alone(server: Server, frame:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         await upgrade(reader, writer)
         writer.write(client_frame(b'{"type":"hello"}'))
-        await until(lambda: len(server.hub) == 2)
+        await eventually(lambda: len(server.hub) == 2)
         writer.write(frame)
         async with asyncio.timeout(SOON_S):
             answer = b""
@@ -292,7 +287,7 @@ async def test_malformed_frames_end_that_connection_alone(server: Server, frame:
         at = answer.rindex(b"\x88")
         assert struct.unpack(">H", answer[at + 2 : at + 4]) == (code,)
         writer.close()
-        await until(lambda: len(server.hub) == 1)
+        await eventually(lambda: len(server.hub) == 1)
         change(server, fader, 0.5)
         await other.hear_value(fader.id, 0.5)
 
@@ -352,7 +347,7 @@ async def test_a_thousand_sockets_opened_and_dropped_leave_nothing(server: Serve
                 writer.write(UPGRADE if number % 3 else UPGRADE[:40])
         for _, writer in pairs:
             writer.transport.abort()
-    await until(lambda: len(server.hub) == 0)
+    await eventually(lambda: len(server.hub) == 0)
     async with Client.connect(server.ws_url) as client:
         change(server, fader, 0.5)
         await client.hear_value(fader.id, 0.5)
@@ -410,18 +405,18 @@ async def test_lines_of_the_monitor_reach_who_watches_and_nobody_else(server: Se
     fader = add(server, "/fader")
     async with Client.connect(server.ws_url) as one, Client.connect(server.ws_url) as other:
         await one.say("subscribe", what=["monitor"])
-        await until(lambda: server.hub.shared.monitor.is_watched)
+        await eventually(lambda: server.hub.shared.monitor.is_watched)
         flood(server, "/a", 3)
         assert len((await one.hear_until("monitor"))["lines"]) == 3
         change(server, fader, 0.5)
         assert (await other.hear())["type"] == "update"
-    await until(lambda: not server.hub.shared.monitor.is_watched)
+    await eventually(lambda: not server.hub.shared.monitor.is_watched)
 
 
 async def test_more_lines_than_a_frame_takes_come_in_several(server: Server) -> None:
     async with Client.connect(server.ws_url) as one:
         await one.say("subscribe", what=["monitor"])
-        await until(lambda: server.hub.shared.monitor.is_watched)
+        await eventually(lambda: server.hub.shared.monitor.is_watched)
         flood(server, "/" + "a" * 200, MAX_WAITING + 7)
         lines, lost = 0, 0
         while lines + lost < MAX_WAITING + 7:
@@ -436,13 +431,13 @@ async def test_a_watcher_that_reads_nothing_loses_lines_and_holds_nobody_up(serv
     async with Client.connect(server.ws_url) as show, connect(server.ws_url, compression=None, proxy=None) as stuck:
         await stuck.send(json.dumps({"type": "hello", "acks": False}))
         await stuck.send(json.dumps({"type": "subscribe", "what": ["monitor"]}))
-        await until(lambda: monitor.is_watched)
+        await eventually(lambda: monitor.is_watched)
         connection = next(c for c in server.hub._connections.values() if c.session.watch is not None)
         connection.unsent = lambda: 1  # its kernel takes nothing
         watch = connection.session.watch
         assert watch is not None
         await show.say("subscribe", what=["monitor"])
-        await until(lambda: len(monitor) == 2)
+        await eventually(lambda: len(monitor) == 2)
         flood(server, "/a", MAX_WAITING * 3)
         change(server, fader, 0.5)
         assert (await show.hear_until("update"))["values"] == [[fader.id, 0.5]]

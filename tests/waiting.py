@@ -1,9 +1,10 @@
 """How long a test waits for what must come: so long that only a defect reaches it, however slow or busy the machine is.
 
 A measure of time has a limit of its own beside it. Whoever waits at one place for what cannot be awaited polls with
-``until``.
+``until``, or on a loop with ``eventually``.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,3 +23,10 @@ def until(found: Callable[[], T], what: str = "it", timeout_s: float = SOON_S) -
         assert time.monotonic() < deadline, f"{what} has not come within {timeout_s:g} s: {answer!r}"
         time.sleep(LOOK_S)
     return answer
+
+
+async def eventually(is_so: Callable[[], object]) -> None:
+    """Return when ``is_so()``. TimeoutError when that never is."""
+    async with asyncio.timeout(SOON_S):
+        while not is_so():
+            await asyncio.sleep(LOOK_S)
