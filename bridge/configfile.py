@@ -123,6 +123,7 @@ def _depth(data: Any) -> int:
 # --- syntax errors ---------------------------------------------------------------------------
 
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+_SINGLE = re.compile(r"\s*\[(osc|midi|page|control|bank|access)\]")
 _BARE_TEXT = re.compile(r"\s*([\w.\"'-]+)\s*=\s*([A-Za-z/][^\s#\"'\[\]{},]*)\s*(?:#.*)?$")
 
 
@@ -147,6 +148,10 @@ def _syntax_hint(what: str, row: str) -> str | None:
         return f'text stands in quotes: {key} = "{word}"'
     if what.startswith("Cannot overwrite"):
         return "the key is there twice"
+    if what.startswith("Illegal character '\\n'"):
+        return "a text ends on its line, with the quote that it began with"
+    if what.startswith("Cannot declare") and (single := _SINGLE.match(row)):
+        return f"there may be several of it: write [[{single[1]}]]"
     if what.startswith(("Cannot declare", "Cannot mutate")):
         return "the table is there twice, or was written in one line before"
     return None

@@ -491,7 +491,7 @@ class Session:
 
     def _check_admin(self) -> None:
         if self.role != "admin":
-            raise ProtocolError("not_allowed", "this device may neither learn nor look at the traffic")
+            raise ProtocolError("not_allowed", "only an admin may do this")
 
     def _check_access(self, entry: Entry) -> None:
         if self.role == "view":

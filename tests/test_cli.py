@@ -386,6 +386,7 @@ def test_run_on_loopback_in_a_terminal_has_nothing_for_tablets(tmp_path: Path) -
     (tmp_path / "config.toml").write_text("")
     said = said_in_a_terminal(tmp_path, "--host", "127.0.0.1")
     assert "/pair#code=" in said
+    assert "the link lets one device in" in said
     assert "tablet" not in said
     assert "▄" not in said
 
@@ -395,7 +396,7 @@ def test_run_without_a_terminal_writes_no_code_anywhere_but_how_to_get_one(tmp_p
         assert daemon.request("GET", "/api/controls")[0] == 401
         assert daemon.request("POST", "/api/pair", {"code": "000000"})[0] == 403
         said = daemon.stdout + daemon.stderr
-    assert 'auth mode "token": who was let in comes in; a code for one device more: stagebridge qr' in said
+    assert 'auth mode "token": who was let in comes in; to let another device in: stagebridge qr' in said
     assert not re.search(r"(?<![\d.:])\d{3} ?\d{3}(?![\d.:])", said), said
 
 

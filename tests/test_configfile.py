@@ -183,6 +183,17 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
                 "(the table is there twice, or was written in one line before)"
             ),
         ),
+        (
+            "[[osc]]\n[osc]\n",
+            "c:2: not valid TOML: cannot declare ('osc',) twice (column 5) (there may be several of it: write [[osc]])",
+        ),
+        (
+            'a = "x\nb = 1',
+            (
+                "c:1: not valid TOML: illegal character '\\n' (column 7) "
+                "(a text ends on its line, with the quote that it began with)"
+            ),
+        ),
         ("a = [1,\n2\n", "c:2: not valid TOML: unclosed array (at the end of the file)"),
         ('a = """x\n\n', "c:2: not valid TOML: unterminated string (at the end of the file)"),
         ("a 1", "c:1: not valid TOML: expected '=' after a key in a key/value pair (column 3)"),

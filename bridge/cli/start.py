@@ -238,9 +238,10 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
         reach = "anyone on this network" if has_network else "anyone on this machine"
         lines += [f'auth mode "open": {reach} can open the page and move every control', ""]
     elif codes is None:
-        lines += [f'auth mode "token": who was let in comes in; a code for one device more: {more}', ""]
+        lines += [f'auth mode "token": who was let in comes in; to let another device in: {more}', ""]
     else:
-        lines += [f"each of the two lets one device in, within ten minutes; more of them: {more}", ""]
+        which = "each of the two" if has_network else "the link"
+        lines += [f"{which} lets one device in, within ten minutes; another: {more}", ""]
     lines += bridge.peer_lines() or ["no peers: [[osc]] in the configuration names one"]
     return "\n".join([*lines, ""])
 
