@@ -163,8 +163,13 @@ def _peers(facts: Facts) -> Iterator[Finding]:
             )
             yield Finding("peer", f"{peer['name']}: {text}", do)
         elif peer.get("port") == "midi" and peer["state"] != "online":
+            lacks = "no MIDI system" in text or "is not installed" in text
             do = "plug it in, or switch it on; stagebridge midi lists what this machine has"
-            yield Finding("peer", f"{peer['name']}: {text}", do)
+            if not lacks:
+                yield Finding("peer", f"{peer['name']}: {text}", do)
+            elif not any(_midi(facts)):  # else that is said once for all of them, and what to do about it
+                do = "start JACK, or load ALSA's sequencer: sudo modprobe snd-seq; stagebridge midi lists what there is"
+                yield Finding("peer", f"{peer['name']}: {text}", do)
         if peer.get("early_bundles"):
             do = 'set both clocks by the network, or time_tags = "ignore" in its table'
             yield Finding("clock", f"{peer['name']}: its clock is ahead of ours: bundles came for a later time", do)

@@ -235,6 +235,8 @@ def _process_name(pid: int) -> str:
     if re.fullmatch(r"(python|node|ruby|perl|java)[\d.]*", comm):
         if "-m" in arguments[:-1]:
             return f"{comm} -m {arguments[arguments.index('-m') + 1]}"
+        if {"-c", "-e"} & set(arguments):
+            return comm  # what it runs has no name
         if script := next((argument for argument in arguments[1:] if argument and not argument.startswith("-")), ""):
             return f"{comm} {Path(script).name}"
     return comm

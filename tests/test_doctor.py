@@ -175,6 +175,13 @@ def test_a_service_that_does_not_start_at_boot_is_found() -> None:
     assert findings(replace(WELL, service=replace(ours, lingers=True))) == []
 
 
+def test_no_device_is_blamed_for_a_machine_without_midi() -> None:
+    text = "no MIDI system on this machine: ALSA has no sequencer (/dev/snd/seq); JACK is not running"
+    facts = with_peer(port="midi", state="offline", text=text)
+    assert "sudo modprobe snd-seq" in one(facts, "peer").do
+    one(replace(facts, midi=MidiFacts(has_sequencer=False)), "midi")
+
+
 def test_what_could_not_be_looked_at_is_said_and_is_no_finding() -> None:
     facts = replace(WELL, unseen=("the rules of ufw",))
     assert findings(facts) == []
@@ -215,6 +222,11 @@ def test_beside_a_daemon_it_says_what_the_daemon_knows_and_ends_with_1(tmp_path:
         """
     with Daemon.start(config, tmp_path, "--port", str(port)):
         code, answer = doctor("config.toml", cwd=tmp_path)
+        elsewhere = tmp_path / "pages"
+        elsewhere.mkdir()
+        assert doctor("--port", str(port), cwd=elsewhere) == (code, answer), "what runs is asked for its file"
+        (tmp_path / "config.toml").write_text(config + "[[control]]\n")
+        assert codes(doctor("config.toml", "--port", str(port), cwd=tmp_path)[1]) == ["configuration", "peer"]
     assert (code, answer["running"]) == (1, True)
     assert codes(answer) == ["loopback", "peer"]
     assert "Connections › OSC" in answer["findings"][1]["do"]
