@@ -180,7 +180,9 @@ class _Reader:
                 pages_dir,
                 http.hosts,
                 http.client_timeout_s,
-                HttpLimits(**{**dict(http.limits), "exempt": networks(http.limits.exempt)}),
+                HttpLimits(
+                    **{**dict(http.limits), "exempt": networks(http.limits.exempt), "proxies": networks(http.proxies)}
+                ),
                 self.tls(http),
                 http.announce,
                 http.trust_pages,

@@ -224,6 +224,11 @@ class HttpTable(Table):
     hosts: Annotated[tuple[Host, ...], Field(strict=False)] = setting(
         (), "More names by which browsers may call this computer, for instance a name in your router's DNS."
     )
+    proxies: Annotated[tuple[Network, ...], Field(strict=False)] = setting(
+        (),
+        'Proxies whose `X-Forwarded-For` says whose a request is: `["127.0.0.1"]` for one on this computer. '
+        "Nobody else's is believed.",
+    )
     announce: bool = setting(
         True,
         "Say on the network where the page and the OSC ports are (zeroconf, Bonjour), and answer to `<host>.local`. "

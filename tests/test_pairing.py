@@ -258,6 +258,24 @@ def pair_from(address: str, port: int, code: str) -> int:
         connection.close()
 
 
+async def test_who_guesses_through_a_proxy_has_ten_guesses_and_uses_up_nobody_elses(tmp_path: Path) -> None:
+    async with house(tmp_path) as one:
+        device, wrong = one.device(), f"{(int(one.code()) + 1) % 1_000_000:06}"
+
+        async def guess(client: str) -> int:
+            headers = {"X-Forwarded-For": client}
+            async with device.client.post(device.url + "api/pair", json={"code": wrong}, headers=headers) as answer:
+                return answer.status
+
+        assert [await guess(f"10.0.0.{n}") for n in range(11)][10] == 429, "nobody is believed who is not named"
+        text = CONFIG.replace("[http]", '[http]\nproxies = ["127.0.0.1"]', 1)
+        assert text != CONFIG
+        await asyncio.to_thread((tmp_path / "config.toml").write_text, text)
+        assert not (await one.bridge.reload()).problems
+        assert [await guess("10.0.0.1") for _ in range(11)] == [403] * 10 + [429]
+        assert await guess("10.0.0.2") == 403
+
+
 async def test_what_is_no_code_costs_no_guess_and_is_refused(open_house: House) -> None:
     device = open_house.device()
     for body in (

@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from bridge.log import OncePer
 from bridge.refusals import Cause, Refusals
 
 from .answers import error_answer
+from .forwarded import HEADER, asker
 from .limits import HttpLimits, Turnstile
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ EXHAUSTED_S = 0.25
 RETRY_S = "10"
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 MAX_VISITORS = 64
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Door:
@@ -95,11 +98,17 @@ class Door:
             await asyncio.gather(*self._arrivals, return_exceptions=True)
 
     @web.middleware
-    async def middleware(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The first of all: requests over the unix socket pass."""
         visit = request.protocol
-        if isinstance(visit, Visit) and (cause := visit.refusal(self._clock())) is not None:
-            self.refuse(cause, visit.address)
+        if not isinstance(visit, Visit):
+            return await handler(request)
+        address = asker(visit.address, request.headers, request.headers.getall(HEADER, ()), self.limits)
+        is_passed_on = address != visit.address
+        if is_passed_on:
+            request = request.clone(remote=address)
+        if (cause := visit.refusal(address, is_passed_on, self._clock())) is not None:
+            self.refuse(cause, address)
             if cause == "unread":
                 visit.abort()
             answer = error_answer(
@@ -110,10 +119,13 @@ class Door:
             answer.headers.update({"Retry-After": RETRY_S, "X-Content-Type-Options": "nosniff"})
             answer.force_close()  # more of it is refused at the door, which costs less
             return answer
-        if isinstance(visit, Visit) and len(self.visitors) < MAX_VISITORS and visit.address not in self.visitors:
-            self.visitors.append(visit.address)
-        response: web.StreamResponse = await handler(request)
-        return response
+        if len(self.visitors) < MAX_VISITORS and address not in self.visitors:
+            self.visitors.append(address)
+        try:
+            return await handler(request)
+        finally:
+            if is_passed_on:
+                self.turnstile.end(address)
 
     def refuse(self, cause: Cause, address: str) -> None:
         """Count it, and say it once."""
@@ -279,11 +291,13 @@ class Visit(web.RequestHandler):
             return False
         return not self._messages and self._wire.get_write_buffer_size() == 0
 
-    def refusal(self, now: float) -> Cause | None:
-        """Why its next request is not answered."""
+    def refusal(self, address: str, is_passed_on: bool, now: float) -> Cause | None:
+        """Why its next request, which is this address's, is not answered."""
         if self._wire is not None and self._wire.get_write_buffer_size() > UNREAD_BYTES:
             return "unread"
-        return None if self._door.turnstile.may_ask(self.address, now) else "rate"
+        if is_passed_on:
+            return self._door.turnstile.begin(address, now)
+        return None if self._door.turnstile.may_ask(address, now) else "rate"
 
     def is_stuck(self, now: float, timeout_s: float) -> bool:
         """True if bytes have been waiting and none has left for ``timeout_s``."""

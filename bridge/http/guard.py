@@ -19,12 +19,13 @@ from bridge.log import OncePer
 from bridge.refusals import Refusals
 
 from .answers import REFUSALS, Refused, error_answer
+from .forwarded import BY_PROXY
 from .origin import NO_ORIGIN, Origins, Refusal, is_public_file
 
 log = logging.getLogger(__name__)
 
 LOCAL_FAMILY = getattr(socket, "AF_UNIX", None)
-_BY_PROXY = ("origin", "sec-fetch-", "forwarded", "x-forwarded-", "x-real-ip", "via", "cookie", "referer")
+_BY_BROWSER = ("origin", "sec-fetch-", "cookie", "referer")
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """Content-Security-Policy of whatever is no page."""
 
@@ -198,7 +199,7 @@ def is_local(request: web.Request) -> bool:
 
 def _local_refusal(request: web.Request) -> Refusal | None:
     """No browser can open that socket: where one speaks there, a proxy stands between, and would let everybody in."""
-    is_passed_on = any(name.lower().startswith(_BY_PROXY) for name in request.headers)
+    is_passed_on = any(name.lower().startswith((*BY_PROXY, *_BY_BROWSER)) for name in request.headers)
     if is_passed_on or request.headers.get("Host") != LOCAL_HOST:
         why = f"this socket is for programs of this machine (Host: {LOCAL_HOST}); a proxy belongs before the HTTP port"
         return "host", why

@@ -24,7 +24,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """``[http.limits]``."""
+    """``[http.limits]``, and whose requests are whose."""
 
     connections: int = 2500
     """TCP connections at a time, in all. WebSockets are at most ``ws.Limits.clients`` of them."""
@@ -38,18 +38,28 @@ class HttpLimits:
     """What is read of one WebSocket; the rest waits in its sender."""
     exempt: tuple[Network, ...] = ()
     """Networks to whose addresses no limit by address applies, nor the rate of messages."""
+    proxies: tuple[Network, ...] = ()
+    """``[http] proxies``: who is believed whose requests it passes on. Its connections are limited in all alone."""
 
     def exempts(self, address: str) -> bool:
         """True if this address is in one of the networks that are exempt."""
-        if not self.exempt:
-            return False
-        try:
-            found = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-            found = found.ipv4_mapped
-        return any(found in network for network in self.exempt)
+        return _is_in(address, self.exempt)
+
+    def trusts(self, address: str) -> bool:
+        """True if this address is a proxy that is believed."""
+        return _is_in(address, self.proxies)
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    if not networks:
+        return False
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in network for network in networks)
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -99,16 +109,25 @@ class Turnstile:
     def enter(self, address: str, now: float) -> Cause | None:
         """A new connection: None where it is in, else why it is not. It counts as a request, too."""
         visitor = self._visitor(address)
-        if not self._limits.exempts(address):
-            if visitor.open >= self._limits.connections_per_address:
-                return "connections_per_address"
-            if not visitor.allowance.take(1, now):
-                return "rate"
+        if not self._limits.trusts(address) and (cause := self._refusal(visitor, address, now)) is not None:
+            return cause
         if self.is_full:
             return "connections"
         visitor.open += 1
         self.open += 1
         return None
+
+    def begin(self, address: str, now: float) -> Cause | None:
+        """A request that a proxy passes on for this address: until its ``end``, it is as a connection of it."""
+        visitor = self._visitor(address)
+        cause = self._refusal(visitor, address, now)
+        if cause is None:
+            visitor.open += 1
+        return cause
+
+    def end(self, address: str) -> None:
+        """A request that had begun is answered, or its WebSocket is over."""
+        self._visitors[counted(address)].open -= 1
 
     def leave(self, address: str) -> None:
         """A connection that was in has gone."""
@@ -119,6 +138,13 @@ class Turnstile:
         """One request."""
         visitor = self._visitor(address)
         return self._limits.exempts(address) or visitor.allowance.take(1, now)
+
+    def _refusal(self, visitor: _Visitor, address: str, now: float) -> Cause | None:
+        if self._limits.exempts(address):
+            return None
+        if visitor.open >= self._limits.connections_per_address:
+            return "connections_per_address"
+        return None if visitor.allowance.take(1, now) else "rate"
 
     def _visitor(self, address: str) -> _Visitor:
         key = counted(address)
