@@ -545,3 +545,30 @@ async def test_a_finger_a_thousand_times_a_second_is_not_held_back(tmp_path: Pat
             await performer.hear_until("applied", n=500)
             assert fader.value == 500
             assert all(allowance > 0 for allowance in held)  # for its turn at most, where this machine is busy
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request("/", "Connection: close"),
+        request("/none", "Connection: close"),
+        request("/api/none", "Connection: close"),
+        request("/big.js", "Connection: close", method="HEAD"),
+        request("/", "Expect: the impossible", "Connection: close"),
+        request("/", "Connection: close").replace(b"localhost", b"rebound.example"),
+        UPGRADE.replace(b" 13", b" 12") % b"Connection: close\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_no_answer_names_a_version(server: Server, data: bytes) -> None:
+    heard = (await status_of(server, data))[1].lower()
+    assert b"\r\nserver: stagebridge\r\n" in heard
+    assert b"aiohttp" not in heard
+    assert b"python" not in heard
+
+
+async def test_the_answer_to_a_websocket_names_no_version(server: Server) -> None:
+    async with Raw.connect(server) as raw:
+        heard = await raw.upgrade()
+    assert b"\r\nServer: stagebridge\r\n" in heard
+    assert b"aiohttp" not in heard

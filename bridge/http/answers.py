@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+SERVER = "stagebridge"
+"""What every answer says that it is from: no version."""
+
 
 def json_answer(data: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(data), content_type="application/json")

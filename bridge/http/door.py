@@ -28,7 +28,7 @@ from bridge.cutting import Patience, cut, discard
 from bridge.log import OncePer
 from bridge.refusals import Cause, Refusals
 
-from .answers import error_answer
+from .answers import SERVER, error_answer
 from .forwarded import HEADER, asker
 from .limits import HttpLimits, Turnstile
 
@@ -333,7 +333,7 @@ class Visit(web.RequestHandler):
             answer = error_answer(status, "bad_message", "this is no HTTP that we read")
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
-        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers.update({"X-Content-Type-Options": "nosniff", "Server": SERVER})
         answer.force_close()
         return answer
 

@@ -19,7 +19,7 @@ from aiohttp import web
 from bridge.access import Grant
 from bridge.assets import Asset, Assets
 
-from .answers import json_answer
+from .answers import SERVER, json_answer
 from .door import Door
 from .guard import GRANT, Guard, Handler
 
@@ -88,6 +88,7 @@ class Site:
         app = web.Application(
             middlewares=[self._door.middleware, self._guard.middleware], client_max_size=MAX_BODY_BYTES
         )
+        app.on_response_prepare.append(_nameless)
         app.add_routes(
             [
                 web.get("/ws", self._socket),
@@ -165,6 +166,11 @@ class Site:
         grant = request.get(GRANT)
         is_admin = grant is not None and grant.role == "admin"
         return json_answer(self._health() if is_admin else {"status": "ok"})
+
+
+async def _nameless(request: web.Request, response: web.StreamResponse) -> None:
+    """aiohttp says its version and Python's: what a stranger looks up first."""
+    response.headers["Server"] = SERVER
 
 
 def _send(request: web.Request, asset: Asset, headers: dict[str, str]) -> web.Response:
