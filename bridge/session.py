@@ -90,6 +90,8 @@ class Shared:
     """Paths that pages have declared in an earlier run and none in this one (``Saved.unclaimed``)."""
     admit: Callable[[str], Grant | None] = lambda token: None
     """What whoever shows this token in ``hello`` may do; None where nobody was given it."""
+    hands: dict[Origin, Grant] = field(default_factory=dict)
+    """Who may hold something over REST, and what it was granted; they have no session to end."""
     views: Views = field(init=False)
     """What devices see that are limited to pages."""
 

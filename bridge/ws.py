@@ -269,6 +269,10 @@ class Hub:
         for entering in self._entering:
             entering.grant = _decided(decide, entering.grant)
         now = self._clock()
+        for origin, before in list(self.shared.hands.items()):
+            if _decided(decide, before) != before:
+                del self.shared.hands[origin]
+                self.shared.store.release_all(origin, now)
         for connection in list(self._connections.values()):
             session = connection.session
             if session.grant is None:

@@ -370,6 +370,24 @@ async def test_a_revoked_device_is_cut_off_at_once_everywhere(open_house: House)
     assert (await admin.ask("DELETE", f"api/devices/{number}"))[0] == 404
 
 
+@pytest.mark.parametrize("how", ["revoked", "may only watch"])
+async def test_what_a_device_holds_over_rest_ends_with_its_leave_to(tmp_path: Path, how: str) -> None:
+    async with house(tmp_path, CONFIG + '[[control]]\npath = "/b"\nmomentary = true\n') as one:
+        device, admin = await one.let_in(CONTROL), await one.let_in(ADMIN)
+        await device.ask("POST", "api/holds/a", headers={"X-Client": "script"})
+        await device.ask("PUT", "api/controls/b", {"value": 1.0}, headers={"X-Client": "script"})
+        await admin.ask("POST", "api/holds/a", headers={"X-Client": "other"})
+        assert len((await admin.ask("GET", "api/holds"))[1]["holds"]) == 2
+        number = (await device.ask("GET", "api/pair"))[1]["device"]
+        if how == "revoked":
+            await admin.ask("DELETE", f"api/devices/{number}")
+        else:
+            await admin.ask("PATCH", f"api/devices/{number}", {"role": "view"})
+        holds = (await admin.ask("GET", "api/holds"))[1]["holds"]
+        assert [(hold["path"], len(hold["holders"])) for hold in holds] == [("/a", 1)]
+        assert (await admin.ask("GET", "api/controls/b"))[1]["value"] == 0.0
+
+
 async def test_a_script_is_let_in_by_a_token(open_house: House) -> None:
     admin = await open_house.let_in(ADMIN)
     status, made = await admin.ask("POST", "api/devices", {"name": "prometheus", "role": "view"})

@@ -21,6 +21,9 @@ from bridge.view import View
 from .answers import Refused, bad_request, json_answer, json_body
 from .guard import check_admin, grant_of
 
+MAX_HANDS = 1024
+"""Who may hold something over REST at a time and have it ended with the leave to; the oldest is forgotten."""
+
 
 class ControlRoutes:
     """The requests about controls, who holds them, and who did what."""
@@ -29,6 +32,7 @@ class ControlRoutes:
         self._store = shared.store
         self._frames = shared.frames
         self._views = shared.views
+        self._hands = shared.hands
         self._history = history
         self._clock = clock
 
@@ -64,6 +68,7 @@ class ControlRoutes:
             self._store.set(entry, body["value"], origin, self._clock())
         except BadValue as exc:
             raise bad_request("bad_value", f"{entry.path}: {exc}") from exc
+        self._note_hand(request, entry, origin)
         return self._reply(entry)
 
     async def _fire_control(self, request: web.Request) -> web.StreamResponse:
@@ -91,6 +96,7 @@ class ControlRoutes:
         origin = _origin(request)
         self._check_movable(request, entry, origin)
         self._store.touch(entry, origin, self._clock())
+        self._note_hand(request, entry, origin)
         return self._reply(entry)
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
@@ -133,6 +139,17 @@ class ControlRoutes:
         by = self._store.blocked_by(entry, origin)
         if by is not None:
             raise Refused(409, "held", f"{entry.path} is held by {by.shown}")
+
+    def _note_hand(self, request: web.Request, entry: Entry, origin: Origin) -> None:
+        """Remember by whose leave it holds this, if it does: that may be taken back."""
+        if origin not in entry.holders:
+            return
+        self._hands.pop(origin, None)
+        if len(self._hands) >= MAX_HANDS:
+            holding = {holder for one in self._store for holder in one.holders}
+            for gone in [hand for hand in self._hands if hand not in holding] or [next(iter(self._hands))]:
+                del self._hands[gone]
+        self._hands[origin] = grant_of(request)
 
     def _reply(self, entry: Entry) -> web.Response:
         return json_answer({"epoch": self._store.epoch, "rev": self._store.revision, **self._frames.control(entry)})
