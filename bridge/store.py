@@ -357,7 +357,8 @@ class Store:
         value = entry.coerce(raw, entry.value)
         change = self._commit(entry, value, origin, now)
         if change is not None:
-            change.answers, change.is_settling = answers, is_settling
+            if answers or is_settling:
+                change.answers, change.is_settling = answers, is_settling
             self._tell([change])
         if entry.is_momentary:
             self._imply_hold(entry, value, origin, now)

@@ -95,19 +95,16 @@ class Outbox:
 
     def tell(self, changes: Sequence[Change]) -> None:
         """Send what the store has just said: the store's subscriber."""
-        now = self._clock()
         for change in changes:
             what = change.what
             if what in ("value", "trigger"):
-                entry_id = change.entry.id
                 for peer in self._peers:
-                    routes = peer.routes.speakers.get(entry_id)
-                    if routes is None or not peer.targets:
-                        continue
-                    if not peer.is_direct:
-                        self._line_up(peer, routes, change, now)
-                    elif not peer.is_told_by(change.origin):  # else it goes nowhere: not even encoded (0.6 µs)
-                        self._send_change(peer, routes, change, now)
+                    if peer.is_direct and peer.is_told_by(change.origin):
+                        continue  # it goes nowhere: neither looked up (0.2 µs with 4,096 controls) nor encoded (0.6 µs)
+                    routes = peer.routes.speakers.get(change.entry.id)
+                    if routes is not None and peer.targets:
+                        send = self._send_change if peer.is_direct else self._line_up
+                        send(peer, routes, change, self._clock())
             elif what == "hold":
                 self._hold_changed(change)
             elif what in ("added", "described"):
