@@ -305,9 +305,9 @@ def test_a_client_over_tls_that_reads_nothing_is_kept_nothing_old_and_then_hears
         )
         hello = b'{"type": "hello", "name": "slow", "acks": false, "keys": "path"}'
         slow.sendall(bytes((0x81, 0x80 | len(hello), 0, 0, 0, 0)) + hello)
-        slow.sendall(b"\x8a\x80\0\0\0\0")
         for turn in range(8):
             for n in range(1, 61):
+                slow.sendall(b"\x8a\x80\0\0\0\0")  # a pong: it is there, and reads nothing
                 assert (
                     served.daemon.request("PUT", f"/api/controls/text/{n}", {"value": f"{turn} " + "x" * 900})[0] == 200
                 )
