@@ -61,7 +61,8 @@ class Admission:
         if old.auth != new.auth:
             self.pairing.mode = self._hub.shared.auth = new.auth.mode
             if new.auth.mode == "open":
-                log.warning('auth mode "open": whoever reaches this port can move every control now')
+                meanwhile = "; [[access]] limits nobody meanwhile" if new.access else ""
+                log.warning('auth mode "open": whoever reaches this port can move every control now%s', meanwhile)
             self._hub.regrant(self.pairing.grant_again)
         if old.http.trust_pages != new.http.trust_pages:
             self.say_trust()

@@ -325,14 +325,16 @@ def test_run_prints_addresses_peers_and_that_the_door_is_open(tmp_path: Path) ->
     assert said.startswith(f"stagebridge {__version__} on config.toml\n")
     assert f"  http://127.0.0.1:{daemon.http_port}/\n" in said
     assert 'auth mode "open": anyone on this machine can open the page' in said
+    assert "[[access]]" not in said
     assert f"max 127.0.0.1:{send}: connecting, never heard; we listen on UDP {listen}\n" in said
     assert "█" not in said, "a QR code is for terminals"
     assert daemon.stderr == ""
 
 
 def test_run_on_every_network_says_who_can_come_in(tmp_path: Path) -> None:
-    with Daemon.start("", tmp_path, "--host", "0.0.0.0") as daemon:
+    with Daemon.start('[[access]]\nname = "Anna"\nrole = "view"\n', tmp_path, "--host", "0.0.0.0") as daemon:
         assert 'auth mode "open": anyone on this network can open the page' in daemon.stdout
+        assert "\n[[access]] limits nobody meanwhile: no device is told from another\n" in daemon.stdout
         addresses = re.findall(r"http://([\d.]+):", daemon.stdout)
         assert addresses[-1] == "127.0.0.1"
         assert not [address for address in addresses[:-1] if address.startswith(("127.", "172.17."))]

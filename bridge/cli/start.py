@@ -236,7 +236,9 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
     more = qr_command(bridge.http_port)
     if settings.auth.mode == "open":
         reach = "anyone on this network" if has_network else "anyone on this machine"
-        lines += [f'auth mode "open": {reach} can open the page and move every control', ""]
+        lines += [f'auth mode "open": {reach} can open the page and move every control']
+        lines += ["[[access]] limits nobody meanwhile: no device is told from another"] if settings.access else []
+        lines.append("")
     elif codes is None:
         lines += [f'auth mode "token": who was let in comes in; to let another device in: {more}', ""]
     else:
