@@ -1,21 +1,43 @@
 #!/bin/sh
-# Runs every Python test, in two stages: those that mostly wait, for browsers and for installations, beside all others;
-# then, with nothing beside them, those marked "alone", which measure time, memory or a link.
+# Runs every Python test, in three stages: those that mostly wait, for browsers and for installations, beside all others;
+# then those marked "waits", for a link or a device, in three processes (one for all that use JACK: clients of one name
+# are in each other's way, though their servers differ); then, with nothing beside them, those marked "alone", which measure time or memory.
 set -u
 cd "$(dirname "$0")/.."
 
-waiting='tests/browser tests/test_packaging.py'
-beside=
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
-trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null; exit 130' INT TERM
-
+installing='tests/browser tests/test_packaging.py'
+links='tests/test_bad_link.py'
+others='tests/test_cuts.py tests/test_soak.py'
+output=$(mktemp -d)
+processes=
 code=0
-.venv/bin/python -m pytest -p no:cacheprovider -m 'not alone' $waiting >"$output" 2>&1 &
-beside=$!
-.venv/bin/python -m pytest -m 'not alone' $(printf -- '--ignore %s ' $waiting) || code=$?
-wait "$beside" || code=$?
-beside=
-cat "$output"
+trap 'rm -rf "$output"' EXIT
+trap '[ -z "$processes" ] || kill $processes 2>/dev/null; exit 130' INT TERM
+
+beside() { # one pytest beside what follows; the shell's "all" says what it said
+	.venv/bin/python -m pytest -p no:cacheprovider "$@" >"$output/$(echo $processes | wc -w)" 2>&1 &
+	processes="$processes $!"
+}
+
+all() {
+	for process in $processes; do
+		wait "$process" || code=$?
+	done
+	processes=
+	cat "$output"/*
+	rm "$output"/*
+}
+
+without() {
+	printf -- '--ignore %s ' "$@"
+}
+
+beside -m 'not (alone or waits)' $installing
+.venv/bin/python -m pytest -m 'not (alone or waits)' $(without $installing) || code=$?
+all
+beside -m 'waits and not alone' $links
+beside -m 'waits and not alone' $others
+.venv/bin/python -m pytest -p no:cacheprovider -m 'waits and not alone' $(without $links $others) || code=$?
+all
 .venv/bin/python -m pytest -m alone || code=$?
 exit "$code"

@@ -25,6 +25,8 @@ from tests.waiting import SOON_S, eventually
 
 TIGHT = HttpLimits(connections=40, connections_per_address=20, requests_per_s=1000.0, request_s=0.4, messages_per_s=400)
 QUICK = Limits(silent_s=1.5, ping_after_s=0.3, client_timeout_s=0.6, hello_s=0.5, halfway_s=0.4, check_s=0.05)
+GIVEN_UP_S = 10.0
+"""These limits are over after a second; what grows or comes byte by byte would have had minutes."""
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
@@ -71,10 +73,10 @@ class Raw:
     def say(self, data: bytes) -> None:
         self.writer.write(data)
 
-    async def hear_all(self, seconds: float = 3.0) -> bytes:
+    async def hear_all(self) -> bytes:
         """Everything until the server ends it, which it must."""
         heard = bytearray()
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(SOON_S):
             with contextlib.suppress(ConnectionError):
                 while data := await self.reader.read(65536):
                     heard += data
@@ -127,7 +129,7 @@ async def test_half_a_request_is_given_up(server: Server, data: bytes) -> None:
     async with Raw.connect(server) as raw:
         raw.say(data)
         assert await raw.hear_all() == b""
-    assert TIGHT.request_s * 0.9 < time.monotonic() - started < 1.5
+    assert TIGHT.request_s * 0.9 < time.monotonic() - started < GIVEN_UP_S
     assert server.refusals.totals["timeout"] == 1
 
 
@@ -141,7 +143,7 @@ async def test_a_request_that_comes_byte_by_byte_has_no_more_time(server: Server
             raw.say(bytes([byte]))
             await asyncio.sleep(0.01)
         assert await hearing == b""
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < GIVEN_UP_S
 
 
 async def test_half_a_body_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +153,7 @@ async def test_half_a_body_is_given_up(server: Server, monkeypatch: pytest.Monke
     started = time.monotonic()
     status, heard = await status_of(server, data + b'{"val')
     assert (status, b"timeout" in heard) == (408, True)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < GIVEN_UP_S
 
 
 @pytest.mark.parametrize("half", [frame(b'{"type":"pi', size=60), b"\x81", frame(b"a" * 70, size=1000, fin=False)])
@@ -167,7 +169,7 @@ async def test_half_a_frame_is_given_up_though_it_grows(server: Server, half: by
                 raw.say(b" ")
             await asyncio.sleep(0.05)
         await hearing
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < GIVEN_UP_S
     assert server.refusals.totals["timeout"] == 1
 
 
@@ -181,7 +183,7 @@ async def test_a_message_in_parts_without_end_is_given_up_though_pongs_come_betw
             raw.say(frame(b"", opcode=0, fin=False) + frame(b"", opcode=10))
             await asyncio.sleep(0.05)
         await hearing
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < GIVEN_UP_S
     assert server.refusals.totals["timeout"] == 1
 
 
@@ -233,7 +235,7 @@ async def test_two_thousand_connections_of_one_address_keep_nobody_out(tmp_path:
             flood = [asyncio.create_task(hold_open(server, room)) for _ in range(2000)]
             for step in range(1, 21):
                 await performer.say("set", n=step, values=[[fader.id, step / 20]])
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(SOON_S):
                     await performer.hear_until("applied", n=step)
             await eventually(lambda: server.refusals.totals["connections_per_address"] > 1900)
             assert server.door.turnstile.open <= TIGHT.connections_per_address
@@ -443,7 +445,7 @@ async def close_code(server: Server, *frames: bytes, hello: bool = True) -> int:
         await raw.upgrade()
         raw.say((frame(HELLO) if hello else b"") + b"".join(frames))
         heard = b""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(SOON_S):
             while (at := heard.rfind(b"\x88")) < 0 or len(heard) < at + 4:
                 heard += await raw.reader.read(65536)
     return int.from_bytes(heard[at + 2 : at + 4], "big")
@@ -468,6 +470,7 @@ async def test_deflate_is_not_agreed_on_and_a_packed_frame_is_refused(server: Se
     await eventually(lambda: server.refusals.totals["malformed"] == 1)
 
 
+@pytest.mark.alone
 async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tmp_path: Path) -> None:
     """What is over the limit waits in its sender: nothing is left out, every one is answered, the last value wins."""
     async with attacked(tmp_path) as server:
@@ -485,13 +488,14 @@ async def test_a_flood_over_one_socket_is_read_as_fast_as_it_may_and_in_order(tm
                 slowest = max(slowest, time.monotonic() - said)
                 await asyncio.sleep(0.01)
             await eventually(lambda: fader.value == 1000)
-            assert 1.0 < time.monotonic() - started < 4.0  # 400 at once, then 400 a second
+            assert time.monotonic() - started > 1.0  # 400 at once, then 400 a second
             heard = b""
             while b'"applied","n":1000' not in heard:
                 heard += await asyncio.wait_for(flooder.reader.read(65536), SOON_S)
             assert slowest < 0.25
 
 
+@pytest.mark.alone
 async def test_messages_as_long_as_may_be_hold_nobody_up(tmp_path: Path) -> None:
     """Each moves as many controls as one may; ten sockets say nothing else."""
     async with attacked(tmp_path, HttpLimits()) as server, contextlib.AsyncExitStack() as stack:
@@ -518,6 +522,7 @@ async def test_messages_as_long_as_may_be_hold_nobody_up(tmp_path: Path) -> None
         assert max(late) < 0.3
 
 
+@pytest.mark.alone
 async def test_a_flood_of_empty_parts_is_counted_too(server: Server) -> None:
     other = add(server, "/other")
     async with Raw.connect(server) as flooder, Client.connect(server.ws_url) as performer:

@@ -442,7 +442,6 @@ def test_run_ignores_a_hang_up_under_nohup(tmp_path: Path) -> None:
         assert daemon.request("GET", "/healthz")[0] == 200
 
 
-@pytest.mark.alone
 def test_a_start_imports_no_other_command_and_leaves_the_environment_as_it_was() -> None:
     program = """
 import os, sys
@@ -459,6 +458,7 @@ assert dict(os.environ) == before
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
+@pytest.mark.alone
 def test_start_to_ready_is_quick_with_500_controls(tmp_path: Path) -> None:
     text = config() + "".join(f'[[control]]\npath = "/many/{number}"\n' for number in range(500))
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc")}  # as for a user

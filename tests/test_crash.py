@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
-from tests.waiting import SOON_S
+from tests.waiting import SOON_S, until
 
 COUNT = int(os.environ.get("CRASHES", "3"))
 SEED = int(os.environ.get("CRASHES_FROM", "1"))
@@ -209,7 +209,8 @@ def check_file(folder: Path, copy: Path) -> None:
 def check_peers(daemon: Daemon, peers: Peers, values: dict[str, Any]) -> list[Move]:
     """Whoever wants it has been told the truth, and nobody else anything; a desk's own values win: its moves."""
     assert peers.heard("quiet") == []
-    told = dict(peers.heard("loud"))
+    told = dict[str, list[Any]]()
+    until(lambda: told.update(peers.heard("loud")) or told.keys() >= {*values, "/fresh", "/flash"}, "what loud wants")
     assert {path: told[path] for path in values} == {path: [value] for path, value in values.items()}
     assert (told["/fresh"], told["/flash"]) == ([0.0], [0])
     theirs = {path: value + 0.5 for path, value in values.items()}

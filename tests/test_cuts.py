@@ -31,7 +31,7 @@ SLACK_S = 0.12
 """Two loaded cores between the move and the clock that says when it took effect."""
 HZ = 30.0
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(120 * max(1, ROUNDS // 5))]
+pytestmark = [pytest.mark.waits, pytest.mark.timeout(120 * max(1, ROUNDS // 5))]
 
 
 @dataclass

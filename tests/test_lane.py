@@ -17,7 +17,7 @@ from .jack import Controller
 from .peers import free_udp_port
 from .port_contract import until
 
-pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.waits, pytest.mark.asyncio(loop_scope="session")]
 FINGER = Origin("browser", "c1")
 VOLUME, FREQUENCY = "/live/track/drums/volume", "/frequency"
 DRAG_S = 1.0
@@ -127,11 +127,13 @@ async def stage(open_set: Stage) -> AsyncIterator[Stage]:
 async def test_a_drag_reaches_live_by_midi_and_its_late_report_moves_nothing(stage: Stage) -> None:
     drums = stage.live.song.track("Drums")
     sets = len(_sets(stage.live))
+    began = time.monotonic()
     seen = await stage.drag(VOLUME, 0.1, 0.9)
+    took_s = time.monotonic() - began
     assert seen == sorted(seen)  # it never went back
     await stage.live.reaches(lambda: len(_sets(stage.live)) > sets)  # once it rests: the exact value
     rate = len(stage.heard) / (stage.heard[-1][0] - stage.heard[0][0])
-    assert rate >= 50
+    assert rate >= 50 * DRAG_S / took_s  # of 60, if this machine let the finger move as often
     assert {message[:2] for _, message in stage.heard} == {b"\xbf\x14"}
     assert len(_sets(stage.live)) == sets + 1
     assert drums.volume.value == pytest.approx(stage.number(VOLUME), abs=1e-6)

@@ -21,7 +21,7 @@ from .port_contract import BROWSER
 from .test_midi import NANO, Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 
 
 def peer(profile: str, parts: dict[str, Any], name: str = "nano") -> Peer:
@@ -130,6 +130,7 @@ def rows(*texts: str) -> set[str]:
     return {words_at(at, text) for at, text in zip(range(0, 112, 7), texts, strict=True)}
 
 
+@pytest.mark.alone
 async def test_eight_strips_and_their_display_settle_within_300_ms_of_a_turn_and_of_a_scene(jack: str) -> None:
     config = await asyncio.to_thread(parse, MIXER, {"midi": KIND})
     bridge = Bridge(jack, *config.controls)

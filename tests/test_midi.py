@@ -26,7 +26,7 @@ from .port_contract import BROWSER, PortContract, Rig, served, until
 from .waiting import SOON_S
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 NANO = Origin("midi", "nano")
 
 

@@ -7,7 +7,7 @@ from bridge.control import Control
 from .jack import Controller
 from .test_midi import Bridge
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 
 
 def moves(number: int, *values: int) -> list[str]:

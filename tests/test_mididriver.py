@@ -24,7 +24,7 @@ from .port_contract import served
 from .test_midi import Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 LATE_S = 0.25
 """What hangs stops everything for seconds; a busy machine may be late by less than that."""
 

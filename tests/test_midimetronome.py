@@ -9,7 +9,7 @@ from .jack import Controller
 from .port_contract import BROWSER
 from .test_midi import LOOPS, Bridge, level  # noqa: F401
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.waits
 TICK, START, CONTINUE, STOP = "f8", "fa", "fb", "fc"
 WORDS = ("running", "start", "continue", "stop")
 

@@ -98,12 +98,12 @@ async def test_no_screen_sees_the_fader_jump_back(tmp_path: Path) -> None:
 
 async def test_a_move_of_the_device_in_the_middle_of_a_drag_is_applied_at_once() -> None:
     bridge = Bridge(level())
-    async with with_device(bridge) as device:
+    async with with_device(bridge, echo_window_ms=1000) as device:
         await drag(bridge, 0.1, 0.3, 8)
         sent_at = time.monotonic()
         device.move("/level", 0.9)
         await bridge.reaches("/level", pytest.approx(seven_bits(0.9)))
-        assert time.monotonic() - sent_at < 0.1
+        assert time.monotonic() - sent_at < 0.75, "and not when the window closes"
         changes = await drag(bridge, 0.3, 0.4, 8)
         assert [change.value for change in changes if change.origin.kind == "browser"][-1] == 0.4
         await bridge.reaches("/level", pytest.approx(seven_bits(0.4)))
@@ -117,7 +117,7 @@ async def test_a_move_of_the_device_that_is_like_what_was_sent_is_applied_within
         device.move("/level", 0.28)
         moved_at = time.monotonic()
         await bridge.reaches("/level", pytest.approx(seven_bits(0.28)))
-        assert time.monotonic() - moved_at < 0.3
+        assert time.monotonic() - moved_at < 1.0, "when its 250 ms are over, not when somebody moves it again"
 
 
 async def test_two_reflecting_programs_come_to_rest() -> None:

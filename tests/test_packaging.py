@@ -171,7 +171,7 @@ def test_make_run_in_a_fresh_copy_starts_and_the_second_time_at_once_without_net
     second_s, said = make_run(copy, limit_s=30, PIP_NO_INDEX="1", PIP_INDEX_URL="http://127.0.0.1:9/")
     assert second_s is not None, said
     assert "installing" not in said
-    assert second_s < 3.0, "a second without anything else running"
+    assert second_s < max(3.0, first_s / 4), "a second without anything else running"
 
 
 def hear_control_c() -> None:

@@ -19,7 +19,7 @@ from bridge.persist import PATH, Persistence
 from bridge.session import MAX_DECLARED
 from bridge.store import Origin, Store
 from tests.server import Client
-from tests.waiting import eventually
+from tests.waiting import SOON_S, eventually
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.1
@@ -39,7 +39,7 @@ def osc(peer: socket.socket, **keys: str) -> str:
     return f'[[osc]]\nname = "max"\nlisten = "127.0.0.1:0"\nsend = ["127.0.0.1:{peer.getsockname()[1]}"]\n{more}'
 
 
-async def heard(peer: socket.socket, within_s: float = 5.0) -> list[tuple[str, list[Any]]]:
+async def heard(peer: socket.socket, within_s: float = SOON_S) -> list[tuple[str, list[Any]]]:
     """What comes until nothing comes for QUIET_S."""
     messages = []
     while True:

