@@ -522,6 +522,25 @@ async def test_messages_as_long_as_may_be_hold_nobody_up(tmp_path: Path) -> None
         assert max(late) < 0.3
 
 
+async def test_long_messages_of_many_are_not_read_in_one_turn(tmp_path: Path) -> None:
+    async with attacked(tmp_path, HttpLimits()) as server, contextlib.AsyncExitStack() as stack:
+        entries = [add(server, f"/c/{n}") for n in range(MAX_MOVES)]
+        flooders = []
+        for _ in range(10):
+            flooders.append(await stack.enter_async_context(Raw.connect(server)))
+            await flooders[-1].upgrade()
+            stack.callback(flooders[-1].writer.transport.abort)
+        turn, read = 0, []
+        server.store.subscribe(lambda changes: read.append(turn))
+        for n, flooder in enumerate(flooders, 1):
+            values = [[entry.path, n / 10] for entry in entries]
+            flooder.say(frame(HELLO) + frame(json.dumps({"type": "set", "values": values}).encode()))
+        while len(read) < 10:
+            turn += 1
+            await asyncio.sleep(0)
+        assert max(read.count(each) for each in read) < 8  # 2 ms in a turn, then twice as long for others
+
+
 @pytest.mark.alone
 async def test_a_flood_of_empty_parts_is_counted_too(server: Server) -> None:
     other = add(server, "/other")
