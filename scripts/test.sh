@@ -1,13 +1,12 @@
 #!/bin/sh
 # Runs every Python test, in three stages: those that mostly wait, for browsers and for installations, beside all others;
-# then those marked "waits", for a link or a device, in three processes (one for all that use JACK: clients of one name
-# are in each other's way, though their servers differ); then, with nothing beside them, those marked "alone", which measure time or memory.
+# then those marked "waits", for a link or for JACK, whose clients of one name are in each other's way though their
+# servers differ: two processes; then, with nothing beside them, those marked "alone", which measure time or memory.
 set -u
 cd "$(dirname "$0")/.."
 
 installing='tests/browser tests/test_packaging.py'
-links='tests/test_bad_link.py'
-others='tests/test_cuts.py tests/test_soak.py'
+linked='tests/test_bad_link.py tests/test_cuts.py tests/test_soak.py'
 output=$(mktemp -d)
 processes=
 code=0
@@ -35,9 +34,8 @@ without() {
 beside -m 'not (alone or waits)' $installing
 .venv/bin/python -m pytest -m 'not (alone or waits)' $(without $installing) || code=$?
 all
-beside -m 'waits and not alone' $links
-beside -m 'waits and not alone' $others
-.venv/bin/python -m pytest -p no:cacheprovider -m 'waits and not alone' $(without $links $others) || code=$?
+beside -m 'waits and not alone' $linked
+.venv/bin/python -m pytest -p no:cacheprovider -m 'waits and not alone' $(without $linked) || code=$?
 all
 .venv/bin/python -m pytest -m alone || code=$?
 exit "$code"

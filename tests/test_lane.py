@@ -17,7 +17,7 @@ from .jack import Controller
 from .peers import free_udp_port
 from .port_contract import until
 
-pytestmark = [pytest.mark.waits, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 FINGER = Origin("browser", "c1")
 VOLUME, FREQUENCY = "/live/track/drums/volume", "/frequency"
 DRAG_S = 1.0
