@@ -5,15 +5,17 @@ write your own async fixtures here with `@pytest_asyncio.fixture(loop_scope="ses
 in a context of its own, which is what makes it another device.
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, CDPSession, Error, Page, async_playwright
+from playwright.async_api import Browser, CDPSession, Error, Page, async_playwright, expect
 
 from tests.peers import missing, require_tool
+from tests.waiting import SOON_S
 
 HERE = Path(__file__).parent
 ARGS = [
@@ -26,6 +28,7 @@ ARGS = [
     "--disable-sync",
 ]
 OpenPage = Callable[..., Awaitable[Page]]
+expect.set_options(timeout=1000 * SOON_S)
 
 
 SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -100,6 +103,32 @@ class Fingers:
         self._down[finger] = (x, y)
         await self._send("touchStart")
 
+    async def double_tap(self, x: float, y: float) -> None:
+        """Two taps 100 ms apart by their own times, however long a busy machine takes for them."""
+        began = time.time()
+        for down_s, up_s in ((0, 0.05), (0.15, 0.2)):
+            self._down[0] = (x, y)
+            await self._send("touchStart", at_s=began + down_s)
+            self._down.clear()
+            await self._send("touchEnd", at_s=began + up_s)
+
+    async def press_ms(self, page: Page, x: float, y: float, ms: float) -> float:
+        """Press for about this long; how long it was for the page, which on a busy machine is longer."""
+        await page.evaluate(
+            """() => {
+                window.pressed = [];
+                const note = () => { window.pressed.push(performance.now()); };
+                for (const type of ['pointerdown', 'pointerup']) {
+                    window.addEventListener(type, note, { capture: true, once: true });
+                }
+            }"""
+        )
+        await self.down(0, x, y)
+        await page.wait_for_timeout(ms)
+        await self.up(0)
+        began, ended = await page.evaluate("window.pressed")
+        return float(ended - began)
+
     async def move(self, *moves: tuple[int, float, float]) -> None:
         """Move these fingers (finger, x, y) in one event."""
         for finger, x, y in moves:
@@ -119,10 +148,13 @@ class Fingers:
         self._down.clear()
         await self._send("touchCancel", {})
 
-    async def _send(self, kind: str, points: dict[int, tuple[float, float]] | None = None) -> None:
+    async def _send(
+        self, kind: str, points: dict[int, tuple[float, float]] | None = None, at_s: float | None = None
+    ) -> None:
         listed = self._down if points is None else points
         touch_points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in listed.items()]
-        await self._cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touch_points})
+        stamp = {} if at_s is None else {"timestamp": at_s}
+        await self._cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touch_points, **stamp})
 
 
 @pytest.fixture

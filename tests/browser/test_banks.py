@@ -168,6 +168,6 @@ async def test_a_device_that_goes_leaves_its_bracket_and_nothing_moves(
     await brackets(page, 1, 8)
     before = await box(page, "sb-fader")
     await desk.pull()
-    await expect(page.locator(".bracket-name")).to_have_text("mixer 1–8 · desk offline", timeout=10_000)
+    await expect(page.locator(".bracket-name")).to_have_text("mixer 1–8 · desk offline")
     await expect(page.locator(".bracket-line")).to_have_count(0)
     assert await box(page, "sb-fader") == before

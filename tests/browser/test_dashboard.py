@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from bridge.osc.codec import encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 
 async def test_an_operator_sees_what_is_wrong_until_it_is_mended(
@@ -51,7 +52,7 @@ path = "/fader"
         await surface.get_by_role("link", name="Dashboard").click()
         page = surface
         move(50)
-        await expect(page.locator(".verdict")).to_contain_text("2 things are wrong", timeout=10_000)
+        await expect(page.locator(".verdict")).to_contain_text("2 things are wrong")
         reasons = page.locator("#reasons li")
         await expect(reasons.first).to_contain_text("moves are not saved")
         await expect(reasons.last).to_contain_text("live silent")
@@ -59,7 +60,7 @@ path = "/fader"
         await expect(peers.first).to_contain_text("max")
         await expect(peers.first).to_contain_text("1 unknown")
         await expect(peers.nth(1)).to_have_class("is-gone")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_S):
             while await page.locator("canvas").first.get_attribute("aria-label") is None:
                 await asyncio.sleep(0.05)
         label = "canvas[aria-label*='the highest of 10 minutes is ']:not([aria-label$=' is 0'])"
@@ -74,7 +75,7 @@ path = "/fader"
         await expect(other.locator(".banner")).to_contain_text("Moves are not saved:")
         in_the_way.unlink()
         in_the_way.mkdir()
-        await expect(other.locator(".banner")).to_be_hidden(timeout=10_000)
+        await expect(other.locator(".banner")).to_be_hidden()
         await expect(page.locator(".verdict")).to_contain_text("Something is wrong")
         await expect(page.locator("#state")).to_contain_text("saved")
         await expect(reasons).to_have_count(1)

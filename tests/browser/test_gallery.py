@@ -235,11 +235,10 @@ async def test_nothing_moves_while_values_run_from_end_to_end(open_page: OpenPag
     before = await page.evaluate(BOXES)
     assert len(before) > 500
     seen = set()
-    for _ in range(6):
+    while len(seen) < 6:  # until the test's own limit
         seen.add(await page.evaluate("document.querySelector('[path=\"/fader/normal\"]').value"))
         assert await page.evaluate(BOXES) == before
         await page.wait_for_timeout(120)  # the animation's own time: what is measured is what stands still in it
-    assert len(seen) > 3
 
 
 @pytest.mark.parametrize("theme", ["dark", "sun"])

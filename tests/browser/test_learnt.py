@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from bridge.osc.codec import Message, decode, encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -51,6 +52,6 @@ path = "/level"
             await expect(page.locator("sb-xy[path='/1/xy']")).to_be_visible()
             await fader.focus()
             await page.keyboard.press("End")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SOON_S):
                 heard = decode(await asyncio.get_running_loop().sock_recv(program, 4096))
             assert heard == Message("/1/fader1", (500.0,))

@@ -12,6 +12,7 @@ from bridge.remote import Daemon as Here
 from bridge.remote import request
 from tests.browser.places import middle_of
 from tests.daemon import Daemon
+from tests.waiting import SOON_S
 
 CONFIG = """
 [auth]
@@ -91,7 +92,7 @@ async def menu_of(page: Page) -> str:
 
 
 async def until(ask: Ask, path: str, is_right: Callable[[Any], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while not is_right((await ask("GET", f"/api/controls{path}"))["value"]):
             await asyncio.sleep(0.02)
 

@@ -16,6 +16,7 @@ from tests.daemon import Daemon
 from tests.fakes.abletonosc import Live, opened_live
 from tests.fakes.liveset import Clip, Device, Parameter, Scene, Song, Track
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -66,14 +67,13 @@ async def screens(stage: Stage, open_page: OpenPage) -> tuple[Page, Page]:
 
 async def reaches(daemon: Daemon, path: str, is_so: Callable[[Any], bool]) -> None:
     """Return when the store's value of this control is so."""
-    found = None
-    for _ in range(250):
+    deadline = time.monotonic() + SOON_S
+    while True:
         status, answer = await asyncio.to_thread(daemon.request, "GET", "/api/controls" + path)
-        found = answer["value"] if status == 200 else None
-        if status == 200 and is_so(found):
+        if status == 200 and is_so(answer["value"]):
             return
+        assert time.monotonic() < deadline, f"{path} is {answer!r}"
         await asyncio.sleep(0.02)
-    raise AssertionError(f"{path} is {found!r}")
 
 
 async def shows(page: Page, path: str, value: float) -> None:

@@ -13,6 +13,7 @@ from bridge.osc.codec import encode_message
 from tests.browser.places import box_of
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 OpenPage = Callable[..., Awaitable[Page]]
 
@@ -117,7 +118,7 @@ async def test_a_new_name_does_not_take_a_fader_from_the_finger(open_page: OpenP
             before = value()
             y -= 60
             await page.mouse.move(x, y, steps=4)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SOON_S):
                 while value() <= before:
                     await asyncio.sleep(0.02)
         await page.mouse.up()

@@ -16,6 +16,7 @@ from playwright.async_api import Page
 from tests.browser.places import middle_of
 from tests.daemon import Daemon
 from tests.peers import free_udp_port, require_tool
+from tests.waiting import SOON_S
 
 PATCH = Path(__file__).parent.parent / "fakes" / "double.pd"
 OpenPage = Callable[..., Awaitable[Page]]
@@ -37,7 +38,7 @@ class Stage:
         return [float(number) for number in found]
 
     def send(self, address: str, *typed: str) -> None:
-        subprocess.run([self.oscsend, "127.0.0.1", str(self.osc_port), address, *typed], check=True, timeout=10)
+        subprocess.run([self.oscsend, "127.0.0.1", str(self.osc_port), address, *typed], check=True, timeout=SOON_S)
 
 
 def config(osc_port: int, dump_port: int, pd_port: int) -> str:
@@ -102,7 +103,7 @@ def running(command: list[str], out: Any) -> Iterator[None]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def peers_are_up(stage: Stage) -> AsyncIterator[None]:
     """Both programs hear us: one has printed, the other has answered."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(SOON_S):
         value = 0.25
         while not stage.received("/left") or stage.daemon.value("/answer") == 0:
             value = 0.5 if value == 0.25 else 0.25
@@ -141,7 +142,7 @@ async def drag(page: Page, path: str, up_px: float, steps: int = 20) -> None:
 
 async def until_quiet(stage: Stage, *pages: Page, path: str) -> float:
     """Wait until the pages, the store and oscdump agree; the value."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while True:
             value = stage.daemon.value(path)
             values = [await shown(page, path) for page in pages] + stage.received(path)[-1:]

@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from bridge.osc.codec import encode_message
 from tests.daemon import Daemon
 from tests.peers import free_udp_port
+from tests.waiting import SOON_S
 
 
 async def test_the_monitor_says_who_did_what(tmp_path: Path, open_page: Callable[..., Awaitable[Page]]) -> None:
@@ -71,7 +72,7 @@ path = "/fader"
             program.sendto(data, ("127.0.0.1", port))
 
         async def monitors_are(count: int) -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(SOON_S):
                 while daemon.request("GET", "/healthz")[1]["monitors"] != count:
                     await asyncio.sleep(0.02)
 

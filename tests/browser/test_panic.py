@@ -8,6 +8,7 @@ from playwright.async_api import Page
 
 from tests.browser.places import middle_of
 from tests.daemon import Daemon
+from tests.waiting import SOON_S
 
 CONFIG = """
 [panic]
@@ -45,7 +46,7 @@ async def test_a_finger_that_rests_on_a_fader_sees_what_panic_set_and_undoes_not
         await page.mouse.move(x, y)
         await page.mouse.down()
         await page.mouse.move(x, y - 80, steps=8)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while daemon.value("/main") <= 0.5:
                 await asyncio.sleep(0.02)
         daemon.request("POST", "/api/controls/stagebridge/panic")
@@ -60,7 +61,7 @@ async def test_a_finger_that_rests_on_a_fader_sees_what_panic_set_and_undoes_not
         await page.mouse.down()
         await page.mouse.move(x, y - 60, steps=8)
         await page.mouse.up()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while daemon.value("/main") == 0.25:
                 await asyncio.sleep(0.02)
 
@@ -72,7 +73,7 @@ async def test_a_pressed_momentary_rests_at_panic(tmp_path: Path, open_page: Ope
         x, y = await middle(page, '[path="/flash"]')
         await page.mouse.move(x, y)
         await page.mouse.down()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while daemon.value("/flash") is False:
                 await asyncio.sleep(0.02)
         daemon.request("POST", "/api/controls/stagebridge/panic")

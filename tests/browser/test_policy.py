@@ -18,6 +18,7 @@ from bridge.devices import Devices
 from bridge.pairing import FILE
 from tests.daemon import Daemon
 from tests.peers import free_tcp_port
+from tests.waiting import SOON_S
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">'
@@ -249,13 +250,13 @@ async def test_an_own_page_outlives_a_crash_without_loading_itself_again(open_pa
         await expect(page.locator("#amount")).to_have_attribute("data-sync", "online")
         await page.evaluate("window.drawn = 'by the sketch'")
         kept = tmp_path / "state" / "stagebridge" / FILE
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while not kept.exists():
                 await asyncio.sleep(0.02)
         assert kept.stat().st_mode & 0o777 == 0o600
     await expect(page.locator("#amount")).to_have_attribute("data-sync", "offline")
     with Daemon.start(text, tmp_path, "--port", port):
-        await expect(page.locator("#amount")).to_have_attribute("data-sync", "online", timeout=8000)
+        await expect(page.locator("#amount")).to_have_attribute("data-sync", "online")
         assert await page.evaluate("window.drawn") == "by the sketch"
 
 
@@ -263,7 +264,7 @@ async def test_a_page_of_a_device_that_was_revoked_leads_to_the_code(open_as: An
     page = await open_as("/pages/own.html", "lost")
     await expect(page.locator("#amount")).to_have_attribute("data-sync", "online")
     await show.ask(f"/api/devices/{show.tokens['lost'].partition('.')[0]}", "DELETE")
-    await page.wait_for_url(re.compile(r"/pair\?to=/pages/own.html$"), timeout=8000)
+    await page.wait_for_url(re.compile(r"/pair\?to=/pages/own.html$"))
 
 
 async def test_a_page_from_a_file_is_told_where_it_belongs(open_page: Any, show: Show, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +17,7 @@ from tests.browser.places import box_of, middle_of
 from tests.daemon import ROOT, Daemon
 from tests.peers import free_tcp_port, free_udp_port
 from tests.proxy import Proxy
-
-WAIT_MS = 5000
-expect.set_options(timeout=WAIT_MS)
+from tests.waiting import SOON_S
 
 HEAD = (
     '<!doctype html><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">'
@@ -159,11 +158,10 @@ async def online(page: Page) -> None:
 
 async def truth(daemon: Daemon, path: str, value: Any) -> None:
     """The server has this value now, or within the waiting time."""
-    for _ in range(250):
-        if (found := await asyncio.to_thread(daemon.value, path)) == value:
-            return
+    deadline = time.monotonic() + SOON_S
+    while (found := await asyncio.to_thread(daemon.value, path)) != value:
+        assert time.monotonic() < deadline, f"{path} is {found!r}, not {value!r}"
         await asyncio.sleep(0.02)
-    raise AssertionError(f"{path} is {found!r}, not {value!r}")
 
 
 async def put(daemon: Daemon, path: str, value: Any) -> None:
@@ -258,11 +256,21 @@ async def test_typing_holds_the_text_until_enter_or_a_pause_and_focus_alone_does
     await put(daemon, "/words", "outside")
     await expect(words).to_have_value("outside")
     await words.press("End")
+    await words.evaluate(
+        """node => {
+            let typed = 0;
+            window.shown = [];
+            node.addEventListener("input", () => { typed = performance.now(); });
+            node.addEventListener("control-value", ({ detail }) => {
+                window.shown.push([detail.value, performance.now() - typed]);
+            });
+        }"""
+    )
     await words.press_sequentially("!")
     await truth(daemon, "/words", "outside!")
     await put(daemon, "/words", "again")
-    await page.wait_for_timeout(300)  # nothing may come in this time
-    assert await words.input_value() == "outside!"
+    await page.wait_for_timeout(300)  # nothing may come in this time, nor in the whole second of rest
+    assert [shown for shown in await page.evaluate("window.shown") if shown[1] < 990] == []
     await words.press("Enter")
     await expect(words).to_have_value("again")
     await words.press_sequentially("?")
@@ -461,10 +469,10 @@ async def test_only_meters_in_view_are_sent(stage, opened):
     await expect(page.locator("#num")).to_have_value("3")
     assert not any("meters" in frame for frame in frames)
     await page.locator("sb-meter").scroll_into_view_if_needed()
-    for level in range(100):  # until the bridge knows that it is looked at
-        osc.send("/level", -30.0 - level / 10)
-        if any("meters" in frame for frame in frames):
-            break
+    level, deadline = -30.0, time.monotonic() + SOON_S
+    while not any("meters" in frame for frame in frames):  # until the bridge knows that it is looked at
+        assert time.monotonic() < deadline
+        osc.send("/level", level := -30.0 if level < -40 else level - 0.1)
         await page.wait_for_timeout(20)
     await page.wait_for_function("document.querySelector('sb-meter').value <= -30")
 
@@ -598,7 +606,12 @@ async def test_a_page_without_our_style_sheet_shows_too_who_holds_and_what_is_un
         await expect(others).to_have_css("outline-style", "dotted")
         proxy.cut()
         await here.mouse.move(*await place_of(here, "#amount", 0.7))
-        await expect(mine).to_have_css("outline-style", "dashed", timeout=2500)  # before the page is offline
+        await here.wait_for_function(  # looked at in each frame: it is so for two seconds only
+            """() => {
+                const amount = document.getElementById('amount');
+                return amount.dataset.sync === 'unconfirmed' && getComputedStyle(amount).outlineStyle === 'dashed';
+            }"""
+        )
         await expect(mine).to_have_attribute("data-sync", "offline")
         proxy.mend()
         await online(here)

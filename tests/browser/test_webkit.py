@@ -17,10 +17,10 @@ import pytest
 from tests.browser.test_surface import CONFIG, GAPS, SPILLS
 from tests.daemon import ROOT, Daemon
 from tests.peers import free_tcp_port, missing, require_tool
+from tests.waiting import SOON_S
 
 MINI_BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
 SCREENS = [(1180, 718), (1024, 670), (744, 1030), (390, 664), (320, 454), (844, 390)]
-WAIT_S = 10.0
 START_S = 15
 
 SPY = """
@@ -95,7 +95,7 @@ def webkit(display: str) -> Iterator[Any]:
         driver = webdriver.WebKitGTK(options=options, service=service)
     try:
         driver.set_window_size(1600, 1300)
-        driver.set_script_timeout(WAIT_S)
+        driver.set_script_timeout(SOON_S)
         yield driver
     finally:
         driver.quit()
@@ -123,7 +123,7 @@ def show(webkit: Any, daemon: Daemon) -> Iterator[Callable[..., Any]]:
 
 def wait_for(driver: Any, script: str) -> Any:
     """What this expression gives, as soon as it is true."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + SOON_S
     while not (found := driver.execute_script(f"return {script}")):
         assert time.monotonic() < deadline, script
         time.sleep(0.05)
@@ -236,7 +236,7 @@ def test_the_mixer_follows_a_change_and_moves_what_a_key_moves(show: Callable[..
     before = page.execute_script(f"return {top}")
     page.execute_script(f"{fader}.area.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Home', bubbles: true }}));")
     wait_for(page, f"{top} > {before} + 20")
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + SOON_S
     while daemon.value("/ch/1/level") != -100:
         assert time.monotonic() < deadline
         time.sleep(0.02)
