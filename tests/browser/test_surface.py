@@ -248,7 +248,7 @@ async def surface(open_page: OpenPage, daemon: Daemon, size: tuple[int, int], pa
 async def ready(page: Page) -> None:
     """The page is online, everything in view is bound, and it has been drawn since."""
     await page.wait_for_function(
-        """() => document.querySelector('#surface').dataset.state === 'online'
+        """() => document.querySelector('#surface')?.dataset.state === 'online'
           && document.querySelectorAll('.stage [path]').length > 0
           && [...document.querySelectorAll('.stage [path]')].every((element) => element.control && element.width > 0)"""
     )
