@@ -364,7 +364,7 @@ async def test_the_round_trip_is_not_the_time_that_the_page_took_to_start(open_p
         }).observe(document, { childList: true, characterData: true, subtree: true });"""
     )
     await page.goto(daemon.url)
-    await page.wait_for_function("window.said.some((text) => text.endsWith(' ms'))")
+    await page.wait_for_function("() => window.said.some((text) => text.endsWith(' ms'))")
     said = await page.evaluate("window.said")
     assert re.fullmatch(r"[\d.]+ ms", said[said.index("online") + 1])
 
