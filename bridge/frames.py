@@ -212,7 +212,10 @@ class Frames:
 
     def _values_alone(self, revision: int, triggers: int, lens: Lens) -> list[bytes]:
         """The one frame where a few values changed and nothing else, as nearly always; [] elsewhere."""
-        values = self._store.only_values_since(revision, triggers) if lens.view is None else None
+        values = self._store.only_values_since(revision, triggers)
+        if values and lens.view is not None:
+            paths = lens.view.paths
+            values = [entry for entry in values if entry.path in paths]
         if not values or len(values) > _SHORT:
             return []
         frame = b'{"type":"update","rev":%d,"values":%b}' % (
