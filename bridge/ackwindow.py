@@ -1,5 +1,8 @@
 """How far ahead of its acks one browser is sent frames. Pure; one ``AckWindow`` for each session.
 
+What browsers are sent together (``cohort``) is noted once for all of them, in their ``Flights``. A window that is one
+of them knows its place there, and is as it would have been alone as soon as it leaves.
+
 A frame that has left and is not acknowledged is *under way*. When the next may leave is ``wait``; it follows from
 these rules, the first that fits (docs/protocol.md, "Ack"; why acks are rare: docs/adr/rare-acks.md):
 
@@ -21,6 +24,7 @@ whose links are near, 0.7 µs for each in ``Session.poll_news``. 60 kB/s, 500 ms
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,13 +78,81 @@ class Recent:
     frame: UnderWay = (0, 0.0, 0)
 
 
+class Flights:
+    """Frames that several windows send together. Each frame has a number, its place, which never changes."""
+
+    __slots__ = ("_first", "_left", "_revisions", "_totals", "revision", "total")
+
+    def __init__(self) -> None:
+        self.revision = 0
+        """Of the last frame."""
+        self.total = 0
+        """Bytes of all frames that ever were."""
+        self._first = 0  # place of the first that is remembered
+        self._revisions: list[int] = []
+        self._left: list[float] = []
+        self._totals: list[int] = []  # bytes up to this frame, without it
+
+    def __len__(self) -> int:
+        """The place of the next frame."""
+        return self._first + len(self._left)
+
+    def add(self, revision: int, now: float, size: int) -> None:
+        """A frame leaves, to all."""
+        self.revision = revision
+        self._revisions.append(revision)
+        self._left.append(now)
+        self._totals.append(self.total)
+        self.total += size + FRAME_HEAD
+
+    def forget(self, before: int) -> None:
+        """Nobody asks any more for what stands before this place."""
+        if (count := before - self._first) > 0:
+            del self._revisions[:count], self._left[:count], self._totals[:count]
+            self._first = before
+
+    def first_since(self, left_at: float, size: int) -> int:
+        """The place of the first frame that left no earlier, of the last that are no more than so many bytes."""
+        return self._first + max(bisect_left(self._left, left_at), bisect_left(self._totals, self.total - size))
+
+    def taken(self, place: int, revision: int) -> tuple[int, int, float, int]:
+        """How many frames from ``place`` on are no newer than a revision; of the last of them its revision and when it
+        left; and their bytes."""
+        start = place - self._first
+        end = bisect_right(self._revisions, revision, start)
+        if end == start:
+            return 0, 0, math.nan, 0
+        until = self._totals[end] if end < len(self._totals) else self.total
+        return end - start, self._revisions[end - 1], self._left[end - 1], until - self._totals[start]
+
+    def left_at(self, place: int) -> float:
+        return self._left[place - self._first]
+
+    def bytes_from(self, place: int) -> int:
+        """Bytes of the frames from this one on."""
+        index = place - self._first
+        return self.total - self._totals[index] if index < len(self._totals) else 0
+
+    def oldest_of(self, last_bytes: int, place: int) -> float:
+        """When the oldest frame left, from ``place`` on, that has some of the last so many bytes (above 0)."""
+        index = bisect_right(self._totals, self.total - last_bytes) - 1
+        return self._left[max(index, place - self._first)]
+
+    def since(self, place: int) -> list[UnderWay]:
+        """The frames from this one on."""
+        index = place - self._first
+        ends = [*self._totals[index + 1 :], self.total]
+        sizes = (end - start for start, end in zip(self._totals[index:], ends, strict=False))
+        return list(zip(self._revisions[index:], self._left[index:], sizes, strict=True))
+
+
 class AckWindow:
     """Times are in seconds, of one monotonic clock."""
 
     __slots__ = (
-        "_acked_at", "_asks_link", "_flying", "_halved_at", "_is_back", "_is_back_used", "_is_near", "_last_sent",
-        "_loaded_at", "_lowest_trip_s", "_oldest_s", "_queued", "_recent", "_size", "_under_way", "ack_s", "free_until",
-        "has_acks", "light_bytes", "revision",
+        "_acked_at", "_asks_link", "_flights", "_flying", "_halved_at", "_is_back", "_is_back_used", "_is_near",
+        "_last_acked", "_last_sent", "_loaded_at", "_lowest_trip_s", "_oldest_s", "_place", "_queued", "_recent",
+        "_revision", "_size", "_under_way", "ack_s", "free_until", "has_acks", "light_bytes",
     )  # fmt: skip
 
     def __init__(self, recent: Recent, ack_s: float, unacknowledged: Callable[[], int] | None) -> None:
@@ -90,10 +162,9 @@ class AckWindow:
         self.has_acks = True
         """False for a client that will not: its socket's buffer alone paces it."""
         self.light_bytes = 0 if unacknowledged is None else LIGHT_BYTES
-        self.revision = 0
-        """Of the last frame that has left."""
         self.free_until = math.inf
         """Until then ``wait`` is 0."""
+        self._revision = 0  # of the last frame that it was told of
         self._recent = recent
         self._asks_link = unacknowledged
         self._queued = 0  # what the link said last
@@ -104,15 +175,23 @@ class AckWindow:
         self._lowest_trip_s: float | None = None
         self._oldest_s = math.inf  # how old a frame may become; nobody knows before the first ack
         self._is_near = False
+        self._flights: Flights | None = None  # what it sends together with others
+        self._place = 0  # of the first of these that is not acknowledged
+        self._last_acked = 0  # bytes, by one ack
         self._last_sent = self._acked_at = self._halved_at = -LOST_ACK_S
         self._is_back = False  # after a black-out one frame goes ahead of the acks that are still missing,
         self._is_back_used = False  # once between two acks
+
+    @property
+    def revision(self) -> int:
+        """Of the last frame that has left."""
+        return self._revision if self._flights is None else max(self._revision, self._flights.revision)
 
     # What happens
 
     def sent(self, revision: int, now: float, size: int) -> None:
         """A frame leaves."""
-        self.revision, self._last_sent, self._is_back = revision, now, False
+        self._revision, self._last_sent, self._is_back = revision, now, False
         if not self.has_acks:
             return
         size += FRAME_HEAD
@@ -137,13 +216,21 @@ class AckWindow:
 
     def acked(self, revision: int, held_s: float, now: float) -> None:
         """The browser has had all up to this revision, which was sent, for ``held_s``."""
-        left_at, count = math.nan, 0
+        left_at, count, weight = math.nan, 0, 0
         while self._under_way and self._under_way[0][0] <= revision:
             _, left_at, size = self._under_way.popleft()
-            self._flying -= size
+            weight += size
             count += 1
+        self._flying -= weight
+        if self._flights is not None:
+            together, of_last, last_left_at, size = self._flights.taken(self._place, revision)
+            if together:
+                self._revision, self._last_sent = of_last, last_left_at
+                self._place += together
+                left_at, count, weight = last_left_at, count + together, weight + size
         if not count:
             return
+        self._last_acked = weight
         trip_s = now - left_at - held_s
         if trip_s < 0:
             trip_s = 0.0  # it says that it had it before we sent it
@@ -174,6 +261,48 @@ class AckWindow:
         if self._queued < before and not self._is_back_used:
             self._is_back = self._is_back_used = True
 
+    # Together with others
+
+    @property
+    def may_join(self) -> bool:
+        """True if it may send with others, who do not ask it before each frame: its link is near and takes what it
+        gets, and little is under way, as before the last ack."""
+        is_at_ease = self._is_near and self._halved_at < self._acked_at
+        return is_at_ease and self._loaded_at is None and self._last_acked < 2 * self.light_bytes
+
+    def join(self, flights: Flights) -> None:
+        """From now on what is added there leaves to this browser too. Only where it ``may_join``."""
+        self._flights, self._place = flights, len(flights)
+
+    def part(self) -> None:
+        """From now on it is asked before each frame, and told of each in ``sent``."""
+        if self._flights is not None:
+            flying, self._flights = self._flights.since(self._place), None
+            for revision, left_at, size in flying:
+                self.sent(revision, left_at, size - FRAME_HEAD)
+
+    @property
+    def place(self) -> int:
+        """Of the first frame among ``Flights`` that is not acknowledged."""
+        return self._place
+
+    def together_until(self, now: float, young: int) -> float:
+        """Until when it may go on so without being asked again; -inf: no longer. ``young``: the place of the first
+        frame of those that are light, and for which no ack is missing yet."""
+        flights, asks_link = self._flights, self._asks_link
+        assert flights is not None
+        assert asks_link is not None
+        kept = asks_link()
+        if kept == 0 and self._place >= young and not self._under_way:
+            return now + self._oldest_s  # nearly every one: 10 µs → 3 where it comes from memory
+        flying = self._flying + flights.bytes_from(self._place)
+        if flying == 0:
+            return now + self._oldest_s
+        if flying >= 2 * self.light_bytes:
+            return -math.inf
+        oldest_at = self._under_way[0][1] if self._under_way else flights.left_at(self._place)
+        return self._good_until(now, oldest_at, kept)
+
     # What follows
 
     def wait(self, now: float) -> float:
@@ -199,20 +328,27 @@ class AckWindow:
         return self._asks_link is not None and self._is_cut(now, self._asks_link)
 
     def _is_cut(self, now: float, asks_link: Callable[[], int]) -> bool:
-        """``is_held_back`` of what is light: TCP has kept a frame for too long. Or a page that hangs, or a proxy in
-        between: TCP has taken all, and there is no ack RARE_ACK_S later."""
+        """``is_held_back`` of what is light."""
         oldest_at = self._under_way[0][1]
         if now - oldest_at <= self._oldest_s:
             return False
-        kept, kept_since = asks_link(), now
+        until = self._good_until(now, oldest_at, asks_link())
+        if self._is_near and self._loaded_at is None:
+            self.free_until = until
+        return now > until
+
+    def _good_until(self, now: float, oldest_at: float, kept: int) -> float:
+        """When the link is cut, it seems: TCP will have kept a frame for too long, of which it keeps so many bytes now.
+        Or a page that hangs, or a proxy in between: TCP has taken all, and there is no ack RARE_ACK_S later."""
+        kept_since = now
+        if kept > 0 and self._flights is not None and (together := self._flights.bytes_from(self._place)):
+            kept_since = self._flights.oldest_of(kept, self._place)
+            kept -= together
         for _, left_at, size in reversed(self._under_way):
             if kept <= 0:
                 break
             kept, kept_since = kept - size, left_at
-        until = min(kept_since, oldest_at + RARE_ACK_S) + self._oldest_s
-        if self._is_near and self._loaded_at is None:
-            self.free_until = until
-        return now > until
+        return min(kept_since, oldest_at + RARE_ACK_S) + self._oldest_s
 
     def _weigh(self) -> None:
         """What is under way has changed: is it a load, and until when may more be sent without a question?"""
@@ -231,8 +367,9 @@ class AckWindow:
                 return
 
     def status(self) -> dict[str, Any]:
+        together = 0 if self._flights is None else len(self._flights) - self._place
         return {
-            "frames_under_way": len(self._under_way),
+            "frames_under_way": len(self._under_way) + together,
             "window": self._size,
             "round_trip_ms": None if self._lowest_trip_s is None else round(self._lowest_trip_s * 1000, 1),
         }

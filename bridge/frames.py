@@ -99,6 +99,9 @@ class News(NamedTuple):
     until: float
     frame: bytes | None
 
+    def is_true(self, revision: int, now: float) -> bool:
+        return self.revision == revision and now <= self.until
+
 
 class Lens:
     """What all browsers share that see the same controls and call them the same; None: they see all of them."""

@@ -10,12 +10,12 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from . import frames as out
 from . import messages as msg
 from .access import ALL, Grant
-from .ackwindow import ACK_S, AckWindow, Recent
+from .ackwindow import ACK_S, AckWindow, Flights, Recent
 from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Lens
@@ -118,13 +118,25 @@ class PageClock:
         return arrival - t - min(self._now, self._before)
 
 
+class Company(Protocol):
+    """Sessions that move together (``cohort``), as one of them sees it."""
+
+    revision: int
+    """What all were last told."""
+    triggers: int
+    """Sequence of the last trigger told."""
+
+    def dismiss(self, session: Session) -> None:
+        """A member leaves: to be called by ``Session.leave`` alone."""
+
+
 class Session:
     """Protocol state of one connection. ``client`` is its id ("c7"), unique in the epoch."""
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "grant", "role", "view", "page", "token", "origin", "revision", "welcomed", "owes_answer", "pings",
-        "shown", "watch", "learns", "_learning_told", "_metrics_told", "window",
-        "_shared", "_store", "_lens", "_triggers", "_waiting", "_errors", "_errors_dropped", "_applied",
+        "shown", "watch", "learns", "_learning_told", "_metrics_told", "window", "lens", "triggers", "cohort",
+        "_shared", "_store", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_clock", "_fingers",
     )  # fmt: skip
     # Not for the memory alone: a pass over 1,000 browsers runs as fast as they come into the cache.
@@ -164,10 +176,14 @@ class Session:
         self._metrics_told: int | None = None  # number of the last row; None: it has not asked
         self.window = AckWindow(shared.recent, shared.ack_s, unacknowledged)
         """When the next frame may leave."""
+        self.lens: Lens = shared.frames.lens("id", self.view)
+        """How it sees the store."""
+        self.triggers = 0
+        """Sequence of the last trigger told."""
+        self.cohort: Company | None = None
+        """Whom it moves with. ``revision`` and ``triggers`` are theirs then; its own are as of its last message."""
         self._shared = shared
         self._store = shared.store
-        self._lens: Lens = shared.frames.lens("id", self.view)
-        self._triggers = 0  # sequence of the last trigger told
         self._waiting: deque[bytes] = deque()  # parts of a frame too long for one
         self._errors: list[bytes] = []
         self._errors_dropped = 0
@@ -182,6 +198,8 @@ class Session:
     def receive(self, text: str | bytes, now: float) -> Close | None:
         """Execute one message. Answers and news are then had from ``poll``. Never raises for bad input."""
         self._shared.counters.messages += 1
+        if self.cohort is not None:
+            self._catch_up()
         n: int | None = None
         try:
             message = msg.decode(text)
@@ -210,8 +228,9 @@ class Session:
         view = self._shared.views.of(grant)
         if grant == self.grant and view is self.view:
             return
+        self.leave()
         self.grant, self.role, self.view = grant, grant.role, view
-        self._lens = self._shared.frames.lens(self._lens.keys, view)
+        self.lens = self._shared.frames.lens(self.lens.keys, view)
         if grant.role == "view":
             self._store.release_all(self.origin, now)
             self._fingers.clear()
@@ -261,6 +280,7 @@ class Session:
             if message.rev is not None:
                 self._ack(message.rev, message.held / 1000, now)
         elif isinstance(message, msg.Touch):
+            self.leave()  # what takes the finger's hold away must be told to it
             for entry in self._touchable(message.ids):
                 self._fingers[entry] = False
                 self._store.touch(entry, self.origin, now)
@@ -299,14 +319,14 @@ class Session:
         self.page, self.token = hello.page[:MAX_NAME], hello.token
         name = "".join(char for char in hello.name if char.isprintable())[:MAX_NAME].strip()
         self.origin = Origin("browser", self.client, name or self.client)
-        self._lens, self.window.has_acks = self._shared.frames.lens(hello.keys, self.view), hello.acks
+        self.lens, self.window.has_acks = self._shared.frames.lens(hello.keys, self.view), hello.acks
         if hello.t is not None:
             self._clock.lateness(hello.t, now * 1000)
         store = self._store
         resumed_at = None
         if hello.since is not None and (hello.view or ALL) == self._shared.views.name_of(grant):
             epoch, revision = hello.since
-            if epoch == store.epoch and revision >= 0 and self._shared.frames.can_resume(revision, self._lens):
+            if epoch == store.epoch and revision >= 0 and self._shared.frames.can_resume(revision, self.lens):
                 resumed_at = revision
         self._welcome(now, resumed_at)
         self.welcomed = True
@@ -324,9 +344,9 @@ class Session:
             "ack_bytes": self.window.light_bytes,
             "server": {"name": self._shared.server_name, "version": self._shared.version, "auth": self._shared.auth},
         }
-        self._waiting.extend(self._shared.frames.welcome(head, self._lens, now, resumed_at))
+        self._waiting.extend(self._shared.frames.welcome(head, self.lens, now, resumed_at))
         self.revision = store.revision if resumed_at is None else resumed_at
-        self._triggers = store.trigger_sequence  # an old bang is an old gesture
+        self.triggers = store.trigger_sequence  # an old bang is an old gesture
 
     def _set(self, message: msg.Set, now: float) -> None:
         try:
@@ -448,6 +468,8 @@ class Session:
         if revision > sent:
             raise ProtocolError("bad_message", f"ack {revision} is above {sent}, the last that was sent")
         self.window.acked(revision, held_s, now)
+        if self.cohort is not None and not self.window.may_join:
+            self.leave()
 
     # Checks
 
@@ -528,6 +550,31 @@ class Session:
         self.owes_answer = True
         self._errors.append(out.error(exc.code, exc.message, n, entry.path if entry else path))
 
+    # Together with others
+
+    @property
+    def may_join(self) -> bool:
+        """True if nothing sets it apart from others."""
+        is_plain = self.welcomed and not (self.owes_answer or self._fingers or self._waiting)
+        return is_plain and self.cohort is None and self.window.may_join
+
+    def join(self, cohort: Company, flights: Flights) -> None:
+        """Its cohort tells it the news from now on."""
+        self.cohort = cohort
+        self.window.join(flights)
+
+    def leave(self) -> None:
+        """It is told by ``poll`` again."""
+        if self.cohort is not None:
+            self._catch_up()
+            self.window.part()
+            self.cohort.dismiss(self)
+            self.cohort = None
+
+    def _catch_up(self) -> None:
+        assert self.cohort is not None
+        self.revision, self.triggers = self.cohort.revision, self.cohort.triggers
+
     # Out
 
     @property
@@ -553,20 +600,20 @@ class Session:
         window = self.window
         if now > window.free_until and window.wait(now) > 0:
             return None
-        lens = self._lens
+        lens = self.lens
         since, triggers, at_revision, until, frame = lens.latest
-        if since != self.revision or at_revision != revision or now > until or triggers != self._triggers:
-            frame = shared.frames.news(self.revision, self._triggers, lens, now).frame
+        if since != self.revision or at_revision != revision or now > until or triggers != self.triggers:
+            frame = shared.frames.news(self.revision, self.triggers, lens, now).frame
         if frame:
             if self._fingers:
                 self._notice_lost_holds()  # the news may be that they hold nothing any more
             self.revision = revision
-            self._triggers = store.trigger_sequence
+            self.triggers = store.trigger_sequence
             window.sent(revision, now, len(frame))
             shared.counters.frames += 1
             return frame
         if frame is not None:  # nothing of it is to be seen here
-            self.revision, self._triggers = revision, store.trigger_sequence
+            self.revision, self.triggers = revision, store.trigger_sequence
         return None
 
     def poll(self, now: float, is_writable: bool) -> list[bytes]:
@@ -576,6 +623,8 @@ class Session:
         """
         if self.is_idle or not is_writable:
             return []
+        if self.revision != self._store.revision:
+            self.leave()
         if self._fingers:
             self._notice_lost_holds()
         frames: list[bytes] = []
@@ -590,13 +639,13 @@ class Session:
                 return frames
             if self.view is not None and self.revision < self.view.began:
                 self._waiting.clear()  # parts of what it may not see any more
-            if not self._waiting and not self._shared.frames.can_resume(self.revision, self._lens):
+            if not self._waiting and not self._shared.frames.can_resume(self.revision, self.lens):
                 self._forget_hidden(now)  # it may be that it sees other pages now
                 self._welcome(now)  # so far behind that controls were removed which nobody remembers
             elif not self._waiting:
-                self._waiting.extend(self._shared.frames.updates(self.revision, self._triggers, self._lens, now))
+                self._waiting.extend(self._shared.frames.updates(self.revision, self.triggers, self.lens, now))
                 self.revision = self._store.revision
-                self._triggers = self._store.trigger_sequence
+                self.triggers = self._store.trigger_sequence
             if self._waiting:
                 frames.append(self._waiting.popleft())
                 self.window.sent(self.revision, now, len(frames[-1]))
@@ -632,6 +681,8 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What it costs and how far it is: bounded, whatever the browser does."""
+        if self.cohort is not None:
+            self._catch_up()
         return {
             "revisions_behind": self._store.revision - self.revision,
             "waiting_bytes": sum(map(len, self._waiting)) + sum(map(len, self._errors)),
@@ -643,7 +694,7 @@ class Session:
         shown = [entry for entry in self.shown if entry in changed]
         if self.view is not None:
             shown = [entry for entry in shown if entry.path in self.view.paths]
-        return self._shared.frames.meters(shown, self._lens.keys) if shown and self.welcomed else None
+        return self._shared.frames.meters(shown, self.lens.keys) if shown and self.welcomed else None
 
     @property
     def has_asides(self) -> bool:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import socket
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,12 +23,13 @@ from . import tasks
 from .access import Grant
 from .ackwindow import ack_s_for
 from .allowance import counted
-from .cutting import Patience, cut
+from .cohort import Cohort, Cohorts
+from .connection import Connection, unacknowledged
 from .errors import ProtocolError
 from .http.guard import GRANT
 from .http.limits import HttpLimits
 from .http.websocket import CLOSE_S, WebSocket, accept
-from .http.wsframes import BINARY, PING, PING_FRAME, TEXT, TOO_LONG, text_frame
+from .http.wsframes import BINARY, PING, TEXT, TOO_LONG, text_frame
 from .log import OncePer
 from .messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 from .refusals import Refusals
@@ -54,10 +53,6 @@ FEW = 32
 """So few never take long enough to widen the gap: the CPU clock, two system calls, is not read for them."""
 METER_GAP_S = 1 / 30
 ASIDE_GAP_S = 1 / 20
-SEND_BUFFER_BYTES = 128 * 1024
-"""Of the kernel, per browser (Linux doubles it): left alone it grows to 4 MB of what nobody reads any more."""
-UNSENT_BYTES = 16 * 1024
-"""Of those, at most so many may wait for their first sending: what the kernel keeps can be merged no more."""
 BACKLOG_SHARE = 2.0
 """What browsers have said beyond a slice each is read on for SLICE_S, then not for so many times what that took."""
 HELLO_BYTES = 4096
@@ -88,62 +83,6 @@ class Limits:
     """How often all this is looked at."""
 
 
-class Connection:
-    """One socket and its session."""
-
-    __slots__ = (
-        "_patience", "_transport", "halfway_at", "heard_at", "host", "is_exempt", "is_lost", "opened_at", "pinged_at",
-        "session", "spoke_at", "unsent", "write", "ws",
-    )  # fmt: skip
-
-    def __init__(self, session: Session, ws: WebSocket, host: str, now: float) -> None:
-        self.session = session
-        self.host = host
-        """The browser's address."""
-        self.opened_at = now
-        self.heard_at = now
-        self.spoke_at = now
-        """When its last message came; a frozen page says nothing, while its browser goes on answering our pings."""
-        self.pinged_at = now
-        self.halfway_at = math.inf
-        """Since when a message is under way."""
-        self.is_exempt = False
-        """From the limit of messages."""
-        self.ws = ws
-        self._transport = transport = ws.transport
-        self.unsent = _unsent(transport)
-        """Bytes that the kernel has not taken yet."""
-        self.is_lost = transport.is_closing
-        self.write = transport.write
-        """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
-        self._patience = Patience(now)
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-
-    @property
-    def is_open(self) -> bool:
-        return not (self.ws.is_closing or self.is_lost())
-
-    @property
-    def quiet_since(self) -> float:
-        """When it was last heard, or asked whether it is there."""
-        return max(self.heard_at, self.pinged_at)
-
-    def ping(self, now: float) -> None:
-        self.pinged_at = now
-        self._transport.write(PING_FRAME)
-
-    def is_stuck(self, now: float, timeout_s: float) -> bool:
-        """True if bytes have been waiting and none has left for ``timeout_s``."""
-        return self._patience.is_over(self.unsent(), now, timeout_s)
-
-    def abort(self) -> None:
-        """Drop the socket now, and what was to be sent."""
-        cut(self._transport)
-
-
 class Hub:
     """All browsers of one server. Runs on the event loop; ``handle`` is the WebSocket's request handler."""
 
@@ -165,13 +104,14 @@ class Hub:
         shared.on_asides = self._wake_asides
         shared.learning.subscribe(lambda _: self._wake_asides())
         self._connections: dict[str, Connection] = {}
+        self._cohorts = Cohorts(shared.store, shared.frames)
         self._numbers = count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0
         self._next_pass = 0.0
         self._next_join = 0.0
-        self._rest: Iterator[Connection] | None = None
+        self._rest: Iterator[Cohort | Connection] | None = None
         self._spent_s = 0.0
         # CPU, not wall time: a core that others use too must not make the gaps longer. With a clock of the caller's
         # own (virtual time) that clock.
@@ -227,13 +167,14 @@ class Hub:
             self._entering.discard(entering)
         if ws is None:
             raise web.HTTPServiceUnavailable(text="the connection is lost")  # to nobody
-        client, asks = f"c{next(self._numbers)}", _unacknowledged(ws.transport)
+        client, asks = f"c{next(self._numbers)}", unacknowledged(ws.transport)
         session = Session(self.shared, client, entering.grant, unacknowledged=asks)
         connection = Connection(session, ws, request.remote or "this machine", self._clock())
         connection.is_exempt = self.http_limits.exempts(connection.host)
         ws.allowance = self.http_limits.messages_per_s
         ws.on_held = partial(self._hold, ws)
-        self._connections[session.client] = connection
+        ws.on_closing = session.leave
+        self._add(connection)
         self.shared.ack_s = ack_s_for(len(self._connections))
         try:
             ws.listen(partial(self._heard, connection))
@@ -246,6 +187,10 @@ class Hub:
         elif not session.welcomed:
             self._say(connection, "silent", "connected and went without a word")
         return ws.response
+
+    def _add(self, connection: Connection) -> None:
+        self._connections[connection.session.client] = connection
+        self._cohorts.alone[connection.session] = None
 
     async def close(self) -> None:
         """Let no more browsers in, release what they hold, close each with 1001 (going away)."""
@@ -327,8 +272,12 @@ class Hub:
             if not session.is_idle:
                 if is_current := session.is_up_to_date:
                     self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
+                elif session.cohort is not None:
+                    self._answer(connection)  # alone it would be told with the news, and be late to come back
                 if not (is_current and session.is_idle) and (self._rest is None or is_current or not was_welcomed):
                     self._wake()  # else the pass that is under way comes to it, or knows already when to come again
+            if session.may_join and connection.cohort_way is not None and not connection.ws.is_closing:
+                self._cohorts.admit(session, connection.cohort_way)
             if session.shown is not shown:
                 self._meters.update(entry for entry in session.shown if entry.value is not None)
                 self._wake_meters()
@@ -382,12 +331,16 @@ class Hub:
                 self._close(other, Close(REPLACED, "this page has connected again"))
 
     def _close(self, connection: Connection, close: Close) -> None:
-        self._connections.pop(connection.session.client, None)  # no pass writes to it any more
+        self._remove(connection)  # no pass writes to it any more
         self._ghosts.add(connection)
         connection.ws.close(close.code, close.reason)
 
-    def _forget(self, connection: Connection) -> None:
+    def _remove(self, connection: Connection) -> None:
         self._connections.pop(connection.session.client, None)
+        self._cohorts.remove(connection.session)
+
+    def _forget(self, connection: Connection) -> None:
+        self._remove(connection)
         self.shared.ack_s = ack_s_for(len(self._connections))
         self._ghosts.discard(connection)
         connection.session.close(self._clock())
@@ -432,37 +385,21 @@ class Hub:
         started = self._clock()
         cpu_started = self._cpu_clock() if len(self._connections) > FEW else 0.0
         if self._rest is None:
-            self._rest = iter(list(self._connections.values()))
+            alone = [self._connections[session.client] for session in self._cohorts.alone]
+            self._rest = iter([*self._cohorts, *alone])
             self._spent_s = 0.0
             self._next_pass = started
             self._pass_again = math.inf
-        payload, framed, looked = b"", b"", 0
+        looked = 0
         is_over = True
         try:
-            for connection in self._rest:
-                if connection.ws.is_closing or connection.is_lost():
-                    continue
-                session = connection.session
-                if connection.unsent() == 0 and (news := session.poll_news(started)) is not None:
-                    if news is not payload:
-                        payload, framed = news, self._frame(news)
-                    if session.owes_answer:
-                        connection.write(b"".join([framed, *map(text_frame, session.take_answers())]))
-                    else:
-                        connection.write(framed)
-                    looked += 1
-                    if looked % 8:  # the clock is asked after every eighth of these
-                        continue
-                elif session.is_idle:
-                    continue
+            for whom in self._rest:
+                if type(whom) is Cohort:
+                    self._tell_together(whom, started)
                 else:
-                    self._flush(connection, started)
-                if not session.is_idle:  # not all could be told: when may the rest go?
-                    wait_s = PASS_GAP_S if connection.unsent() else session.window.wait(started)
-                    if session.window.is_held_back(started):
-                        session.window.look_at_link()
-                        wait_s = min(wait_s, LOOK_S)
-                    self._pass_again = min(self._pass_again, started + wait_s)
+                    looked += 1
+                    if self._tell(whom, started) and looked % 8:  # the clock is asked after every eighth of these
+                        continue
                 if self._clock() - started > SLICE_S:
                     self._spent_s += self._cpu_clock() - cpu_started if cpu_started else SLICE_S
                     self._timer = self._loop.call_soon(self._pass)
@@ -478,6 +415,60 @@ class Hub:
         self._next_pass += min(LONGEST_GAP_S, max(PASS_GAP_S, PASS_SHARE * self._spent_s))
         if self._pass_again < math.inf:
             self._wake(self._pass_again)
+
+    def _tell_together(self, cohort: Cohort, now: float) -> None:
+        """The news to all members of a cohort, with nothing looked at but the sockets that they are written to."""
+        for session in cohort.look(now):
+            self._tell(self._connections[session.client], now)
+        news = cohort.news(now)
+        if news is None:
+            cohort.disband()
+            self._pass_again = now
+            return
+        if news:
+            framed = self._frame(news)
+            full = []
+            for transport in cohort.members.values():
+                if transport.get_write_buffer_size():
+                    full.append(transport)
+                else:
+                    transport.write(framed)
+            if full:
+                for session in [session for session, transport in cohort.members.items() if transport in full]:
+                    session.leave()
+                self._pass_again = min(self._pass_again, now + PASS_GAP_S)
+            self.shared.counters.frames += len(cohort.members)
+        cohort.told(news, now)
+
+    def _tell(self, connection: Connection, now: float) -> bool:
+        """The news and what it is owed to one browser, if it may be told now. True where that was the news alone."""
+        session = connection.session
+        if session.cohort is not None or connection.ws.is_closing or connection.is_lost():
+            return True
+        if connection.unsent() == 0 and (news := session.poll_news(now)) is not None:
+            framed = self._frame(news)
+            if session.owes_answer:
+                framed = b"".join([framed, *map(text_frame, session.take_answers())])
+            connection.write(framed)
+            return True
+        if session.is_idle:
+            return True
+        self._flush(connection, now)
+        if not session.is_idle:  # not all could be told: when may the rest go?
+            wait_s = PASS_GAP_S if connection.unsent() else session.window.wait(now)
+            if session.window.is_held_back(now):
+                session.window.look_at_link()
+                wait_s = min(wait_s, LOOK_S)
+            self._pass_again = min(self._pass_again, now + wait_s)
+        return False
+
+    def _answer(self, connection: Connection) -> None:
+        """What a member of a cohort is owed and may be told ahead of the news that are due."""
+        session = connection.session
+        if connection.unsent() == 0 and (answers := session.take_answers()):
+            connection.write(b"".join(map(text_frame, answers)))
+        if session.owes_answer:
+            session.leave()
 
     def _flush(self, connection: Connection, now: float) -> None:
         frames = connection.session.poll(now, connection.unsent() == 0)
@@ -587,42 +578,3 @@ def _decided(decide: Callable[[Grant], Grant | None], grant: Grant | None) -> Gr
 
 
 _ORDINARY = ("not_paired", "held", "stale", "declared_otherwise", "silent")  # what good browsers do on a bad day
-_SIOCOUTQ, _SIOCOUTQNSD = 0x5411, 0x894B  # linux/sockios.h: not acknowledged; not sent
-
-
-def _unsent(transport: asyncio.Transport) -> Callable[[], int]:
-    """How many bytes wait because the kernel does not take them. uvloop's TLS transport says nothing of the 64 kB that
-    wait in the one below it; but while any do, the kernel has its UNSENT_BYTES, of which Linux tells."""
-    size: Callable[[], int] = transport.get_write_buffer_size
-    if sys.platform != "linux" or transport.get_extra_info("ssl_object") is None:
-        return size
-    kernel = _of_socket(transport, _SIOCOUTQNSD)
-
-    def unsent() -> int:
-        if waiting := size():
-            return waiting
-        waiting = kernel()
-        return waiting if waiting >= UNSENT_BYTES else 0
-
-    return unsent
-
-
-def _unacknowledged(transport: asyncio.Transport) -> Callable[[], int] | None:
-    """How many bytes the kernel holds because the other end's TCP has not acknowledged them; None where it does not
-    tell (Linux does). Asked four times a second for each browser: 0.8 µs, where its socket object alone would be 2."""
-    return None if sys.platform != "linux" else _of_socket(transport, _SIOCOUTQ)
-
-
-def _of_socket(transport: asyncio.Transport, question: int) -> Callable[[], int]:
-    """What Linux answers about a TCP socket, asked by ioctl(2)."""
-    import fcntl
-
-    fileno, ioctl = transport.get_extra_info("socket").fileno(), fcntl.ioctl
-
-    def answer() -> int:
-        try:
-            return int.from_bytes(ioctl(fileno, question, b"\0\0\0\0"), sys.byteorder)
-        except OSError:  # closed already
-            return 0
-
-    return answer

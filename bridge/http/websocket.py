@@ -51,6 +51,8 @@ class WebSocket:
         """It has said more than could be read at once."""
         self.on_held: Callable[[], None] = lambda: None
         """Told when that begins; the hub calls ``go_on`` then, until it is over."""
+        self.on_closing: Callable[[], None] = lambda: None
+        """Told when nothing may be written any more: Close was sent, or the connection is lost."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request = request
         self._reader: Reader | None = Reader(max_bytes)
@@ -73,6 +75,7 @@ class WebSocket:
         """Say Close; the socket is dropped when the other side has answered, or after CLOSE_S."""
         if not self.is_closing:
             self.is_closing = True
+            self.on_closing()
             if not self.transport.is_closing():
                 self.transport.write(close_frame(code, reason))
             self._drop = asyncio.get_running_loop().call_later(CLOSE_S, self.transport.abort)
@@ -151,6 +154,7 @@ class WebSocket:
     def feed_eof(self) -> None:
         """The connection is lost, and what was not read of it."""
         self._reader = None
+        self.on_closing()
         if self._drop is not None:
             self._drop.cancel()
         if not self.gone.done():
@@ -160,6 +164,7 @@ class WebSocket:
         self._reader = None
         if not self.is_closing:
             self.is_closing = True
+            self.on_closing()
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_REASON
             self.transport.write(close_frame(code) if code != NO_REASON else close_frame(1000))
         self.transport.close()

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 from typing import Any
@@ -55,6 +55,10 @@ class Link:
         at = self._carry("down", text, lambda: self.hear_below)
         clock = self._network.clock
         clock.call_at(at, lambda: clock.call_at(self._network.arrival(), lambda: self._took(size)))
+
+    def tell(self, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            self.down(frame.decode())
 
     def _took(self, size: int) -> None:
         self.unacknowledged -= size

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Literal
 
 from bridge.access import EVERYTHING
+from bridge.cohort import Cohort, Cohorts
 from bridge.control import Control
 from bridge.echo import EchoBook
 from bridge.frames import Frames
@@ -81,6 +82,8 @@ class Report:
 
     moves: int = 0
     events: int = 0
+    together: int = 0
+    """Frames told to browsers as members of a cohort."""
     settled: int = 0
     cancelled: int = 0
     toggles: int = 0
@@ -103,6 +106,7 @@ class Show:
         self.store.subscribe(self._note)
         self.shared = Shared(self.store, Frames(self.store), "Sim", "0")
         self.sessions: dict[Link, Session] = {}
+        self.cohorts = Cohorts(self.store, self.shared.frames)
         self._heard_at: dict[Link, float] = {}
         self._networks: dict[Link, Any] = {}
         self._starts: dict[str, int] = {}
@@ -211,6 +215,7 @@ class Show:
             session = self.sessions[link] = Session(
                 self.shared, f"c{self._clients}", EVERYTHING, unacknowledged=lambda: link.unacknowledged
             )
+            self.cohorts.alone[session] = None
         self._heard_at[link] = now
         was_welcomed = session.welcomed
         assert session.receive(text, now) is None
@@ -219,11 +224,20 @@ class Show:
             for other, ghost in list(self.sessions.items()):
                 if ghost is not session and ghost.page == session.page:
                     self._close(other)
+        if session.cohort is not None and session.owes_answer:
+            if not link._network.is_black:
+                link.tell(session.take_answers())
+            if session.owes_answer:
+                session.leave()
+        elif session.may_join:
+            self.cohorts.admit(session, link)
         self._wake()
 
     def _close(self, link: Link) -> None:
         link.is_alive = False
-        self.sessions.pop(link).close(self.clock.now)
+        session = self.sessions.pop(link)
+        self.cohorts.remove(session)
+        session.close(self.clock.now)
 
     def _note(self, changes: Sequence[Change]) -> None:
         self.log.extend(changes)
@@ -239,13 +253,31 @@ class Show:
         self._is_pass_due = False
         now = self.clock.now
         self._pass_at = now + PASS_GAP_S
+        for cohort in self.cohorts:
+            self._tell_together(cohort, now)
         for link, session in self.sessions.items():
+            if session.cohort is not None:
+                continue
             is_writable = not link._network.is_black
             news = session.poll_news(now) if is_writable else None  # the hub's short way
-            for frame in session.poll(now, is_writable) if news is None else (news, *session.take_answers()):
-                link.down(frame.decode())
-        if any(not session.is_idle for session in self.sessions.values()):
+            link.tell(session.poll(now, is_writable) if news is None else [news, *session.take_answers()])
+        if any(not session.is_idle for session in self.cohorts.alone):
             self._wake(PASS_GAP_S)
+
+    def _tell_together(self, cohort: Cohort, now: float) -> None:
+        """What the hub does for those that move together."""
+        cohort.look(now)
+        for session, link in list(cohort.members.items()):
+            if link._network.is_black:
+                session.leave()
+        news = cohort.news(now)
+        if news is None:
+            cohort.disband()
+            return
+        for link in cohort.members.values():
+            link.tell([news] if news else [])
+        self.report.together += len(cohort.members)
+        cohort.told(news, now)
 
     def _watch(self) -> None:
         """The server's heart-beat, and the time-out of holds."""

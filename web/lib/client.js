@@ -536,8 +536,8 @@ export class Client extends EventTarget {
       this.#wake();
     }
     const link = this.#current;
+    if (link !== null && now >= link.pingedAt + PING_MS) this.#ping(link, now); // takes the ack along
     if (now >= this.#ackAt) this.#ack(now);
-    if (link !== null && now >= link.pingedAt + PING_MS) this.#ping(link, now);
     this.#emit(this.model.review(now));
     if (this.#candidate !== null && now >= this.#candidate.deadline) {
       this.#dropCandidate();
