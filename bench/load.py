@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .adapters import Adapter
 
 RECEIVE_BYTES = 1 << 18
-PING_EVERY_S = 1.0
 
 
 class Track:
@@ -80,6 +79,8 @@ class Browser:
         self.ack_s = 0.0
         self.ack_at = inf
         self.ack_bytes = 0
+        self.ping_s = 0.0
+        self.pinged_at = 0.0
         self.unacked = 0
         self.revision_at = 0.0
         self.frames = 0

@@ -14,8 +14,8 @@ these rules, the first that fits (docs/protocol.md, "Ack"; why acks are rare: do
 
 The window grows with each ack that comes as quickly as the quickest, and halves where a queue has made it late. What is
 *light*, fewer than ``light_bytes`` under way, counts in none of it but the spread of a long round trip, and needs no
-ack for RARE_ACK_S: where it is, the server's own TCP is asked. So nearly every frame is told by one comparison that it
-may leave (``free_until``): where the link is near, and what is under way is light and young.
+ack before the next ping: where it is, the server's own TCP is asked. So nearly every frame is told by one comparison
+that it may leave (``free_until``): where the link is near, and what is under way is light and young.
 
 Measured: with 100 browsers and 60 changes a second, 16 → 13 µs an update by rare acks; in a pass over 1,000 browsers
 whose links are near, 0.7 µs for each in ``Session.poll_news``. 60 kB/s, 500 ms, and cuts are in tests/test_bad_link.py.
@@ -51,11 +51,14 @@ are as much higher."""
 CROWD = 25
 """From so many browsers on the time grows with them, up to LONGEST_ACK_S: 1,000 acks a second cost 1 % of a core."""
 LONGEST_ACK_S = 0.2
+PING_S, LONGEST_PING_S = 1.0, 2.0
+"""How rarely clients are to ping while they hear something, told in ``ping_ms`` beside it, and the longest, in a crowd;
+what is light needs no ack sooner. A ping with its pong costs 70 µs where the core slept before: with 1,000 browsers and
+15 changes a second 4 of the 20 µs of an update."""
 LIGHT_BYTES = 4096
 """Less than this on its way to a browser is no load for any link (70 ms at 60 kB/s), where the link itself says what
 its other end has taken; it tells of one fader for a second. Told in ``ack_bytes`` of the welcome: until so much has
-come, a client acknowledges no oftener than every RARE_ACK_S. An ack costs 15–50 µs."""
-RARE_ACK_S = 1.0
+come, a client acknowledges no oftener than it pings. An ack costs 15–50 µs."""
 FRAME_HEAD = 4  # bytes of a WebSocket frame besides its text, at most, but for very long ones
 PACKET_BYTES, PACKET_S = 256, 0.02
 """Light frames so short, and so close to each other, count as one."""
@@ -64,6 +67,11 @@ PACKET_BYTES, PACKET_S = 256, 0.02
 def ack_s_for(browsers: int) -> float:
     """How rarely each of so many is to acknowledge, in seconds."""
     return min(LONGEST_ACK_S, ACK_S * max(1.0, browsers / CROWD))
+
+
+def ping_s_for(browsers: int) -> float:
+    """How rarely each of so many is to ping, in seconds, while it hears something."""
+    return min(LONGEST_PING_S, PING_S * max(1.0, browsers / CROWD))
 
 
 UnderWay: TypeAlias = tuple[int, float, int]
@@ -152,13 +160,15 @@ class AckWindow:
     __slots__ = (
         "_acked_at", "_asks_link", "_flights", "_flying", "_halved_at", "_is_back", "_is_back_used", "_is_near",
         "_last_acked", "_last_sent", "_loaded_at", "_lowest_trip_s", "_oldest_s", "_place", "_queued", "_recent",
-        "_revision", "_size", "_under_way", "ack_s", "free_until", "has_acks", "light_bytes",
+        "_revision", "_size", "_under_way", "ack_s", "free_until", "has_acks", "light_bytes", "ping_s",
     )  # fmt: skip
 
     def __init__(self, recent: Recent, ack_s: float, unacknowledged: Callable[[], int] | None) -> None:
         """``unacknowledged()``: bytes that the other end's TCP has not taken; None where nobody knows."""
         self.ack_s = ack_s
-        """How rarely the client was told to acknowledge."""
+        """How rarely the client was told to acknowledge,"""
+        self.ping_s = PING_S
+        """and to ping."""
         self.has_acks = True
         """False for a client that will not: its socket's buffer alone paces it."""
         self.light_bytes = 0 if unacknowledged is None else LIGHT_BYTES
@@ -339,7 +349,7 @@ class AckWindow:
 
     def _good_until(self, now: float, oldest_at: float, kept: int) -> float:
         """When the link is cut, it seems: TCP will have kept a frame for too long, of which it keeps so many bytes now.
-        Or a page that hangs, or a proxy in between: TCP has taken all, and there is no ack RARE_ACK_S later."""
+        Or a page that hangs, or a proxy in between: TCP has taken all, and no ack has come with the next ping."""
         kept_since = now
         if kept > 0 and self._flights is not None and (together := self._flights.bytes_from(self._place)):
             kept_since = self._flights.oldest_of(kept, self._place)
@@ -348,7 +358,7 @@ class AckWindow:
             if kept <= 0:
                 break
             kept, kept_since = kept - size, left_at
-        return min(kept_since, oldest_at + RARE_ACK_S) + self._oldest_s
+        return min(kept_since, oldest_at + self.ping_s) + self._oldest_s
 
     def _weigh(self) -> None:
         """What is under way has changed: is it a load, and until when may more be sent without a question?"""

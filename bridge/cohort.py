@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, final
 
-from .ackwindow import LIGHT_BYTES, OLDEST_FRAME_S, RARE_ACK_S, Flights
+from .ackwindow import LIGHT_BYTES, OLDEST_FRAME_S, PING_S, Flights
 from .frames import Frames, Lens
 from .session import Session
 from .store import Store
@@ -81,7 +81,7 @@ class Cohort:
         if now < self._look_at and self._flights.total - self._looked < LIGHT_BYTES:
             return []
         look_at, leavers, first = math.inf, [], len(self._flights)
-        young = self._flights.first_since(now - RARE_ACK_S, LIGHT_BYTES)
+        young = self._flights.first_since(now - PING_S, LIGHT_BYTES)
         for session in self.members:
             until = session.window.together_until(now, young)
             if until < now + SOON_S:

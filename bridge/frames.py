@@ -39,9 +39,9 @@ def applied(n: int) -> bytes:
     return b'{"type":"applied","n":%d}' % n
 
 
-def pong(t: float, ack_ms: int) -> bytes:
-    """The answer to a page's ping, with how rarely it is to acknowledge from now on."""
-    return _encode({"type": "pong", "t": t, "ack_ms": ack_ms})
+def pong(t: float, ack_ms: int, ping_ms: int) -> bytes:
+    """The answer to a page's ping, with how rarely it is to acknowledge and to ping from now on."""
+    return _encode({"type": "pong", "t": t, "ack_ms": ack_ms, "ping_ms": ping_ms})
 
 
 def error(code: str, message: str, n: int | None = None, path: str | None = None) -> bytes:

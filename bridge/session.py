@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from . import frames as out
 from . import messages as msg
 from .access import ALL, Grant
-from .ackwindow import ACK_S, AckWindow, Flights, Recent
+from .ackwindow import ACK_S, PING_S, AckWindow, Flights, Recent
 from .control import PANIC, Control
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Lens
@@ -76,7 +76,9 @@ class Shared:
     auth: str = "token"
     """``[auth] mode``, for pages to say out loud."""
     ack_s: float = ACK_S
-    """How rarely browsers are to acknowledge, from their next ping on."""
+    """How rarely browsers are to acknowledge, from their next ping on,"""
+    ping_s: float = PING_S
+    """and to ping."""
     recent: Recent = field(default_factory=Recent)
     counters: Counters = field(default_factory=Counters)
     on_refused: Callable[[str, ProtocolError], None] = lambda client, refusal: None
@@ -165,7 +167,7 @@ class Session:
         self.owes_answer = False
         """An error, applied or pong waits for it."""
         self.pings = False
-        """It has pinged, as pages do every second while they are shown: such a one that falls silent is not there."""
+        """It has pinged, as pages do while they are shown: such a one that falls silent is not there."""
         self.shown: tuple[Entry, ...] = ()
         """Meters that the page draws now."""
         self.watch: Watcher | None = None
@@ -274,8 +276,9 @@ class Session:
         elif isinstance(message, msg.Ping):
             self.pings = True
             self._clock.lateness(message.t, now * 1000)  # a sample of the page's clock
-            self.window.ack_s = self._shared.ack_s  # there may be a crowd by now, or none any more
-            self._pong = out.pong(message.t, round(self.window.ack_s * 1000))
+            # There may be a crowd by now, or none any more.
+            self.window.ack_s, self.window.ping_s = self._shared.ack_s, self._shared.ping_s
+            self._pong = out.pong(message.t, round(self.window.ack_s * 1000), round(self.window.ping_s * 1000))
             self.owes_answer = True
             if message.rev is not None:
                 self._ack(message.rev, message.held / 1000, now)
@@ -342,6 +345,7 @@ class Session:
             "view": self._shared.views.name_of(self.grant),
             "ack_ms": round(self.window.ack_s * 1000),
             "ack_bytes": self.window.light_bytes,
+            "ping_ms": round(self.window.ping_s * 1000),
             "server": {"name": self._shared.server_name, "version": self._shared.version, "auth": self._shared.auth},
         }
         self._waiting.extend(self._shared.frames.welcome(head, self.lens, now, resumed_at))

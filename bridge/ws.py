@@ -21,7 +21,7 @@ from aiohttp import web
 
 from . import tasks
 from .access import Grant
-from .ackwindow import ack_s_for
+from .ackwindow import ack_s_for, ping_s_for
 from .allowance import counted
 from .cohort import Cohort, Cohorts
 from .connection import Connection, unacknowledged
@@ -175,7 +175,6 @@ class Hub:
         ws.on_held = partial(self._hold, ws)
         ws.on_closing = session.leave
         self._add(connection)
-        self.shared.ack_s = ack_s_for(len(self._connections))
         try:
             ws.listen(partial(self._heard, connection))
             await ws.gone
@@ -191,6 +190,7 @@ class Hub:
     def _add(self, connection: Connection) -> None:
         self._connections[connection.session.client] = connection
         self._cohorts.alone[connection.session] = None
+        self._count()
 
     async def close(self) -> None:
         """Let no more browsers in, release what they hold, close each with 1001 (going away)."""
@@ -338,10 +338,14 @@ class Hub:
     def _remove(self, connection: Connection) -> None:
         self._connections.pop(connection.session.client, None)
         self._cohorts.remove(connection.session)
+        self._count()
+
+    def _count(self) -> None:
+        """There is a crowd now, or none any more."""
+        self.shared.ack_s, self.shared.ping_s = ack_s_for(len(self._connections)), ping_s_for(len(self._connections))
 
     def _forget(self, connection: Connection) -> None:
         self._remove(connection)
-        self.shared.ack_s = ack_s_for(len(self._connections))
         self._ghosts.discard(connection)
         connection.session.close(self._clock())
         connection.session.unsubscribe()
@@ -526,6 +530,7 @@ class Hub:
             limits = self.limits  # a reload may have changed them
             await asyncio.sleep(limits.check_s)
             now = self._clock()
+            quiet_s = max(limits.ping_after_s, self.shared.ping_s)
             most = self.http_limits.messages_per_s
             for connection in list(self._connections.values()):
                 if connection.is_lost():  # its own task takes it out as soon as it runs; uvloop takes no write now
@@ -553,7 +558,7 @@ class Hub:
                     connection.abort()
                 elif not session.welcomed and now - connection.opened_at > limits.hello_s:
                     connection.abort()
-                elif connection.unsent() == 0 and now - connection.quiet_since > limits.ping_after_s:
+                elif connection.unsent() == 0 and now - connection.quiet_since > quiet_s:
                     connection.ping(now)
             starved, self._starved = self._starved, []
             for ws in starved:

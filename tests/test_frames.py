@@ -84,7 +84,7 @@ def welcomed(frames: Frames, keys: Any = "id") -> Reader:
 
 def test_answers_are_exact() -> None:
     assert applied(17) == b'{"type":"applied","n":17}'
-    assert pong(48211.5, 50) == b'{"type":"pong","t":48211.5,"ack_ms":50}'
+    assert pong(48211.5, 50, 1000) == b'{"type":"pong","t":48211.5,"ack_ms":50,"ping_ms":1000}'
     assert error("held", "no", 3, "/a") == b'{"type":"error","code":"held","message":"no","n":3,"path":"/a"}'
     assert error("held", "no") == b'{"type":"error","code":"held","message":"no"}'
 

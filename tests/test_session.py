@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.access import EVERYTHING, Grant, Role
-from bridge.ackwindow import FIRST_WINDOW, LIGHT_BYTES, ack_s_for
+from bridge.ackwindow import FIRST_WINDOW, LIGHT_BYTES, ack_s_for, ping_s_for
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
@@ -87,6 +87,7 @@ def test_welcome_is_the_whole_truth(store: Store, browser: Browser, volume: Entr
         "role": "control",
         "view": "all",
         "ack_ms": 50,
+        "ping_ms": 1000,
         "ack_bytes": 0,
         "server": {"name": "Show", "version": "0.1.0", "auth": "token"},
         "resumed": False,
@@ -736,10 +737,10 @@ def test_a_ping_is_an_ack_too_and_its_pong_says_how_rare_acks_are(
     store.set(volume, 0.5, OSC, 0.0)
     browser.hear()
     assert browser.session.status()["frames_under_way"] == 2
-    shared.ack_s = ack_s_for(100)
+    shared.ack_s, shared.ping_s = ack_s_for(100), ping_s_for(100)
     browser.say("ping", t=1, rev=store.revision)
     assert browser.session.status()["frames_under_way"] == 0
-    assert browser.hear() == [{"type": "pong", "t": 1.0, "ack_ms": 200}]
+    assert browser.hear() == [{"type": "pong", "t": 1.0, "ack_ms": 200, "ping_ms": 2000}]
     browser.say("ping", t=2, rev=store.revision + 1)
     assert [message["type"] for message in browser.hear()] == ["pong", "error"]
 
@@ -841,7 +842,7 @@ def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None
         browser.say("ping", t=t)
         assert browser.hear() == []
     browser.is_writable = True
-    assert browser.hear() == [{"type": "pong", "t": 999.0, "ack_ms": 50}]
+    assert browser.hear() == [{"type": "pong", "t": 999.0, "ack_ms": 50, "ping_ms": 1000}]
 
 
 def test_idle_means_that_there_is_nothing_to_say(store: Store, browser: Browser, volume: Entry) -> None:

@@ -13,7 +13,7 @@ from . import Adapter, Browser, Plan, python
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
-RARE_ACK_S = 1.0  # docs/protocol.md, "Ack"
+PING_S = 1.0  # docs/protocol.md, "Coming back"
 MOST_CONTROLS = 4096  # of one configuration
 TRIGGER = """
 [[control]]
@@ -80,14 +80,15 @@ range = [0, 1e7]
         elif kind == "welcome":
             browser.ack_s = message["ack_ms"] / 1000
             browser.ack_bytes = message["ack_bytes"]
+            browser.ping_s = message["ping_ms"] / 1000
             for control in message["controls"]:
                 if control["path"].startswith("/bench/channel/"):
                     browser.ids[control["id"]] = int(control["path"][15:19])
             browser.is_ready = True
-            # Pages ping every second; spread them as people arrive.
-            browser.load.every(1.0, lambda due: self._ping(browser, due), (browser.number * 0.0371) % 1.0, True)
+            # Spread as people arrive.
+            browser.load.every(PING_S, lambda due: self._ping(browser, due), (browser.number * 0.0371) % 1.0, True)
         elif kind == "pong":
-            browser.ack_s = message["ack_ms"] / 1000
+            browser.ack_s, browser.ping_s = message["ack_ms"] / 1000, message["ping_ms"] / 1000
             return
         else:
             return
@@ -104,7 +105,7 @@ range = [0, 1e7]
         browser.revision, browser.revision_at = revision, now
         browser.unacked += size
         is_little = browser.unacked < browser.ack_bytes
-        due = browser.acked_at + (RARE_ACK_S if is_little else browser.ack_s)
+        due = browser.acked_at + (browser.ping_s if is_little else browser.ack_s)
         if now >= due:
             self.ack(browser, now)
         elif due < browser.ack_at:
@@ -127,8 +128,11 @@ range = [0, 1e7]
         )
 
     def _ping(self, browser: Browser, due: float) -> None:
-        if browser.is_gone:
+        """A page pings every second, or as the server says where it has heard something in the last."""
+        is_early = due < browser.pinged_at + browser.ping_s - PING_S / 2
+        if browser.is_gone or (is_early and due < browser.revision_at + PING_S):
             return
+        browser.pinged_at = due
         rides = b"" if browser.ack_at == inf else b"," + self._acked(browser, time.monotonic())
         browser.send(b'{"type":"ping","t":%.3f%b}' % (due * 1000, rides))
 

@@ -135,6 +135,32 @@ test("a pong may make acks rarer, and an ack that waits rides on a ping", () => 
   assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 817 }]);
 });
 
+test("an ack that is due with a ping rides on it: one message a second while little comes", () => {
+  const { world, socket } = online({ ack_bytes: 4096 });
+  for (let step = 1; step <= 30; step++) {
+    world.pass(100);
+    socket.says({ type: "update", rev: 815 + step, values: [[1, step / 100]] });
+    if (step % 10 === 0) socket.says({ type: "pong", t: 10_000 + 100 * step });
+  }
+  assert.deepEqual(socket.take().map(({ type, rev }) => [type, rev > 815]), Array(3).fill(["ping", true]));
+});
+
+test("in a crowd who hears something pings as rarely as the server says, and every second who hears nothing", () => {
+  const { world, socket } = online({ ack_bytes: 4096, ping_ms: 2000 });
+  const hear = (seconds) => {
+    for (let step = 1; step <= 10 * seconds; step++) {
+      world.pass(100);
+      socket.says({ type: "meters", values: [] });
+    }
+    return socket.take().filter(({ type }) => type === "ping").length;
+  };
+  assert.equal(hear(6), 3);
+  world.pass(1000);
+  assert.equal(socket.take().length, 1);
+  socket.says({ type: "pong", t: 17_000, ack_ms: 50, ping_ms: 1000 });
+  assert.equal(hear(3), 3);
+});
+
 test("a resumed welcome is acked with the revision that the page has, not with the one ahead", () => {
   const { world, socket } = online();
   socket.ends();

@@ -19,7 +19,7 @@ import { SHUT_OUT } from "./pairing.js";
 
 export const PROTOCOL = 1;
 
-export const PING_MS = 1000; // while visible
+export const PING_MS = 1000; // while visible; more rarely as the server says, where something was heard since
 export const RIVAL_MS = 1500; // silence after which a second socket is opened
 export const OFFLINE_MS = 3000; // silence after which the page is offline
 export const SUSPECT_MS = 500; // how long a resumed socket may take to answer before a second one is opened
@@ -28,7 +28,6 @@ export const WELCOME_MS = 3000; // from open to welcome
 export const JUMP_MS = 2500; // an alarm that is later than this means that the device slept
 export const RETRY_MS = [250, 3000]; // first and longest pause between attempts, before jitter
 export const ACK_MS = 50; // until the welcome says otherwise
-export const RARE_ACK_MS = 1000; // the pause while less than the welcome's `ack_bytes` have come
 const UTF8 = new TextEncoder();
 const RETRY_GROWTH = 1.6;
 const DECLARE_CHUNK = 64; // controls per message, far below the server's frame limit
@@ -55,6 +54,7 @@ export class Client extends EventTarget {
   #heardAt;
   #outbox;
   #ackMs = ACK_MS;
+  #pingMs = PING_MS; // also the pause of acks while less than the welcome's `ack_bytes` have come
   #ackedAt = -Infinity;
   #ackAt = Infinity;
   #ackBytes = 0;
@@ -245,7 +245,7 @@ export class Client extends EventTarget {
   #ackSoon(data, now) {
     this.#revAt = now;
     this.#unacked += UTF8.encode(data).length;
-    const pause = this.#unacked < this.#ackBytes ? RARE_ACK_MS : this.#ackMs;
+    const pause = this.#unacked < this.#ackBytes ? this.#pingMs : this.#ackMs;
     if (now - this.#ackedAt >= pause) this.#ack(now);
     else this.#ackAt = Math.min(this.#ackAt, this.#ackedAt + pause);
   }
@@ -296,6 +296,7 @@ export class Client extends EventTarget {
         break;
       case "pong":
         this.#ackMs = message.ack_ms ?? this.#ackMs;
+        this.#pingMs = message.ping_ms ?? this.#pingMs;
         this.#pong(link, message.t, now);
         break;
       case "welcome":
@@ -382,6 +383,7 @@ export class Client extends EventTarget {
     this.#failures = 0;
     this.#retryAt = Infinity;
     this.#ackMs = message.ack_ms ?? ACK_MS;
+    this.#pingMs = message.ping_ms ?? PING_MS;
     this.#ackBytes = message.ack_bytes ?? 0;
     this.#ackedRev = this.#unacked = 0;
     this.#revAt = now;
@@ -493,8 +495,12 @@ export class Client extends EventTarget {
     let next = Math.min(this.#retryAt, this.#ackAt, this.#candidate?.deadline ?? Infinity, this.model.nextReview);
     const link = this.#current;
     if (link === null) return next;
-    next = Math.min(next, link.pingedAt + PING_MS, link.heardAt + OFFLINE_MS);
+    next = Math.min(next, this.#pingAt(link), link.heardAt + OFFLINE_MS);
     return this.#isRivalWanted ? Math.min(next, this.#rivalAt(link)) : next;
+  }
+
+  #pingAt(link) {
+    return Math.min(link.pingedAt + this.#pingMs, Math.max(link.pingedAt, link.heardAt) + PING_MS);
   }
 
   get #isRivalWanted() {
@@ -536,7 +542,7 @@ export class Client extends EventTarget {
       this.#wake();
     }
     const link = this.#current;
-    if (link !== null && now >= link.pingedAt + PING_MS) this.#ping(link, now); // takes the ack along
+    if (link !== null && now >= this.#pingAt(link)) this.#ping(link, now); // takes the ack along
     if (now >= this.#ackAt) this.#ack(now);
     this.#emit(this.model.review(now));
     if (this.#candidate !== null && now >= this.#candidate.deadline) {
