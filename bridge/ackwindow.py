@@ -304,7 +304,7 @@ class AckWindow:
         assert asks_link is not None
         kept = asks_link()
         if kept == 0 and self._place >= young and not self._under_way:
-            return now + self._oldest_s  # nearly every one: 10 µs → 3 where it comes from memory
+            return now + self._oldest_s + self.ack_s - ACK_S  # nearly every one: 10 µs → 3 where it comes from memory
         flying = self._flying + flights.bytes_from(self._place)
         if flying == 0:
             return now + self._oldest_s
@@ -358,7 +358,7 @@ class AckWindow:
             if kept <= 0:
                 break
             kept, kept_since = kept - size, left_at
-        return min(kept_since, oldest_at + self.ping_s) + self._oldest_s
+        return min(kept_since, oldest_at + self.ping_s) + self._oldest_s + self.ack_s - ACK_S
 
     def _weigh(self) -> None:
         """What is under way has changed: is it a load, and until when may more be sent without a question?"""

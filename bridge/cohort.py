@@ -18,10 +18,9 @@ import math
 from collections.abc import Iterator
 from typing import Any, final
 
-from .ackwindow import LIGHT_BYTES, OLDEST_FRAME_S, PING_S, Flights
-from .frames import Frames, Lens
-from .session import Session
-from .store import Store
+from .ackwindow import ACK_S, LIGHT_BYTES, OLDEST_FRAME_S, Flights
+from .frames import Lens
+from .session import Session, Shared
 
 MOST = 128
 """Members of one: a millisecond of writing, after which the loop may turn to others."""
@@ -34,10 +33,10 @@ class Cohort:
     """Members by session, each with its way out, of which nothing is known here."""
 
     __slots__ = (
-        "_alone", "_flights", "_frames", "_look_at", "_looked", "_store", "lens", "members", "revision", "triggers",
+        "_alone", "_flights", "_look_at", "_looked", "_shared", "_store", "lens", "members", "revision", "triggers",
     )  # fmt: skip
 
-    def __init__(self, store: Store, frames: Frames, alone: dict[Session, None], like: Session) -> None:
+    def __init__(self, shared: Shared, alone: dict[Session, None], like: Session) -> None:
         self.lens: Lens = like.lens
         self.revision = like.revision
         """What all members were last told."""
@@ -45,8 +44,8 @@ class Cohort:
         """Sequence of the last trigger told."""
         self.members: dict[Session, Any] = {}
         self._alone = alone  # where leavers go
-        self._store = store
-        self._frames = frames
+        self._shared = shared
+        self._store = shared.store
         self._flights = Flights()
         self._look_at = math.inf  # when a member's link must be asked
         self._looked = 0  # bytes that had left when it was
@@ -81,7 +80,7 @@ class Cohort:
         if now < self._look_at and self._flights.total - self._looked < LIGHT_BYTES:
             return []
         look_at, leavers, first = math.inf, [], len(self._flights)
-        young = self._flights.first_since(now - PING_S, LIGHT_BYTES)
+        young = self._flights.first_since(now - self._shared.ping_s, LIGHT_BYTES)
         for session in self.members:
             until = session.window.together_until(now, young)
             if until < now + SOON_S:
@@ -101,7 +100,7 @@ class Cohort:
             return b""
         news = self.lens.latest
         if news.since != self.revision or news.triggers != self.triggers or not news.is_true(self._store.revision, now):
-            news = self._frames.news(self.revision, self.triggers, self.lens, now)
+            news = self._shared.frames.news(self.revision, self.triggers, self.lens, now)
         return news.frame
 
     def told(self, frame: bytes, now: float) -> None:
@@ -109,17 +108,16 @@ class Cohort:
         self.revision, self.triggers = self._store.revision, self._store.trigger_sequence
         if frame:
             self._flights.add(self.revision, now, len(frame))
-            self._look_at = min(self._look_at, now + OLDEST_FRAME_S)
+            self._look_at = min(self._look_at, now + OLDEST_FRAME_S + self._shared.ack_s - ACK_S)
 
 
 class Cohorts:
     """All sessions of one server: those that move with others, and those that are alone."""
 
-    def __init__(self, store: Store, frames: Frames) -> None:
+    def __init__(self, shared: Shared) -> None:
         self.alone: dict[Session, None] = {}
         """In the order in which they came to be."""
-        self._store = store
-        self._frames = frames
+        self._shared = shared
         self._cohorts: list[Cohort] = []
 
     def __iter__(self) -> Iterator[Cohort]:
@@ -133,7 +131,7 @@ class Cohorts:
             if cohort.fits(session):
                 break
         else:
-            cohort = Cohort(self._store, self._frames, self.alone, session)
+            cohort = Cohort(self._shared, self.alone, session)
             self._cohorts.append(cohort)
         cohort.admit(session, way)
 

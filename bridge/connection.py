@@ -26,7 +26,7 @@ class Connection:
 
     __slots__ = (
         "_patience", "_transport", "cohort_way", "halfway_at", "heard_at", "host", "is_exempt", "is_lost", "opened_at",
-        "pinged_at", "session", "spoke_at", "unsent", "write", "ws",
+        "pinged_at", "rests_until", "session", "spoke_at", "unsent", "write", "ws",
     )  # fmt: skip
 
     def __init__(self, session: Session, ws: WebSocket, host: str, now: float) -> None:
@@ -40,6 +40,8 @@ class Connection:
         self.pinged_at = now
         self.halfway_at = math.inf
         """Since when a message is under way."""
+        self.rests_until = now
+        """Until then the heart-beat need not look at it."""
         self.is_exempt = False
         """From the limit of messages."""
         self.ws = ws

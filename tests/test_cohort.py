@@ -53,7 +53,7 @@ class Room:
     def __init__(self) -> None:
         self.store = Store("k3x9")
         self.shared = Shared(self.store, Frames(self.store), "Show", "0.1.0")
-        self.cohorts = Cohorts(self.store, self.shared.frames)
+        self.cohorts = Cohorts(self.shared)
         self.fader = self.store.add(Control(path="/fader"), now=0.0)
         self.text = self.store.add(Control(path="/text", kind="string", max_length=4000), now=0.0)
         self.now = 0.0

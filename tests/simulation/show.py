@@ -106,7 +106,7 @@ class Show:
         self.store.subscribe(self._note)
         self.shared = Shared(self.store, Frames(self.store), "Sim", "0")
         self.sessions: dict[Link, Session] = {}
-        self.cohorts = Cohorts(self.store, self.shared.frames)
+        self.cohorts = Cohorts(self.shared)
         self._heard_at: dict[Link, float] = {}
         self._networks: dict[Link, Any] = {}
         self._starts: dict[str, int] = {}
