@@ -292,25 +292,30 @@ class AckWindow:
                 self.sent(revision, left_at, size - FRAME_HEAD)
 
     @property
+    def oldest_at(self) -> float:
+        """When the oldest frame left that was its own; inf: none is under way."""
+        return self._under_way[0][1] if self._under_way else math.inf
+
+    @property
     def place(self) -> int:
         """Of the first frame among ``Flights`` that is not acknowledged."""
         return self._place
 
-    def together_until(self, now: float, young: int) -> float:
-        """Until when it may go on so without being asked again; -inf: no longer. ``young``: the place of the first
-        frame of those that are light, and for which no ack is missing yet."""
+    def together_until(self, now: float, first_young: int) -> float:
+        """The time until which it may go on so without being asked again; -inf: no longer. ``first_young``: the place
+        of the first of those frames that are light, and for which no ack is missing yet."""
         flights, asks_link = self._flights, self._asks_link
         assert flights is not None
         assert asks_link is not None
         kept = asks_link()
-        if kept == 0 and self._place >= young and not self._under_way:
+        if kept == 0 and self._place >= first_young and not self._under_way:
             return now + self._oldest_s + self.ack_s - ACK_S  # nearly every one: 10 µs → 3 where it comes from memory
         flying = self._flying + flights.bytes_from(self._place)
         if flying == 0:
             return now + self._oldest_s
         if flying >= 2 * self.light_bytes:
             return -math.inf
-        oldest_at = self._under_way[0][1] if self._under_way else flights.left_at(self._place)
+        oldest_at = min(self.oldest_at, flights.left_at(self._place) if len(flights) > self._place else math.inf)
         return self._good_until(now, oldest_at, kept)
 
     # What follows

@@ -25,8 +25,8 @@ class Connection:
     """One socket and its session."""
 
     __slots__ = (
-        "_patience", "_transport", "cohort_way", "halfway_at", "heard_at", "host", "is_exempt", "is_lost", "opened_at",
-        "pinged_at", "rests_until", "session", "spoke_at", "unsent", "write", "ws",
+        "_patience", "_transport", "halfway_at", "heard_at", "host", "is_exempt", "is_lost", "opened_at",
+        "pinged_at", "plain", "rests_until", "session", "spoke_at", "unsent", "write", "ws",
     )  # fmt: skip
 
     def __init__(self, session: Session, ws: WebSocket, host: str, now: float) -> None:
@@ -51,10 +51,8 @@ class Connection:
         self.is_lost = transport.is_closing
         self.write = transport.write
         """Write ready WebSocket frames. Never after Close: callers check ``is_open``."""
-        self.cohort_way: asyncio.Transport | None = None
+        self.plain = transport if transport.get_extra_info("ssl_object") is None else None
         """Where a cohort may write to it; None over TLS, whose transport does not tell what waits below it."""
-        if transport.get_extra_info("ssl_object") is None:
-            self.cohort_way = transport
         self._patience = Patience(now)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

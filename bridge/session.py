@@ -162,7 +162,7 @@ class Session:
         self.token: str | None = None
         self.origin = Origin("browser", client, client)
         self.revision = 0
-        """What the browser was last sent."""
+        """What the browser was last sent; as of its last message while it is in a ``cohort``."""
         self.welcomed = False
         self.owes_answer = False
         """An error, applied or pong waits for it."""

@@ -257,6 +257,7 @@ class Hub:
     def _heard(self, connection: Connection, opcode: int, payload: bytes) -> None:
         """One message of a browser, inside its transport's callback."""
         session = connection.session
+        cohort = session.cohort
         now = connection.heard_at = self._clock()
         if opcode == TEXT:
             connection.spoke_at = now
@@ -274,10 +275,14 @@ class Hub:
                     self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
                 elif session.cohort is not None:
                     self._answer(connection)  # alone it would be told with the news, and be late to come back
+                if session.cohort is not None and session.owes_answer:
+                    session.leave()  # those who move together are told the news alone
                 if not (is_current and session.is_idle) and (self._rest is None or is_current or not was_welcomed):
                     self._wake()  # else the pass that is under way comes to it, or knows already when to come again
-            if session.may_join and connection.cohort_way is not None and not connection.ws.is_closing:
-                self._cohorts.admit(session, connection.cohort_way)
+            if session.may_join and connection.plain is not None and not connection.ws.is_closing:
+                self._cohorts.admit(session, connection.plain)
+            if session.cohort is not cohort and not session.is_idle:
+                self._wake()  # a pass that is under way may have gone by where it is now
             if session.shown is not shown:
                 self._meters.update(entry for entry in session.shown if entry.value is not None)
                 self._wake_meters()
@@ -428,16 +433,19 @@ class Hub:
         news = cohort.news(now)
         if news is None:
             cohort.disband()
-            self._pass_again = now
+            self._pass_again = min(self._pass_again, now)
             return
         if news:
             framed = self._frame(news)
-            full = []
+            full = []  # transports: to look at their sessions too would be a third of a pass over 1,000
             for transport in cohort.members.values():
-                if transport.get_write_buffer_size():
+                try:
+                    if transport.get_write_buffer_size():
+                        full.append(transport)
+                    else:
+                        transport.write(framed)
+                except RuntimeError:  # uvloop's, of one that is closed: its own task takes it out
                     full.append(transport)
-                else:
-                    transport.write(framed)
             if full:
                 for session in [session for session, transport in cohort.members.items() if transport in full]:
                     session.leave()
@@ -472,8 +480,6 @@ class Hub:
         session = connection.session
         if connection.unsent() == 0 and (answers := session.take_answers()):
             connection.write(b"".join(map(text_frame, answers)))
-        if session.owes_answer:
-            session.leave()
 
     def _flush(self, connection: Connection, now: float) -> None:
         frames = connection.session.poll(now, connection.unsent() == 0)
