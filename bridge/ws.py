@@ -438,7 +438,7 @@ class Hub:
         if news:
             framed = self._frame(news)
             full = []  # transports: to look at their sessions too would be a third of a pass over 1,000
-            for transport in cohort.members.values():
+            for transport in list(cohort.members.values()):
                 try:
                     if transport.get_write_buffer_size():
                         full.append(transport)
