@@ -29,8 +29,8 @@ function cell(text, kind = '') {
   return h('td', kind ? { class: kind } : {}, text === null || text === undefined ? '–' : String(text));
 }
 
-function fill(id, rows, columns) {
-  const none = () => h('tr', {}, h('td', { class: 'none', colspan: columns }, 'none'));
+function fill(id, rows, columns, why = 'none') {
+  const none = () => h('tr', {}, h('td', { class: 'none', colspan: columns }, why));
   document.getElementById(id).replaceChildren(...(rows.length > 0 ? rows : [none()]));
 }
 
@@ -107,6 +107,7 @@ async function refresh() {
     server.classList.add('is-bad');
     document.body.classList.add('is-stale'); // what was last known of peers and browsers is no longer so
     server.textContent = error.message === NOT_FOR_US ? NOT_FOR_US : 'no answer from the bridge';
+    if (error.message === NOT_FOR_US) for (const [id, columns] of [['peers', 7], ['clients', 5], ['history', 5]]) fill(id, [], columns, NOT_FOR_US);
   }
 }
 

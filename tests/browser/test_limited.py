@@ -122,6 +122,8 @@ async def test_a_screen_that_watches_says_so_shows_everything_live_and_moves_not
     behind = await page.context.new_page()
     await behind.goto(f"{daemon.url}monitor.html")
     await expect(behind.locator("#server")).to_have_text("only an admin's device may see this")
+    for table in ("#peers", "#clients", "#history"):
+        await expect(behind.locator(table)).to_have_text("only an admin's device may see this")
     await behind.close()
     # Whoever may move by now sees it at once.
     (device,) = [one for one in (await ask("GET", "/api/devices"))["devices"] if one["access"] == "foyer"]
