@@ -20,11 +20,11 @@ import pytest
 from bridge.access import EVERYTHING
 from bridge.app import KINDS, Bridge
 from bridge.config import parse
+from bridge.connection import Connection
 from bridge.http.wsframes import TEXT
 from bridge.osc.codec import encode_message
 from bridge.session import Session
 from bridge.store import Origin
-from bridge.ws import Connection
 
 BROWSERS = 10
 CONFIG = """

@@ -27,8 +27,8 @@ from bridge.access import Grant
 from bridge.app import KINDS, Bridge
 from bridge.certificate import AUTHORITY, AUTHORITY_KEY, FOLDER, SERVER, authority_der, load
 from bridge.config import parse
+from bridge.connection import UNSENT_BYTES, _unsent
 from bridge.errors import TlsError
-from bridge.ws import UNSENT_BYTES, _unsent
 
 from .daemon import ROOT, Daemon
 from .peers import free_udp_port

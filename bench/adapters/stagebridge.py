@@ -13,7 +13,7 @@ from . import Adapter, Browser, Plan, python
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
-PING_S = 1.0  # docs/protocol.md, "Coming back"
+PING_S, EARLY_S = 1.0, 0.25  # docs/protocol.md, "Coming back"
 MOST_CONTROLS = 4096  # of one configuration
 TRIGGER = """
 [[control]]
@@ -86,7 +86,7 @@ range = [0, 1e7]
                     browser.ids[control["id"]] = int(control["path"][15:19])
             browser.is_ready = True
             # Spread as people arrive.
-            browser.load.every(PING_S, lambda due: self._ping(browser, due), (browser.number * 0.0371) % 1.0, True)
+            browser.load.every(PING_S, lambda due: self._beat(browser, due), (browser.number * 0.0371) % 1.0, True)
         elif kind == "pong":
             browser.ack_s, browser.ping_s = message["ack_ms"] / 1000, message["ping_ms"] / 1000
             return
@@ -101,15 +101,18 @@ range = [0, 1e7]
             self.heard(browser, payload, now)
 
     def _saw_revision(self, browser: Browser, revision: int, size: int, now: float) -> None:
-        """As the page does it: acks wait, up to a second for little."""
+        """As the page does it: acks wait, for the next ping where little has come, and that goes with what comes."""
         browser.revision, browser.revision_at = revision, now
         browser.unacked += size
-        is_little = browser.unacked < browser.ack_bytes
-        due = browser.acked_at + (browser.ping_s if is_little else browser.ack_s)
-        if now >= due:
+        due = browser.acked_at + browser.ack_s
+        if browser.unacked < browser.ack_bytes:
+            due = max(browser.acked_at, browser.pinged_at) + browser.ping_s
+        is_new, browser.ack_at = due < browser.ack_at, min(due, browser.ack_at)
+        if now >= browser.pinged_at + browser.ping_s - EARLY_S:
+            self._ping(browser, now, browser.pinged_at + browser.ping_s)
+        elif now >= due:
             self.ack(browser, now)
-        elif due < browser.ack_at:
-            browser.ack_at = due
+        elif is_new:
             browser.load.ack_later(browser, due)
 
     def ack(self, browser: Browser, now: float) -> None:
@@ -127,14 +130,16 @@ range = [0, 1e7]
             b'{"type":"set","n":%d,"t":%.3f,"values":[[%d,%d]]}' % (n, now * 1000, browser.numbers_of[control], step)
         )
 
-    def _ping(self, browser: Browser, due: float) -> None:
+    def _beat(self, browser: Browser, due: float) -> None:
         """A page pings every second, or as the server says where it has heard something in the last."""
         is_early = due < browser.pinged_at + browser.ping_s - PING_S / 2
-        if browser.is_gone or (is_early and due < browser.revision_at + PING_S):
-            return
-        browser.pinged_at = due
+        if not browser.is_gone and (not is_early or due >= browser.revision_at + PING_S):
+            self._ping(browser, due, due)
+
+    def _ping(self, browser: Browser, now: float, due: float) -> None:
+        browser.pinged_at = max(now, due)
         rides = b"" if browser.ack_at == inf else b"," + self._acked(browser, time.monotonic())
-        browser.send(b'{"type":"ping","t":%.3f%b}' % (due * 1000, rides))
+        browser.send(b'{"type":"ping","t":%.3f%b}' % (now * 1000, rides))
 
 
 def trigger() -> bytes:

@@ -145,6 +145,17 @@ test("an ack that is due with a ping rides on it: one message a second while lit
   assert.deepEqual(socket.take().map(({ type, rev }) => [type, rev > 815]), Array(3).fill(["ping", true]));
 });
 
+test("a ping goes with what has just come, a little early, and the next is not earlier for it", () => {
+  const { world, socket } = online({ ack_bytes: 4096 });
+  const pings = [];
+  for (let step = 1; step <= 200; step++) {
+    world.pass(30);
+    socket.says({ type: "update", rev: 815 + step, values: [[1, step / 1000]] });
+    pings.push(...socket.take().map(({ type, held }) => [type, 30 * step, held]));
+  }
+  assert.deepEqual(pings, [750, 1770, 2760, 3750, 4770, 5760].map((at) => ["ping", at, undefined]));
+});
+
 test("in a crowd who hears something pings as rarely as the server says, and every second who hears nothing", () => {
   const { world, socket } = online({ ack_bytes: 4096, ping_ms: 2000 });
   const hear = (seconds) => {

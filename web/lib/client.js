@@ -20,6 +20,7 @@ import { SHUT_OUT } from "./pairing.js";
 export const PROTOCOL = 1;
 
 export const PING_MS = 1000; // while visible; more rarely as the server says, where something was heard since
+export const EARLY_MS = 250; // a ping that is due so soon goes with the ack of what has just come
 export const RIVAL_MS = 1500; // silence after which a second socket is opened
 export const OFFLINE_MS = 3000; // silence after which the page is offline
 export const SUSPECT_MS = 500; // how long a resumed socket may take to answer before a second one is opened
@@ -242,17 +243,20 @@ export class Client extends EventTarget {
   }
 
   /** `data` with a new revision has come. */
-  #ackSoon(data, now) {
+  #ackSoon(link, data, now) {
     this.#revAt = now;
     this.#unacked += UTF8.encode(data).length;
-    const pause = this.#unacked < this.#ackBytes ? this.#pingMs : this.#ackMs;
-    if (now - this.#ackedAt >= pause) this.#ack(now);
-    else this.#ackAt = Math.min(this.#ackAt, this.#ackedAt + pause);
+    const isLittle = this.#unacked < this.#ackBytes;
+    const ackAt = isLittle ? Math.max(this.#ackedAt, link.pingedAt) + this.#pingMs : this.#ackedAt + this.#ackMs;
+    this.#ackAt = Math.min(this.#ackAt, ackAt);
+    const pingAt = this.#pingAt(link);
+    if (now >= pingAt - EARLY_MS) this.#ping(link, now, pingAt);
+    else if (now >= this.#ackAt) this.#ack(now);
   }
 
-  /** An ack that waits for its time rides along. */
-  #ping(link, now) {
-    link.pingedAt = now;
+  /** An ack that waits for its time rides along. `due`: whoever pings early does not ping more often for it. */
+  #ping(link, now, due = now) {
+    link.pingedAt = Math.max(now, due);
     link.send({ type: "ping", t: now, ...(this.#ackAt === Infinity ? {} : this.#acked(now)) });
   }
 
@@ -283,7 +287,7 @@ export class Client extends EventTarget {
     switch (message.type) {
       case "update":
         this.#emit(this.model.update(message));
-        this.#ackSoon(data, now);
+        this.#ackSoon(link, data, now);
         break;
       case "applied":
         this.#outbox.applied(message.n);
@@ -301,7 +305,7 @@ export class Client extends EventTarget {
         break;
       case "welcome":
         this.#emit(this.model.welcome(message, true));
-        this.#ackSoon(data, now);
+        this.#ackSoon(link, data, now);
         break;
       case "error":
         this.#refused(message, now);
