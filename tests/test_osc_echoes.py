@@ -1,6 +1,7 @@
 """Programs that send back what they get, over real sockets: nothing jumps, all agree, nothing answers itself."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -433,11 +434,13 @@ async def test_a_touched_fader_that_asks_is_answered_when_the_finger_is_gone(bri
 async def test_what_waits_for_room_is_not_sent_to_a_touched_fader(bridge: Bridge) -> None:
     async with bridge.with_max({"/level": {"touch": "/level/z"}}) as (port, max_):
         target = port._peers[0].targets[0]
-        target.link.retry_at = time.monotonic() + 0.1
+        target.link.retry_at = math.inf  # as a TCP link without room says it
         max_.send("/stagebridge/refresh")
         await asyncio.wait_for(_waits(target.owed.pending), SOON_S)
         max_.send("/level/z", 1)
         await until(bridge.store, lambda: bool(bridge.store.get("/level").holders))
+        target.link.retry_at = 0.0
+        port.has_room()
         assert await max_.hear() == Message("/mark", (0.0,))
         assert await max_.hears_nothing_before(bridge, "/mark") == []
 
