@@ -155,9 +155,8 @@ async def test_an_error_does_not_say_its_cause_and_ends_the_tick(live: Live, cli
     client.say("/live/test")
     assert await client.hear() == ("/live/track/get/output_meter_left", 0, 0.0)
     assert (await client.hear())[0] == "/live/error"
-    after = len(live.ticks)
     assert await client.hear() == ("/live/test", "ok")
-    assert len(live.ticks) > after > ticks
+    assert len(live.ticks) >= ticks + 2  # however late we hear of the first
 
 
 async def test_a_listener_follows_its_track_and_goes_on_to_say_the_old_index(live: Live, client: Client) -> None:
