@@ -100,10 +100,7 @@ class Cohort:
         """What all members are to be told now, in one frame; b"" if it is nothing; None where each must be asked."""
         if self.revision == self._store.revision:
             return b""
-        news = self.lens.latest
-        if news.since != self.revision or news.triggers != self.triggers or not news.is_true(self._store.revision, now):
-            news = self._shared.frames.news(self.revision, self.triggers, self.lens, now)
-        return news.frame
+        return self._shared.frames.news(self.revision, self.triggers, self.lens, now).frame
 
     def told(self, frame: bytes, now: float) -> None:
         """All have been told their ``news``."""

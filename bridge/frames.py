@@ -99,9 +99,6 @@ class News(NamedTuple):
     until: float
     frame: bytes | None
 
-    def is_true(self, revision: int, now: float) -> bool:
-        return self.revision == revision and now <= self.until
-
 
 class Lens:
     """What all browsers share that see the same controls and call them the same; None: they see all of them."""
@@ -161,6 +158,9 @@ class Frames:
     def news(self, revision: int, triggers: int, lens: Lens, now: float) -> News:
         """``updates`` where that is one frame, or none. It is the lens's ``latest`` then: in one pass nearly all
         browsers ask for the same, and get the very same bytes."""
+        latest = lens.latest
+        if latest[:3] == (revision, triggers, self._store.revision) and now <= latest.until:
+            return latest
         frame: bytes | None = None
         if self._store.can_resume(revision) and (lens.view is None or revision >= lens.view.began):
             frames = self.updates(revision, triggers, lens, now)

@@ -1,10 +1,8 @@
 """Passes over browsers that come, go, join and leave in the middle of one: the real hub, on a loop and a clock in our
 hands, so that a pass is cut into slices where a test wants it."""
 
-import heapq
 import json
 from collections.abc import Callable
-from itertools import count
 from random import Random
 from typing import Any
 
@@ -20,53 +18,27 @@ from bridge.session import Session, Shared
 from bridge.store import Entry, Origin, Store
 from bridge.ws import SLICE_S, Hub
 
+from .simulation.clock import Alarm, Clock
+
 OSC = Origin("osc", "max")
 
 
-class Handle:
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call: Callable[[], None] | None = call
-
-    def cancel(self) -> None:
-        self.call = None
-
-
-class Loop:
+class Loop(Clock):
     """``late()``: how much later it is whenever somebody asks."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        super().__init__()
         self.late: Callable[[], float] = lambda: 0.0
-        self._calls: list[tuple[float, int, Handle]] = []
-        self._numbers = count()
 
     def clock(self) -> float:
         self.now += self.late()
         return self.now
 
-    def call_soon(self, call: Callable[[], None]) -> Handle:
+    def call_soon(self, call: Callable[[], None]) -> Alarm:
         return self.call_later(0.0, call)
 
-    def call_later(self, delay_s: float, call: Callable[[], None]) -> Handle:
-        handle = Handle(call)
-        heapq.heappush(self._calls, (self.now + delay_s, next(self._numbers), handle))
-        return handle
-
-    def step(self, until: float) -> bool:
-        """One call, if one is due."""
-        if not self._calls or self._calls[0][0] > until:
-            return False
-        at, _, handle = heapq.heappop(self._calls)
-        self.now = max(self.now, at)
-        if handle.call is not None:
-            handle.call()
-        return True
-
     def run(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.step(end):
-            pass
-        self.now = max(self.now, end)
+        self.run_until(self.now + seconds)
 
 
 class Screen:

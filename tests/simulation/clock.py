@@ -32,14 +32,21 @@ class Clock:
         heapq.heappush(self._coming, (max(at, self.now), next(self._order), alarm))
         return alarm
 
+    def step(self, end: float) -> bool:
+        """Let the next thing happen; False if nothing does until then."""
+        if not self._coming or self._coming[0][0] > end:
+            return False
+        at, _, alarm = heapq.heappop(self._coming)
+        self.now = max(self.now, at)
+        if alarm.call is not None:
+            self.happened += 1
+            alarm.call()
+        return True
+
     def run_until(self, end: float, most: int = 100_000) -> None:
         """Let everything happen until then. Raises AssertionError after ``most`` events: they answer each other."""
         for _ in range(most):
-            if not self._coming or self._coming[0][0] > end:
+            if not self.step(end):
                 self.now = max(self.now, end)
                 return
-            self.now, _, alarm = heapq.heappop(self._coming)
-            if alarm.call is not None:
-                self.happened += 1
-                alarm.call()
         raise AssertionError(f"{most} events until {self.now:.3f} s and no end: something answers itself")
