@@ -4,6 +4,7 @@
 # servers differ: two processes; then, with nothing beside them, those marked "alone", which measure time or memory.
 set -u
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # each of the daemons that are started would compile all of it anew: 0.25 s
 
 installing='tests/browser tests/test_packaging.py'
 linked='tests/test_bad_link.py tests/test_cuts.py tests/test_soak.py'
