@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs every Python test, in three stages: those that mostly wait, for browsers and for installations, beside all others;
-# then those marked "waits", for a link or for JACK, whose clients of one name are in each other's way though their
-# servers differ: two processes; then, with nothing beside them, those marked "alone", which measure time or memory.
+# Runs every Python test, in three stages: all that may run beside others, in three processes, since half of it waits,
+# for browsers and for installations; then those marked "waits", for a link or for JACK, whose clients of one name are in
+# each other's way though their servers differ: two processes; then, with nothing beside them, those marked "alone",
+# which measure time or memory.
 set -u
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE # each of the daemons that are started would compile all of it anew: 0.25 s
 
-installing='tests/browser tests/test_packaging.py'
 linked='tests/test_bad_link.py tests/test_cuts.py tests/test_soak.py'
 output=$(mktemp -d)
 processes=
@@ -32,8 +32,10 @@ without() {
 	printf -- '--ignore %s ' "$@"
 }
 
-beside -m 'not (alone or waits)' $installing
-.venv/bin/python -m pytest -m 'not (alone or waits)' $(without $installing) || code=$?
+# As much waiting in each, by the first letter.
+beside -m 'not (alone or waits)' tests/browser/test_[a-r]*.py tests/test_packaging.py
+beside -m 'not (alone or waits)' tests/browser/test_[s-z]*.py tests/test_[o-z]*.py --deselect tests/test_packaging.py
+.venv/bin/python -m pytest -m 'not (alone or waits)' tests/test_[a-n]*.py || code=$?
 all
 beside -m 'waits and not alone' $linked
 .venv/bin/python -m pytest -p no:cacheprovider -m 'waits and not alone' $(without $linked) || code=$?
