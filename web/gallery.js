@@ -12,6 +12,7 @@ export const STATES = {
   waiting: { waiting: true, locked: true },
   pickup: { hardware: 'behind' },
   silent: { silent: 'Live' },
+  awaited: { awaited: 'Live' },
   'read-only': { readonly: true },
   locked: { locked: true },
   offline: { offline: true, locked: true },

@@ -244,18 +244,19 @@ async def test_nothing_moves_while_values_run_from_end_to_end(open_page: OpenPag
 @pytest.mark.parametrize("theme", ["dark", "sun"])
 async def test_states_differ_without_colour(open_page: OpenPage, url: str, theme: str) -> None:
     page = await gallery(open_page, url, f"theme={theme}")
-    await page.add_style_tag(url=f"{url}gallery.css")  # settled
     boxes: list[dict[str, Any]] = await page.evaluate(
-        """() => [...document.querySelectorAll('main section')].flatMap((section) => {
-          section.querySelector('.row').style.overflow = 'visible';
-          section.querySelector('.row').style.gridAutoFlow = 'row';
-          return [];
-        }).concat([...document.querySelectorAll('main [path]')].map((element) => {
-          const { x, y, width, height } = element.getBoundingClientRect();
-          const [, name, state] = element.path.split('/');
-          return { name, state, widget: element.localName, x: Math.round(x) - 6, y: Math.round(y + scrollY) - 6,
-            width: Math.round(width) + 12, height: Math.round(height) + 12 };
-        }))"""
+        """() => {
+          for (const row of document.querySelectorAll('main .row')) {  // all of it on one picture, and none too tall
+            row.style.display = 'flex';
+            row.style.flexWrap = 'wrap';
+          }
+          return [...document.querySelectorAll('main [path]')].map((element) => {
+            const { x, y, width, height } = element.getBoundingClientRect();
+            const [, name, state] = element.path.split('/');
+            return { name, state, widget: element.localName, x: Math.round(x) - 6, y: Math.round(y + scrollY) - 6,
+              width: Math.round(width) + 12, height: Math.round(height) + 12 };
+          });
+        }"""
     )
     pairs, told = [], []
     for name in dict.fromkeys(box["name"] for box in boxes):

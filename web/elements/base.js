@@ -20,6 +20,7 @@ const IDLE = Object.freeze({
   awaited: null, hardware: null, text: null, pads: null,
 });
 const NARROW_PX = 100;
+export const RING_PX = 15; // what the ring behind the name of an awaited peer's control takes from the name
 const KEY_RELEASE_MS = 500;
 
 const connected = new Set();
@@ -234,6 +235,12 @@ export class ControlElement extends HTMLElement {
     return silent ? `${silent} offline` : '';
   }
 
+  /** What `awaited` takes from a text, px. */
+  get ringRoom() {
+    const { awaited, silent, offline } = this.#status;
+    return awaited && !silent && !offline ? RING_PX : 0;
+  }
+
   /** Room for the name, px; 0 while it is not known. */
   get nameWidth() {
     return this.width;
@@ -242,11 +249,12 @@ export class ControlElement extends HTMLElement {
   drawName(lines = this.root.classList.contains('one') ? 1 : 2) {
     if (!this.nameText || this.hasAttribute('bare')) return;
     const { notice, label } = this;
-    const width = this.nameWidth;
+    const { nameWidth } = this;
+    const width = nameWidth - 4 - this.ringRoom;
     const key = `${notice}|${label}|${width}|${lines}`;
     if (key === this.#name) return;
     this.#name = key;
-    writeName(this.nameText, this.noticeText, { name: label, notice, width: width - 4, lines, size: width < NARROW_PX ? 16 : 18 });
+    writeName(this.nameText, this.noticeText, { name: label, notice, width, lines, size: nameWidth < NARROW_PX ? 16 : 18 });
   }
 
   // For the binder and the surface.
@@ -351,7 +359,7 @@ export class ControlElement extends HTMLElement {
   }
 
   #drawState() {
-    const { held, unconfirmed, waiting, offline, silent, awaited, hardware } = this.#status;
+    const { held, unconfirmed, waiting, offline, silent, hardware } = this.#status;
     const isMine = this.isMine && this.isFree;
     const words = ['root'];
     const put = (test, word) => test && words.push(word);
@@ -361,7 +369,7 @@ export class ControlElement extends HTMLElement {
     put(unconfirmed, 'unconfirmed');
     put(waiting || this.#control === null, 'waiting');
     put(silent && !offline, 'silent');
-    put(awaited && !silent && !offline, 'awaited');
+    put(this.ringRoom, 'awaited');
     put(hardware !== null && hardware !== undefined, 'pickup');
     put(this.isReadonly, 'readonly');
     put(this.isLocked && !offline, 'locked');

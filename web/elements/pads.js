@@ -102,7 +102,7 @@ export class Pads extends ControlElement {
   }
 
   #fitted(text, sign) {
-    const room = this.width - 16 - (sign ? 20 : 0);
+    const room = this.width - 16 - (sign ? 20 : 0) - this.ringRoom;
     return room > 0 ? fitName(text, room, Math.max(1, Math.floor((this.height - 10) / 18)), ruler(16, 700)) : text;
   }
 

@@ -115,7 +115,7 @@ export class PressElement extends ControlElement {
   #fitted(text) {
     if (!this.width) return text;
     const size = this.#isBig ? 28 : this.width < 100 ? 16 : 18;
-    return fitName(text, this.width - (this.width < 100 ? 12 : 20), this.notice ? 1 : 2, ruler(size, 700));
+    return fitName(text, this.width - (this.width < 100 ? 12 : 20) - this.ringRoom, this.notice ? 1 : 2, ruler(size, 700));
   }
 
   #fittedNotice() {

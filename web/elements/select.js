@@ -35,6 +35,7 @@ export class Select extends ControlElement {
 .waiting .segment { color: var(--text2); }
 .silent .segments, .silent .list { background-image: repeating-linear-gradient(135deg, var(--track) 0 4px, transparent 4px 12px); }
 .readonly .segments, .readonly .list { border-color: transparent; }
+.readonly .list { box-shadow: inset 0 -6px 0 var(--mark); }
 .readonly .segment { border-color: transparent; color: var(--text2); }
 .readonly .segment[aria-checked="true"] { background: none; color: var(--text); box-shadow: inset 0 -6px 0 var(--mark); }
 .readonly .list::after, .locked .list::after { display: none; }

@@ -70,9 +70,10 @@ button, input, select {
 .unconfirmed .value .num { color: var(--warn); }
 .held .notice { color: var(--other); }
 .silent .notice { color: var(--warn); }
-/* whose peers were never there yet: nothing is wrong, so a small ring is enough */
-:host(:not([bare])) .awaited .name-text:not(:empty)::after, :host(:not([bare])) .awaited .face-text::after {
-  content: "\u00a0○"; position: absolute; font-size: 14px; font-weight: 400; color: var(--text2);
+/* whose peers were never there yet: nothing is wrong, so a small ring behind the name is enough (base.js: RING_PX) */
+.awaited .name-text:not(:empty), :host(:not([bare])) .awaited .face-text, :host(:not([bare])) .single.awaited .pad-text { padding-right: 15px; }
+.awaited .name-text:not(:empty)::after, :host(:not([bare])) .awaited .face-text::after, :host(:not([bare])) .single.awaited .pad-text::after {
+  content: ""; position: absolute; width: 11px; height: 11px; margin: 5px 0 0 4px; border: 2px solid; border-radius: 50%;
 }
 .waiting .value .num { color: var(--text2); }
 .locked .value .num, .readonly .value .num { color: var(--text2); }

@@ -3,7 +3,7 @@
 // Only what is seen is in the document: the binder binds what is connected, and meters out of view cost nothing.
 // Nodes that stay are never moved, so that a finger keeps its control when the tablet is turned.
 
-import { themeOf, writeName } from '../elements/base.js';
+import { RING_PX, themeOf, writeName } from '../elements/base.js';
 import { arrange, h, ruler, setText } from '../elements/dom.js';
 import { themed } from '../lib/color.js';
 import { isHeld, windowOf } from '../lib/banks.js';
@@ -192,13 +192,14 @@ export class PageView {
     const isOffline = elements.some(({ status }) => status?.offline);
     const isSilence = Boolean(silent && !held && !isOffline);
     const notice = isOffline ? '' : held ? held.status.held.name || 'held' : silent ? `${silent.status.silent} offline` : '';
-    node.classList.toggle('is-awaited', !isOffline && !notice && elements.some(({ status }) => status?.awaited));
+    const isAwaited = !isOffline && !notice && elements.some(({ status }) => status?.awaited);
+    node.classList.toggle('is-awaited', isAwaited);
     const [noticeNode, nameNode] = node.firstChild.children;
     node.classList.toggle('is-held', Boolean(held));
     node.classList.toggle('is-silent', isSilence);
     // That a peer is silent floats over the fader where there is one line alone: all names would go at once.
     const lines = isSilence ? 2 : header.lines;
-    writeName(nameNode, noticeNode, { name: nameOf(header.group), notice, width: header.width, lines, size: header.isTight ? 16 : 18 });
+    writeName(nameNode, noticeNode, { name: nameOf(header.group), notice, width: header.width - (isAwaited ? RING_PX : 0), lines, size: header.isTight ? 16 : 18 });
   }
 
   #onStatus({ target }) {
