@@ -7,6 +7,8 @@ import { SliderElement } from './slider.js';
 const CAP_PX = 36;
 const DB_MARKS = [10, 5, 0, -5, -10, -20, -30, -40, -60];
 const MARK_APART_PX = 19;
+const NUMBER_AT_PX = 36; // from the track's middle to a mark's number
+const DIGIT_PX = 8;
 
 export class Fader extends SliderElement {
   static css = `
@@ -38,11 +40,10 @@ export class Fader extends SliderElement {
 .tick.zero i { background: var(--text); opacity: 1; width: 12px; }
 .tick.zero i:first-child { left: -23px; }
 .tick b {
-  position: absolute; right: 36px; top: -7px; width: 24px; text-align: right; font: 500 12px/14px system-ui, sans-serif; letter-spacing: -.02em;
+  position: absolute; right: ${NUMBER_AT_PX}px; top: -7px; white-space: nowrap; font: 500 12px/14px system-ui, sans-serif; letter-spacing: -.02em;
   font-variant-numeric: tabular-nums; color: var(--text2);
 }
 .tick.zero b { color: var(--text); font-weight: 700; }
-.narrow .tick b, .small .tick b { display: none; }
 
 /* mine: the value under the finger is read from the side of the stage */
 .mine .value { z-index: 20; }
@@ -105,7 +106,6 @@ export class Fader extends SliderElement {
 .across .tick { top: 50%; left: auto; }
 .across .tick i:first-child { left: -1px; width: 2px; height: 9px; top: -20px; }
 .across .tick i:nth-child(2) { left: -1px; width: 2px; height: 9px; top: 11px; }
-.across .tick b { display: none; }
 .across .hardware .mark { left: -6px; top: -32px; width: 12px; height: 64px; }
 .across .hardware .arrow { width: 14px; height: 18px; top: -9px; left: auto; }
 .across .hardware .up { left: 12px; clip-path: polygon(0 0, 100% 50%, 0 100%); }
@@ -154,7 +154,6 @@ export class Fader extends SliderElement {
     if (this.isHorizontal) words.push('across', 'one');
     else if (this.width < 124) words.push('medium');
     if (this.hasAttribute('bare')) words.push('bare');
-    if (this.bodySize.width < 104) words.push('small');
     if (this.drag?.isFine) words.push('fine');
     return words;
   }
@@ -184,7 +183,8 @@ export class Fader extends SliderElement {
   #drawMarks() {
     const { control } = this;
     const travel = Math.max(0, this.travel);
-    const key = control ? `${control.id}|${control.curve}|${law.range(control)}|${travel}|${this.isHorizontal}|${control.bipolar}` : '';
+    const { width } = this.bodySize;
+    const key = control ? `${control.id}|${control.curve}|${law.range(control)}|${travel}|${width}|${this.isHorizontal}|${control.bipolar}` : '';
     if (key === this.#marks) return;
     this.#marks = key;
     this.scale.textContent = '';
@@ -193,16 +193,17 @@ export class Fader extends SliderElement {
     const [low, high] = law.range(control);
     const isLog = control.curve === 'log';
     const values = isDb ? DB_MARKS : isLog ? decades(low, high) : null;
-    const marks = values?.filter((value) => value >= low && value <= high).map((value) => [law.position(control, value), value])
-      ?? [0, 0.25, 0.5, 0.75, 1].map((p) => [p, null]);
+    const marks = values?.filter((value) => value >= low && value <= high).map((value) => [law.position(control, value), value, short(Math.abs(value))])
+      ?? [0, 0.25, 0.5, 0.75, 1].map((p) => [p, null, '']);
+    const room = width / 2 - NUMBER_AT_PX;
+    const isNumbered = values && !this.isHorizontal && marks.every(([, , text]) => text.length * DIGIT_PX <= room);
     let last = Infinity;
-    for (const [p, value] of marks) {
+    for (const [p, value, text] of marks) {
       const isZero = value === 0 || (control.bipolar && p === this.origin);
-      const room = Math.abs(last - p) * travel;
-      if (values && room < MARK_APART_PX && !isZero) continue;
+      if (values && Math.abs(last - p) * travel < MARK_APART_PX && !isZero) continue;
       last = p;
       const tick = h('div', { class: isZero ? 'tick zero' : 'tick' }, h('i'), h('i'));
-      if (values) tick.append(h('b', {}, short(Math.abs(value))));
+      if (isNumbered) tick.append(h('b', {}, text));
       tick.style[this.isHorizontal ? 'left' : 'top'] = `${round(100 * (this.isHorizontal ? p : 1 - p))}%`;
       this.scale.append(tick);
     }
