@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import resources
 from .access import EVERYTHING, Grant, Role, is_file
-from .config import Config
+from .config.settings import Config
 from .pages import paths_of
 from .pairing import Pairing
 from .tickets import Tickets

@@ -23,9 +23,10 @@ from aiohttp import web
 from . import __version__, net, resources
 from .addresses import Addresses, AddressWatch
 from .admission import Admission
-from .config import Config
-from .config import load as load_config
-from .configdiff import plan
+from .config.diff import plan
+from .config.lastgood import Start
+from .config.loading import load as load_config
+from .config.settings import Config
 from .configured import Configured, is_learnt, state_path
 from .control import PANIC, Control
 from .discovery import Discovery, Service, is_loopback, services, short_name
@@ -41,7 +42,6 @@ from .http.reload import ReloadRoutes
 from .http.site import Site
 from .http.tls import PATH as HTTPS
 from .http.tls import Https
-from .lastgood import Start
 from .learn import LearntFile
 from .learning import PORT, Learning
 from .listening import listen

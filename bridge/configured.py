@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from .bank import BankButtons
-from .config import Config
-from .configdiff import Plan, is_same_thing
+from .config.diff import Plan, is_same_thing
+from .config.settings import Config
 from .control import CONFIG, RESERVED, Control
 from .port import Peer
 from .store import Change, Entry, Origin, Store

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import net, service
-from .config import Config
+from .config.settings import Config
 from .discovery import asked, is_loopback
 from .doctor import Facts, MidiFacts, PeerFacts, ServiceFacts
 from .firewall import MDNS, Closed, Opening, firewalld_closed, iptables_closed, nft_closed, ufw_closed

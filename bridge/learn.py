@@ -16,12 +16,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .configfile import Document, read_file, read_text
+from .config.file import Document, read_file, read_text
+from .config.mistakes import explain, where_text
+from .config.tomltext import lines
 from .errors import ConfigError, Problem
 from .learning import MAX_LEARNT, PORT, Learning, Learnt, bindings_toml
-from .mistakes import explain, where_text
 from .statefolder import NO_FOLDER, set_aside, write_whole
-from .tomltext import lines
 
 log = logging.getLogger(__name__)
 

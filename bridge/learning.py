@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .config.tomltext import inline, lines, toml_key
 from .control import Control
 from .errors import BadControl
-from .tomltext import inline, lines, toml_key
 
 MAX_LEARNT = 1024
 """Bindings that are learnt at most; one that is forgotten makes room."""

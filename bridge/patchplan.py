@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import net
-from .config import Config
+from .config.settings import Config
 from .control import Control
 from .errors import PatchError, UnknownPeer
 from .osc.bind import MIRROR, Route, compile_route, is_mirrored

@@ -2,7 +2,7 @@
 
 Read and checked off the loop, whole: where it has mistakes, nothing changes. Then in one order: what goes is let go
 while its peers can still be told; peers that are gone or changed leave; the store has the new controls, all in one turn
-of the loop; what is new is opened. What is to be changed is worked out in ``configdiff``.
+of the loop; what is new is opened. What is to be changed is worked out in ``config.diff``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from .config import Config
-from .configdiff import Plan, plan
+from .config.diff import Plan, plan
+from .config.lastgood import Start, told
+from .config.settings import Config
 from .configured import Configured
 from .control import Control
 from .errors import ConfigError, Problem
-from .lastgood import Start, told
 from .pagecontrols import PageControls, Read, read
 from .ports import Ports
 from .tasks import in_slices

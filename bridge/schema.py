@@ -19,8 +19,8 @@ from pydantic.json_schema import models_json_schema
 
 from . import resources
 from .app import KINDS
-from .config import PANIC
-from .configtables import (
+from .config.loading import PANIC
+from .config.tables import (
     AccessTable,
     AuthTable,
     BankTable,

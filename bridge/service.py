@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import Config
+from .config.settings import Config
 from .errors import ServiceError
 from .serviceunit import MARK, NAME, system_unit, user_unit
 from .statefolder import write_whole

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from .config.tomltext import lines
 from .errors import BadValue, OscError, RemoteError
 from .learning import bindings_toml
 from .log import printable
@@ -21,7 +22,6 @@ from .osc.fields import Endpoint, parse_endpoint
 from .osc.words import arguments, plain_words, tags_of
 from .remote import Daemon, Remote, request, to_words
 from .surface import LEARNT
-from .tomltext import lines
 
 ANSWER_S = 0.1
 """How long an answer, or "nobody listens", is waited for: it comes within a few ms where it comes at all."""

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from . import __version__
 from .addresses import AddressWatch
-from .config import Config
+from .config.settings import Config
 from .discovery import Discovery, is_loopback
 from .health import LastMessages, drops, reasons
 from .http.door import Door

@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from bridge.app import KINDS, Bridge
-from bridge.config import load
+from bridge.config.loading import load
 from bridge.osc.codec import ALL, IMMEDIATELY, encode_bundle, encode_message
 
 from .waiting import SOON_S

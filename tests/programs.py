@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bridge import config as configuration
 from bridge.app import KINDS, Bridge
+from bridge.config.loading import load
 
 from .peers import require_node, require_tool
 from .server import Client
@@ -103,7 +103,7 @@ class Page:
         """A page at a stagebridge inside this test, with this configuration."""
         file = tmp_path / "config.toml"
         file.write_text(f'[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = 0\n{config}', encoding="utf-8")
-        loaded = await asyncio.to_thread(configuration.load, file, KINDS)
+        loaded = await asyncio.to_thread(load, file, KINDS)
         async with Bridge(loaded) as bridge, cls.at(f"ws://127.0.0.1:{bridge.http_port}/ws") as page:
             yield page
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge import app, config
+from bridge import app
+from bridge.config.loading import parse
 from bridge.drivers.abletonosc import rival, silence
 from bridge.osc.fields import SHOWN
 
@@ -18,7 +19,7 @@ EXAMPLES = [textwrap.dedent(found) for found in re.findall(r"```toml\n(.*?)```",
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_example_is_a_whole_configuration(text: str, tmp_path: Path) -> None:
-    live = next(peer for peer in config.parse(text, app.KINDS, tmp_path).peers if peer.name == "live")
+    live = next(peer for peer in parse(text, app.KINDS, tmp_path).peers if peer.name == "live")
     assert live.settings.driver == "abletonosc"
 
 

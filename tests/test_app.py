@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 from pythonosc.osc_message import OscMessage
 
-from bridge import config as configuration
 from bridge.app import KINDS, Bridge
-from bridge.config import Config
+from bridge.config import loading
+from bridge.config.settings import Config
 from bridge.errors import PortError
 from bridge.store import Origin
 from tests.peers import free_udp_port
@@ -21,7 +21,7 @@ HAND = Origin("browser", "c1", "FOH")
 
 
 async def parse(text: str, pages: Path, port: int = 0) -> Config:
-    return await asyncio.to_thread(configuration.parse, HTTP.format(port=port, pages=pages) + text, KINDS)
+    return await asyncio.to_thread(loading.parse, HTTP.format(port=port, pages=pages) + text, KINDS)
 
 
 def osc_table(peer: socket.socket, listen: int) -> str:
@@ -117,7 +117,7 @@ async def test_a_taken_http_port_ends_the_start_and_says_who_has_it(pages: Path)
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 async def test_a_host_that_is_not_this_machine_ends_the_start_and_says_what_is(pages: Path, host: str) -> None:
-    settings = await asyncio.to_thread(configuration.parse, f'[http]\nhost = "{host}"\nport = 0', KINDS)
+    settings = await asyncio.to_thread(loading.parse, f'[http]\nhost = "{host}"\nport = 0', KINDS)
     with pytest.raises(PortError) as caught:
         async with Bridge(settings):
             pass

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge import app
 from bridge.access import Access
-from bridge.config import Config, load, parse
-from bridge.configtables import ControlTable
+from bridge.config.loading import load, parse
+from bridge.config.settings import Config
+from bridge.config.tables import ControlTable
 from bridge.control import Control
 from bridge.errors import ConfigError
 from bridge.port import Peer, PortContext, PortKind

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bridge.bank import Seat
-from bridge.config import Config, parse
+from bridge.config.loading import parse
+from bridge.config.settings import Config
 from bridge.errors import ConfigError
 from bridge.midi.codec import Key
 from bridge.midi.kind import KIND

@@ -3,8 +3,9 @@
 from typing import Any
 
 from bridge.app import KINDS
-from bridge.config import Config, parse
-from bridge.configdiff import Plan, plan
+from bridge.config.diff import Plan, plan
+from bridge.config.loading import parse
+from bridge.config.settings import Config
 
 BASE = """
 [http]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bridge.configfile import MAX_FILE_BYTES, Keys, locate, read_file, read_text
+from bridge.config.file import MAX_FILE_BYTES, Keys, locate, read_file, read_text
 from bridge.errors import ConfigError
 from tests.hungfile import hung
 

@@ -21,7 +21,7 @@ import pytest
 
 from bridge.access import EVERYTHING
 from bridge.app import KINDS, Bridge
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.connection import Connection
 from bridge.http.wsframes import TEXT
 from bridge.osc.codec import encode_message

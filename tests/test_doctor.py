@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.app import KINDS
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.doctor import Facts, Finding, MidiFacts, PeerFacts, ServiceFacts, findings, report, to_json
 from bridge.doctorfacts import _openings, _zones
 from bridge.firewall import Closed, Opening

@@ -26,7 +26,7 @@ from bridge import authority
 from bridge.access import Grant
 from bridge.app import KINDS, Bridge
 from bridge.certificate import AUTHORITY, AUTHORITY_KEY, FOLDER, SERVER, authority_der, load
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.connection import UNSENT_BYTES, _unsent
 from bridge.errors import TlsError
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bridge import app, config
+from bridge import app
+from bridge.config.loading import parse
 from bridge.store import Origin
 
 from .fakes.abletonosc import Live, opened_live
@@ -116,7 +117,7 @@ path = "{FREQUENCY}"
 live = "Drums/Auto Filter/Frequency"
 """
         live.mappings[15, 20] = live.song.track("Drums").volume  # by hand, in Live
-        async with app.Bridge(await asyncio.to_thread(config.parse, text, app.KINDS, Path.cwd())) as bridge:
+        async with app.Bridge(await asyncio.to_thread(parse, text, app.KINDS, Path.cwd())) as bridge:
             await until(bridge.store, lambda: bridge.store.find(VOLUME) is not None)
             await until(bridge.store, lambda: bridge.store.get(VOLUME).value is not None)
             lane = bridge.store.get("/stagebridge/peers/iac")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge import app, lastgood
+from bridge import app
+from bridge.config import lastgood
 from bridge.errors import ConfigError
 from tests.daemon import Daemon
 

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from bridge.bank import BankButtons
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.midi.kind import KIND
 from bridge.midi.profile import PROFILES
 from bridge.midi.settings import Binding

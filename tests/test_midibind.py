@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.control import Control
 from bridge.errors import ConfigError
 from bridge.midi.bind import Route, compile_route

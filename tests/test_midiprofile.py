@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import resources
-from bridge.config import load, parse
+from bridge.config.loading import load, parse
 from bridge.control import Control
 from bridge.errors import BadControl, ConfigError
 from bridge.midi.bind import Route, compile_routes

@@ -26,7 +26,7 @@ import pytest
 from bridge import log as bridge_log
 from bridge import store
 from bridge.app import KINDS, Bridge
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.errors import OscError
 from bridge.osc.codec import ALL, Bundle, Decoder, Message, TimeTag, decode, encode, encode_bundle, encode_message
 from bridge.osc.codec import messages as messages_of

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import resources
-from bridge.config import load, parse
+from bridge.config.loading import load, parse
 from bridge.errors import ConfigError
 from bridge.osc.port import KIND
 from bridge.osc.profile import PROFILES

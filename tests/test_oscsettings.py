@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.errors import ConfigError
 from bridge.osc.port import KIND
 from bridge.osc.settings import Arguments, Binding, Call, Endpoint, Settings, check_peers, parse_endpoint

@@ -18,7 +18,7 @@ import pytest
 from bridge.access import HERE, Grant
 from bridge.app import KINDS, Bridge
 from bridge.codes import CODE_S, Codes
-from bridge.config import load
+from bridge.config.loading import load
 from bridge.devices import MAX_DEVICES
 from bridge.errors import PairingError
 from bridge.pairing import Pairing

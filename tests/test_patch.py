@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from bridge import config as configuration
 from bridge.app import KINDS
+from bridge.config.loading import parse
 from bridge.errors import PatchError, UnknownPeer
 from bridge.patch import Plan
 from bridge.patchmax import max_text
@@ -60,7 +60,7 @@ KINDS_OF = {
 
 
 def made(config: str, program: str = "pd", **options: Any) -> Plan:
-    return plan(configuration.parse(config, KINDS), program, **options)
+    return plan(parse(config, KINDS), program, **options)
 
 
 def everything(program: str, its_port: int = 9001, our_port: int = 9000) -> str:

@@ -12,8 +12,8 @@ import pytest
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge import config as configuration
 from bridge.app import KINDS, Bridge
+from bridge.config.loading import parse
 from bridge.control import Control
 from bridge.persist import PATH, Persistence
 from bridge.session import MAX_DECLARED
@@ -29,7 +29,7 @@ QUIET_S = 0.1
 @asynccontextmanager
 async def running(tmp_path: Path, text: str) -> AsyncIterator[Bridge]:
     head = f'[auth]\nmode = "open"\n[http]\nhost = "127.0.0.1"\nport = 0\npages = "{tmp_path / "pages"}"\n'
-    config = await asyncio.to_thread(configuration.parse, head + text, KINDS)
+    config = await asyncio.to_thread(parse, head + text, KINDS)
     async with Bridge(config, state=tmp_path / "state") as bridge:
         yield bridge
 

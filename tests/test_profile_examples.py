@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 import uvloop
 
-from bridge.config import Config, parse
+from bridge.config.loading import parse
+from bridge.config.settings import Config
 from bridge.control import Control
 from bridge.osc.codec import Message
 from bridge.osc.port import KIND

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import app, config
+from bridge import app
+from bridge.config.loading import parse
+from bridge.config.settings import HttpSettings
 from tests.daemon import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_its_configuration_is_accepted_as_one_file(tmp_path: Path) -> None:
     text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
-    settings = config.parse(text, app.KINDS, tmp_path)
+    settings = parse(text, app.KINDS, tmp_path)
     assert {peer.name for peer in settings.peers} == {"max", "live"}
     assert [control.path for control in settings.controls] == ["/cutoff"]
     live = next(peer for peer in settings.peers if peer.name == "live")
@@ -41,7 +43,7 @@ def test_its_commands_exist() -> None:
 
 def test_it_names_the_ports_that_a_firewall_must_let_through() -> None:
     text = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
-    tcp = tomllib.loads(text).get("http", {}).get("port", config.HttpSettings().port)
+    tcp = tomllib.loads(text).get("http", {}).get("port", HttpSettings().port)
     assert f"`sudo ufw allow {tcp}/tcp`" in README
     udp = re.findall(r"`sudo ufw allow (\d+)/udp`", README)
     assert [f'listen = "0.0.0.0:{port}"' in README for port in udp] == [True]

@@ -14,10 +14,10 @@ import pytest
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge import config as configuration
 from bridge.app import KINDS, Bridge
+from bridge.config.lastgood import Start
+from bridge.config.loading import load, parse
 from bridge.control import Control
-from bridge.lastgood import Start
 from bridge.reloading import Source
 from bridge.store import Origin
 from tests.fakes.abletonosc import opened_live
@@ -110,7 +110,7 @@ async def show(tmp_path: Path, text: str, head: str = "") -> AsyncIterator[Show]
     head = f'[http]\nhost = "127.0.0.1"\nport = 0\npages = "{tmp_path / "pages"}"\n{head}'
     file = tmp_path / "config.toml"
     file.write_text(head + text)
-    config = await asyncio.to_thread(configuration.load, file, KINDS)
+    config = await asyncio.to_thread(load, file, KINDS)
     async with Bridge(config, state=tmp_path / "state") as bridge:
         yield Show(bridge, file, head)
 
@@ -576,14 +576,14 @@ async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path:
 
 
 async def test_a_reload_that_hangs_is_given_up_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    config = await asyncio.to_thread(configuration.parse, '[http]\nhost = "127.0.0.1"\nport = 0\n', KINDS)
+    config = await asyncio.to_thread(parse, '[http]\nhost = "127.0.0.1"\nport = 0\n', KINDS)
     is_over = threading.Event()
 
-    def load() -> Start:
+    def load_slowly() -> Start:
         is_over.wait()
         return Start(config)
 
-    async with Bridge(config, source=Source(load, within_s=0.05)) as bridge:
+    async with Bridge(config, source=Source(load_slowly, within_s=0.05)) as bridge:
         (problem,) = (await bridge.reload()).problems
         assert problem.message == "cannot be read: a disk does not answer"
         is_over.set()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bridge import config as configuration
 from bridge.app import KINDS, Bridge
-from bridge.configdiff import is_same_thing
+from bridge.config import loading
+from bridge.config.diff import is_same_thing
 from bridge.control import CONFIG
 from bridge.osc.port import OscPort
 from bridge.store import Origin
@@ -108,7 +108,7 @@ class Writer:
 
 def load(file: Path, text: str) -> Any:
     file.write_text(text)
-    return configuration.load(file, KINDS)
+    return loading.load(file, KINDS)
 
 
 def seen(bridge: Bridge) -> dict[str, Any]:

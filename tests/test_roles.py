@@ -10,7 +10,7 @@ import pytest
 
 from bridge.access import Access, Grant
 from bridge.app import KINDS, Bridge
-from bridge.config import load
+from bridge.config.loading import load
 from bridge.control import Control
 from bridge.store import Origin
 from tests.server import Client, Server

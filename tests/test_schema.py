@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from bridge.app import KINDS
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.control import WIDGETS
 from bridge.schema import DOCS_FILE, SCHEMA_FILE, STARTER_SCHEMA, docs_text, schema_text, starter_text
 

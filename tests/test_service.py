@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import app, cli, config, service
-from bridge.config import Config
+from bridge import app, cli, service
+from bridge.config.loading import load
+from bridge.config.settings import Config
 from bridge.errors import ServiceError
 from bridge.serviceunit import MARK, quoted, system_unit, user_unit
 from tests.peers import require_tool
@@ -22,7 +23,7 @@ COMMAND = [sys.executable, "-P", "-m", "bridge", "run", "--last-good", '/etc/a b
 def settings(file: Path, text: str = "") -> Config:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
-    return config.load(file, app.KINDS)
+    return load(file, app.KINDS)
 
 
 @pytest.mark.parametrize("scope", ["user", "system", "low port"])

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.app import KINDS
 from bridge.cli import main
-from bridge.config import load
+from bridge.config.loading import load
 from bridge.osc.codec import ALL, Bundle, Message, Packet, TimeTag, decode, encode, encode_message
 from bridge.tools import line_text
 from tests.daemon import Daemon

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from bridge.access import Grant
 from bridge.app import KINDS, Bridge
-from bridge.config import parse
+from bridge.config.loading import parse
 from bridge.metrics import FIELDS
 from bridge.osc.codec import encode_message
 from tests.peers import free_udp_port

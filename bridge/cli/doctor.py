@@ -16,7 +16,7 @@ from bridge.errors import ConfigError, RemoteError
 from .terminal import config_here, port
 
 if TYPE_CHECKING:
-    from bridge.config import Config
+    from bridge.config.settings import Config
 
 
 def add(commands: Any) -> None:
@@ -32,7 +32,8 @@ def add(commands: Any) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from bridge import app, config
+    from bridge import app
+    from bridge.config.loading import load
     from bridge.doctor import findings, report, to_json
     from bridge.doctorfacts import gather
     from bridge.net import DEFAULT_PORT
@@ -48,7 +49,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     settings: Config | None = None
     mistakes: tuple[str, ...] = ()
     try:
-        settings = config.load(file, app.KINDS, overrides)
+        settings = load(file, app.KINDS, overrides)
     except ConfigError as exc:
         mistakes = tuple(problem.render(exc.file) for problem in exc.problems)
     number = arguments.port or (settings.http.port if settings else DEFAULT_PORT)

@@ -36,13 +36,14 @@ def add(commands: Any) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bridge import app, config
+    from bridge import app
+    from bridge.config.loading import load
 
     file = arguments.file or config_here()
     if file is None:
         return fail("stagebridge: there is no config.toml here: name a file, or write one with stagebridge init")
     try:
-        settings = config.load(file, app.KINDS)
+        settings = load(file, app.KINDS)
     except ConfigError as exc:
         if not arguments.json:
             raise
@@ -78,11 +79,12 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _patch(arguments: argparse.Namespace) -> int:
-    from bridge import app, config, patchplan
+    from bridge import app, patchplan
+    from bridge.config.loading import load
     from bridge.patchmax import max_text
     from bridge.patchpd import pd_text
 
-    settings = config.load(arguments.file or config_here() or resources.default_config(), app.KINDS)
+    settings = load(arguments.file or config_here() or resources.default_config(), app.KINDS)
     plan = patchplan.plan(settings, arguments.program, arguments.peer, arguments.host)
     sys.stdout.write(max_text(plan) if arguments.program == "max" else pd_text(plan))
     for path, why in plan.left_out.items():

@@ -32,7 +32,8 @@ def add(commands: Any) -> None:
 
 
 def _install(arguments: argparse.Namespace) -> int:
-    from bridge import app, config, service
+    from bridge import app, service
+    from bridge.config.loading import load
 
     is_system: bool = arguments.system
     file = arguments.file or (service.SYSTEM_CONFIG if is_system else Path("config.toml"))
@@ -40,7 +41,7 @@ def _install(arguments: argparse.Namespace) -> int:
         service.check_machine(is_system, os.environ)
     if arguments.file is None and not file.exists():
         return fail(f"stagebridge: there is no {file}: name a file, or write one with stagebridge init")
-    settings = config.load(file, app.KINDS)
+    settings = load(file, app.KINDS)
     if settings.http.port == 0:
         return fail("stagebridge: [http] port = 0 is another one at each start: a service needs one that stays")
     plan = service.plan(settings, is_system, os.environ)

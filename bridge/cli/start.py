@@ -24,8 +24,8 @@ from .terminal import config_here, port, qr_code, qr_command, run_loop
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
-    from bridge.config import Config
-    from bridge.lastgood import Start
+    from bridge.config.lastgood import Start
+    from bridge.config.settings import Config
     from bridge.reloading import Source
     from bridge.systemd import Notifier
 
@@ -63,7 +63,9 @@ def _run(arguments: argparse.Namespace) -> int:
     file = arguments.file or config_here() or resources.default_config()
     state = state_folder(os.environ)
     with _without(SSL_CERT_FILE=os.devnull, SSL_CERT_DIR=os.devnull, PYDANTIC_DISABLE_PLUGINS="__all__"):
-        from bridge import app, config, lastgood
+        from bridge import app
+        from bridge.config import lastgood
+        from bridge.config.loading import load
         from bridge.reloading import Source
 
         notifier = Notifier(os.environ)
@@ -72,10 +74,8 @@ def _run(arguments: argparse.Namespace) -> int:
             start = lastgood.start(file, state, app.KINDS, overrides)
             source = Source(partial(lastgood.read, file, app.KINDS, overrides), keep, notifier.reloading)
         else:
-            start = lastgood.Start(config.load(file, app.KINDS, overrides))
-            source = Source(
-                lambda: lastgood.Start(config.load(file, app.KINDS, overrides)), announced=notifier.reloading
-            )
+            start = lastgood.Start(load(file, app.KINDS, overrides))
+            source = Source(lambda: lastgood.Start(load(file, app.KINDS, overrides)), announced=notifier.reloading)
     watched = file if arguments.watch else None
     is_terminal, show_qr = sys.stdout.isatty(), not arguments.no_qr
     run_loop(_serve(start, state, source, notifier, watched, is_terminal=is_terminal, show_qr=show_qr))
@@ -110,8 +110,9 @@ async def _serve(
     show_qr: bool,
 ) -> None:
     """Run a bridge until a signal asks it to stop."""
-    from bridge import filewatch, localsocket
+    from bridge import localsocket
     from bridge.app import Bridge
+    from bridge.config import filewatch
     from bridge.tasks import running
 
     local = partial(localsocket.listen, os.environ, state)

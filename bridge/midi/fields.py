@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from bridge.tables import check_name
+from bridge.config.base import check_name
 
 from .codec import TOP_7, TOP_14, Key, decode
 

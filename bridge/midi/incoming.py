@@ -11,12 +11,12 @@ from functools import partial
 from math import inf
 from typing import Protocol
 
+from bridge.config.tomltext import inline
 from bridge.errors import BadValue
 from bridge.learning import Armed, Learning
 from bridge.log import OncePer
 from bridge.store import Store
 from bridge.timers import CallLater, Timer
-from bridge.tomltext import inline
 
 from .bind import Route
 from .clock import CLOCK_KEYS, TRANSPORT, ClockIn, Said

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bridge.config.tomltext import inline
 from bridge.control import Control
-from bridge.tomltext import inline
 
 from .bind import check_binding
 from .codec import Coding, Key, Message

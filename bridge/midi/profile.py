@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.profile import Profiles
+from bridge.config.profile import Profiles
 
 from .settings import FOR_IN, FOR_OUT, Settings
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic import model_validator as check_together
 
-from bridge.expand import MAX_CONTROLS, substitute, unknown_placeholders, variables_of
+from bridge.config.base import WHOLE_NUMBERS, Table, read_profile
+from bridge.config.expand import MAX_CONTROLS, substitute, unknown_placeholders, variables_of
 from bridge.law import Curve
-from bridge.tables import WHOLE_NUMBERS, Table, read_profile
 
 from .clock import CLOCK_KEYS, Word
 from .codec import TOP_14, Coding, Key, KeyKind

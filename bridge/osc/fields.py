@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from bridge.tables import check_name
+from bridge.config.base import check_name
 
 from .pattern import is_pattern
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic import model_validator as check_together
 
-from bridge.tables import NUMBERS, Table, read_profile
+from bridge.config.base import NUMBERS, Table, read_profile
 
 from .fields import (
     MAX_ARGS,

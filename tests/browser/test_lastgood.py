@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from bridge import app, lastgood
+from bridge import app
+from bridge.config import lastgood
 from tests.daemon import Daemon
 
 GOOD = '[[page]]\nname = "Mixer"\n[[control]]\npath = "/volume"\n'

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from bridge.app import KINDS
-from bridge.config import load
+from bridge.config.loading import load
 from tests.daemon import Daemon
 from tests.jack import Controller
 

@@ -19,14 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import config as configuration
-from .config import Config
-from .configfile import read_file
-from .control import MAX_TEXT
-from .errors import ConfigError
-from .port import PortKind
+from bridge.control import MAX_TEXT
+from bridge.errors import ConfigError
+from bridge.port import PortKind
+from bridge.statefolder import write_whole
+
+from .file import read_file
+from .loading import load
 from .profile import FOLDER as PROFILES
-from .statefolder import write_whole
+from .settings import Config
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Start:
 def read(file: Path, registry: Registry, overrides: Overrides) -> Start:
     """The configuration itself, and the texts that it was read from. Raises ConfigError."""
     texts = _texts(file)
-    return Start(configuration.load(file, registry, overrides), texts=texts)
+    return Start(load(file, registry, overrides), texts=texts)
 
 
 def start(file: Path, state: Path | None, registry: Registry, overrides: Overrides) -> Start:
@@ -118,7 +119,7 @@ def _load(state: Path, file: Path, registry: Registry, overrides: Overrides) -> 
         return None
     for forced in ({"http.pages": pages}, {"http.pages": None}):
         try:
-            settings = configuration.load(folder / copy / CONFIG, registry, {**overrides, **forced})
+            settings = load(folder / copy / CONFIG, registry, {**overrides, **forced})
         except ConfigError:
             continue
         return dataclasses.replace(settings, file=file.absolute()), time.strftime(

@@ -1,7 +1,7 @@
 """TOML text → data, and the line on which each key of it stands.
 
 Here: reading the file, syntax errors with their line, the line locator. Not here: what the keys
-mean (``configtables``, ``config``). ``tomllib`` decides what is valid; the locator only walks text
+mean (``tables``, ``loading``). ``tomllib`` decides what is valid; the locator only walks text
 that it has accepted, so it may be simple, and where it is lost it stops and lines become None.
 """
 
@@ -18,9 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, Problem
-from .tables import Keys
-from .threads import begin
+from bridge.errors import ConfigError, Problem
+from bridge.threads import begin
+
+from .base import Keys
 
 MAX_FILE_BYTES = 4_000_000  # 4,096 controls written out one by one are about 1 MB
 MAX_DEPTH = 40  # lists and tables in each other; a real file has 6, and recursion over the data is safe

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .config import Config
-from .control import Control
-from .port import Peer
+from bridge.control import Control
+from bridge.port import Peer
+
+from .settings import Config
 
 _RESTART = (("http", "host"), ("http", "port"))
 """What is bound once: everybody's page would go with the socket."""

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from bridge.threads import begin
+
 from .profile import FOLDER as PROFILES
-from .threads import begin
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from .control import NUMERIC, Control
-from .errors import BadValue
+from bridge.control import NUMERIC, Control
+from bridge.errors import BadValue
 
 
 def kind_problem(kind: str, raw: Any, choices: Collection[str] = ()) -> str | None:

@@ -11,16 +11,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .bank import Bank, Seat
-from .configbindings import BindingReader, Copies
-from .configcontrols import ControlReader
-from .configreading import Reading
-from .configtables import BankTable, StripKeys
-from .control import Control
+from bridge.bank import Bank, Seat
+from bridge.control import Control
+from bridge.port import PortKind
+
+from .base import Keys
+from .bindings import BindingReader, Copies
+from .controls import ControlReader
 from .expand import has_placeholder, substitute, unknown_placeholders
 from .mistakes import Mistakes, did_you_mean, key_names, read_model, where_text
-from .port import PortKind
-from .tables import Keys
+from .reading import Reading
+from .tables import BankTable, StripKeys
 
 _INSTEAD: dict[str, Any] = {"name": "-", "strips": 1, "path": "/wrong"}
 _FIRST = {"n": 1, "n0": 0, "s": 1, "s0": 0}

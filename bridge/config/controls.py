@@ -1,7 +1,7 @@
 """``[[control]]`` tables → controls, their places on the surface and their bindings.
 
 Here: expansion, inference from what is written, every check that needs more than one key. The
-table's keys are in ``configtables``; what a control can be is decided by ``control.Control``.
+table's keys are in ``tables``; what a control can be is decided by ``control.Control``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .configbindings import BindingReader, Copies
-from .configreading import INSTEAD, Reading, read_control
-from .configtables import ControlTable
-from .control import RESERVED, WIDGETS, Control
+from bridge.control import RESERVED, WIDGETS, Control
+from bridge.port import PortKind
+from bridge.surface import Placement
+
+from .base import Keys
+from .bindings import BindingReader, Copies
 from .expand import (
     MAX_CONTROLS,
     Variables,
@@ -27,9 +29,8 @@ from .expand import (
     variables_of,
 )
 from .mistakes import Mistakes, did_you_mean, key_names, listed, read_model, where_text
-from .port import PortKind
-from .surface import Placement
-from .tables import Keys
+from .reading import INSTEAD, Reading, read_control
+from .tables import ControlTable
 
 _KEY_HINTS = {
     "type": "did you mean kind?",

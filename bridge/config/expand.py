@@ -16,7 +16,7 @@ from itertools import product
 from math import prod
 from typing import Any, TypeAlias
 
-from .tables import Keys
+from .base import Keys
 
 MAX_CONTROLS = 4096  # expanded, in one file: as many as the store takes
 

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from . import resources
-from .access import ALL, FILE, Access, is_file
-from .configtables import AccessTable
+from bridge import resources
+from bridge.access import ALL, FILE, Access, is_file
+from bridge.view import MAX_VIEWS
+
+from .base import Keys
 from .mistakes import Mistakes, did_you_mean, listed, read_model
-from .tables import Keys
-from .view import MAX_VIEWS
+from .tables import AccessTable
 
 _INSTEAD: dict[str, Any] = {"name": "-"}
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .configreading import Reading
-from .control import NUMERIC
+from bridge.control import NUMERIC
+from bridge.port import PortKind
+
+from .base import Keys
 from .mistakes import Mistakes, did_you_mean, key_names, listed, read_partly
-from .port import PortKind
-from .tables import Keys
+from .reading import Reading
 
 _BINDING_NUMBERS = ("range", "curve")  # keys of a binding that are held against the control's own range
 

@@ -1,7 +1,7 @@
 """One ``[[control]]`` table → one ``Control``, and every mistake in it.
 
 Here: what suits what, and what can still be said once a key is wrong: a mistake hides no other, and
-none is reported that is one only because of another. Copies, pages and bindings are in ``configcontrols``.
+none is reported that is one only because of another. Copies, pages and bindings are in ``controls``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .configtables import ControlTable
-from .configvalues import kind_problem, value_problem
-from .control import NUMERIC, WIDGETS, Control
-from .errors import BadControl
+from bridge.control import NUMERIC, WIDGETS, Control
+from bridge.errors import BadControl
+from bridge.law import DB_TABLE
+
 from .expand import Report
-from .law import DB_TABLE
 from .mistakes import listed
+from .tables import ControlTable
+from .values import kind_problem, value_problem
 
 _MOMENTARY = ("bool", "int", "float")
 

@@ -15,9 +15,10 @@ from typing import Any, TypeAlias, TypeVar
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 
-from .configfile import Document
-from .errors import ConfigError, Problem
-from .tables import Keys
+from bridge.errors import ConfigError, Problem
+
+from .base import Keys
+from .file import Document
 
 MAX_SHOWN = 60  # characters of a value in a message
 NO_HINTS: Mapping[str, str] = MappingProxyType({})

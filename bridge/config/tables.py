@@ -1,7 +1,7 @@
 """The tables of ``config.toml`` that are the bridge's own: their keys, types, defaults and what they say.
 
 The descriptions here become the JSON Schema that editors show and the tables of docs/config.md.
-What depends on more than one key is checked in ``control`` and ``config``. Ports bring their own tables.
+What depends on more than one key is checked in ``reading`` and ``loading``. Ports bring their own tables.
 """
 
 from __future__ import annotations
@@ -12,13 +12,24 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from .access import Mode, Role
-from .control import DEFAULT_HOLD_TIMEOUT_S, MAX_CHOICES, MAX_TEXT, MAX_VECTOR, Access, Hold, Kind, OnStart, Widget
+from bridge.access import Mode, Role
+from bridge.control import (
+    DEFAULT_HOLD_TIMEOUT_S,
+    MAX_CHOICES,
+    MAX_TEXT,
+    MAX_VECTOR,
+    Access,
+    Hold,
+    Kind,
+    OnStart,
+    Widget,
+)
+from bridge.http.limits import HttpLimits
+from bridge.law import Curve
+from bridge.surface import Layout, Size
+
+from .base import NUMBERS, WHOLE_NUMBERS, check_name
 from .expand import MAX_CONTROLS
-from .http.limits import HttpLimits
-from .law import Curve
-from .surface import Layout, Size
-from .tables import NUMBERS, WHOLE_NUMBERS, check_name
 
 MAX_SPAN = 12  # grid cells
 MAX_COLUMNS = 24

@@ -1,8 +1,8 @@
 """``config.toml`` → typed, frozen settings; or every mistake in it at once.
 
 Here: the file as a whole, its tables that stand alone, ports through their registry, overrides of the
-command line. Controls are read in ``configcontrols``; the keys of the bridge's own tables and their
-meaning are in ``configtables``. No port is imported: each brings its models in the registry.
+command line. Controls are read in ``controls``; the keys of the bridge's own tables and their
+meaning are in ``tables``. No port is imported: each brings its models in the registry.
 """
 
 from __future__ import annotations
@@ -10,28 +10,26 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .access import Access, Mode
-from .bank import Bank
-from .certificate import TlsSettings
-from .coercion import Value
-from .configaccess import AccessReader
-from .configbanks import BankReader
-from .configcontrols import ControlReader
-from .configfile import Document, read_file, read_text, unusable_numbers
-from .configtables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
-from .control import Control
+from bridge.certificate import TlsSettings
+from bridge.coercion import Value
+from bridge.http.limits import HttpLimits, networks
+from bridge.port import Peer, PortKind
+from bridge.surface import LEARNT, Layout, PageSetting, Surface, build_surface
+
+from .access import AccessReader
+from .banks import BankReader
+from .base import Keys
+from .controls import ControlReader
 from .expand import has_placeholder
-from .http.limits import HttpLimits, networks
+from .file import Document, read_file, read_text, unusable_numbers
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
-from .port import Peer, PortKind
-from .surface import LEARNT, Layout, PageSetting, Surface, build_surface
-from .tables import Keys
+from .settings import AuthSettings, Config, HttpSettings, StateSettings
+from .tables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""
@@ -40,54 +38,6 @@ _SINGLE: dict[str, type[Table]] = {"http": HttpTable, "auth": AuthTable, "state"
 _MANY: dict[str, type[Table]] = {"page": PageTable, "control": ControlTable, "bank": BankTable, "access": AccessTable}
 
 T = TypeVar("T", bound=Table)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
-    """``[http]``. ``pages`` is an existing folder, or None for the examples; ``hosts`` are extra names."""
-
-    host: str = "0.0.0.0"
-    port: int = 8080
-    pages: Path | None = None
-    hosts: tuple[str, ...] = ()
-    client_timeout_s: float = 10.0
-    limits: HttpLimits = field(default_factory=HttpLimits)
-    tls: TlsSettings | None = None
-    announce: bool = True
-    trust_pages: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AuthSettings:
-    """``[auth]``."""
-
-    mode: Mode = "token"
-
-
-@dataclass(frozen=True, slots=True)
-class StateSettings:
-    """``[state]``. ``file`` is relative to the state folder; "" keeps nothing."""
-
-    file: str = "state.db"
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Everything that a configuration says, checked. ``file`` is None where it was only text."""
-
-    file: Path | None
-    title: str
-    http: HttpSettings
-    auth: AuthSettings
-    controls: tuple[Control, ...]
-    surface: Surface
-    peers: tuple[Peer, ...]
-    panic: Mapping[str, Value]
-    """What ``/stagebridge/panic`` sets: path → value, in the order of the file."""
-    banks: tuple[Bank, ...] = ()
-    state: StateSettings = StateSettings()
-    access: Mapping[str, Access] = field(default_factory=dict)
-    """By name."""
 
 
 def load(path: Path, registry: Mapping[str, PortKind], overrides: Mapping[str, Any] | None = None) -> Config:

@@ -14,12 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from . import resources
-from .configfile import read_file, read_text, unusable_numbers
-from .errors import ConfigError, Problem
+from bridge import resources
+from bridge.errors import ConfigError, Problem
+from bridge.port import Completion
+
+from .base import is_name
+from .file import read_file, read_text, unusable_numbers
 from .mistakes import Mistakes, did_you_mean, explain
-from .port import Completion
-from .tables import is_name
 
 FOLDER = "profiles"
 """Where people keep their own, beside the configuration."""
