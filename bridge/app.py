@@ -165,7 +165,7 @@ class Bridge:
         saved = Control(path=STATE, kind="string", owner="bridge", access="read", label="State")
         self.store.add(saved, now=clock(), value=self._state.state)
         self.store.subscribe(self.history.note)
-        self.store.subscribe(self._on_changes)
+        self.store.subscribe(self._on_changes, hears_values=False)
         context = PortContext(
             self.store,
             clock,

@@ -121,7 +121,10 @@ class Cohorts:
 
     def __iter__(self) -> Iterator[Cohort]:
         """Those that have members."""
-        self._cohorts = [cohort for cohort in self._cohorts if cohort.members]
+        for cohort in self._cohorts:
+            if not cohort.members:
+                self._cohorts = [cohort for cohort in self._cohorts if cohort.members]
+                break
         return iter(self._cohorts)
 
     def admit(self, session: Session, transport: Any) -> None:

@@ -220,6 +220,7 @@ class Store:
         self.surface_revision = 0
         """The revision at which the surface was last replaced."""
         self._subscribers: tuple[Subscriber, ...] = ()
+        self._value_subscribers: tuple[Subscriber, ...] = ()  # those that are told of moves, which is nearly always
         self._failures: set[tuple[Subscriber, str]] = set()
         self._queue: deque[tuple[int, list[Change]]] = deque()
         self._links = 0  # depth of the batch that is being told now
@@ -541,6 +542,18 @@ class Store:
             return None
         return self._values_since(revision)
 
+    def only_value_since(self, revision: int, trigger_sequence: int) -> Entry | None:
+        """The one control that has another value since then; None where more has changed, or nothing. A short way to
+        ``only_values_since``."""
+        if (
+            self.revision != revision + 1
+            or self._other_revision > revision
+            or trigger_sequence != self.trigger_sequence
+        ):
+            return None
+        entry = self._journal[-1]
+        return entry if entry is not None and entry.is_logged else None
+
     def _values_since(self, revision: int) -> list[Entry]:
         if revision < self._journal_start:
             values = [entry for entry in self._by_id.values() if entry.is_logged and entry.revision > revision]
@@ -555,19 +568,22 @@ class Store:
 
     # Telling
 
-    def subscribe(self, subscriber: Subscriber, *, is_urgent: bool = False) -> Callable[[], None]:
+    def subscribe(
+        self, subscriber: Subscriber, *, is_urgent: bool = False, hears_values: bool = True
+    ) -> Callable[[], None]:
         """Call ``subscriber(changes)`` after each commit, in revision order. Returns the way out.
 
         It may set controls itself: they commit at once and are told when this batch has been told to all.
         ``is_urgent``: before those that are not, for what must not wait for books to be kept or screens to be told.
+        ``hears_values`` False: not called where nothing but values changed.
         """
-        self._subscribers = (subscriber, *self._subscribers) if is_urgent else (*self._subscribers, subscriber)
+        self._subscribers = _joined(self._subscribers, subscriber, is_urgent)
+        if hears_values:
+            self._value_subscribers = _joined(self._value_subscribers, subscriber, is_urgent)
 
         def unsubscribe() -> None:
-            kept = list(self._subscribers)
-            if subscriber in kept:
-                kept.remove(subscriber)
-                self._subscribers = tuple(kept)
+            self._subscribers = _left(self._subscribers, subscriber)
+            self._value_subscribers = _left(self._value_subscribers, subscriber)
 
         return unsubscribe
 
@@ -634,7 +650,8 @@ class Store:
             self._links, batch = self._queue.popleft()
         try:
             while True:
-                for subscriber in self._subscribers:
+                # What begins with a value is values alone.
+                for subscriber in self._value_subscribers if batch[0].what == "value" else self._subscribers:
                     try:
                         subscriber(batch)
                     except Exception as exc:  # noqa: BLE001 - one subscriber never keeps the next from hearing
@@ -671,6 +688,17 @@ class Store:
     def _suggestion(self, key: str | int) -> str:
         near = self.nearest(key) if isinstance(key, str) else None
         return f": did you mean {near}?" if near else ""
+
+
+def _joined(subscribers: tuple[Subscriber, ...], one: Subscriber, is_urgent: bool) -> tuple[Subscriber, ...]:
+    return (one, *subscribers) if is_urgent else (*subscribers, one)
+
+
+def _left(subscribers: tuple[Subscriber, ...], one: Subscriber) -> tuple[Subscriber, ...]:
+    kept = list(subscribers)
+    if one in kept:
+        kept.remove(one)
+    return tuple(kept)
 
 
 _SELF = Origin("bridge", "stagebridge")

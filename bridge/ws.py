@@ -395,20 +395,22 @@ class Hub:
         started = self._clock()
         cpu_started = self._cpu_clock() if len(self._connections) > FEW else 0.0
         if self._rest is None:
-            alone = [self._connections[session.client] for session in self._cohorts.alone]
-            self._rest = iter([*self._cohorts, *alone])
+            whom: list[Cohort | Connection] = list(self._cohorts)
+            if self._cohorts.alone:
+                whom += [self._connections[session.client] for session in self._cohorts.alone]
+            self._rest = iter(whom)
             self._spent_s = 0.0
             self._next_pass = started
             self._pass_again = math.inf
         looked = 0
         is_over = True
         try:
-            for whom in self._rest:
-                if type(whom) is Cohort:
-                    self._tell_together(whom, started)
+            for one in self._rest:
+                if type(one) is Cohort:
+                    self._tell_together(one, started)
                 else:
                     looked += 1
-                    if self._tell(whom, started) and looked % 8:  # the clock is asked after every eighth of these
+                    if self._tell(one, started) and looked % 8:  # the clock is asked after every eighth of these
                         continue
                 if self._clock() - started > SLICE_S:
                     self._spent_s += self._cpu_clock() - cpu_started if cpu_started else SLICE_S

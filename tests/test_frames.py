@@ -297,6 +297,27 @@ def test_browsers_at_one_revision_share_the_very_same_bytes(store: Store, frames
     assert frames.updates(1, 0, frames.lens("path"), 0.0) != [first]
 
 
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [({}, 0.1), ({"kind": "int", "range": (0, 9)}, 7), ({"kind": "bool"}, True), ({"kind": "string"}, "é")],
+)
+def test_the_short_way_to_one_new_value_says_what_the_long_way_says(
+    store: Store, frames: Frames, fields: dict[str, Any], value: Any
+) -> None:
+    entry = add(store, "/a", **fields)
+    for keys in ("id", "path"):
+        before = store.revision
+        store.set(entry, value, MAX, 0.0)
+        assert (
+            frames.news(before, 0, frames.lens(keys), 0.0).frame == frames.updates(before, 0, frames.lens(keys), 0.0)[0]
+        )
+        store.set(entry, entry.control.default, MAX, 0.0)
+    began = store.revision
+    for step in range(3):  # together, they are no single one
+        store.set(entry, value if step % 2 == 0 else entry.control.default, MAX, 0.0)
+    assert frames.news(began, 0, frames.lens("id"), 0.0).frame == frames.updates(began, 0, frames.lens("id"), 0.0)[0]
+
+
 def test_what_is_remembered_is_true_after_every_change(store: Store, frames: Frames) -> None:
     entry, bang = add(store, "/a"), add(store, "/bang", kind="trigger")
     acts = [

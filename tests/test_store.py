@@ -516,6 +516,21 @@ def test_who_is_urgent_hears_before_those_who_were_there(store: Store) -> None:
     assert heard == ["port", "books"]
 
 
+def test_who_hears_no_values_is_called_for_everything_else(store: Store) -> None:
+    heard: list[str] = []
+    unsubscribe = store.subscribe(lambda changes: heard.extend(change.what for change in changes), hears_values=False)
+    entry = add(store, "/a")
+    store.set(entry, 0.5, MAX, 0.0)
+    store.apply([(entry, 0.25)], MAX, 0.0)
+    store.touch(entry, MAX, 0.0)
+    described = replace(entry.control, range=(0.5, 1.0), limit=(0.5, 1.0), default=0.75)
+    store.describe(entry, described, now=0.0)
+    assert heard == ["added", "hold", "described", "value"]  # what became of its value belongs to its description
+    unsubscribe()
+    store.release(entry, MAX, 0.0)
+    assert len(heard) == 4
+
+
 def test_who_has_unsubscribed_hears_nothing_more(store: Store) -> None:
     entry, heard = add(store, "/a"), []
     others = listen(store)

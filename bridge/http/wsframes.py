@@ -116,6 +116,8 @@ def _unmasked(payload: bytes, mask: bytes) -> bytes:
 
 def text_frame(payload: bytes) -> bytes:
     """Section 5.2: FIN and opcode 1, unmasked, length in 7, 16 or 64 bits."""
+    if len(payload) < 126:
+        return b"\x81%c%b" % (len(payload), payload)
     return _frame(TEXT, payload)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from bridge.errors import OscError
@@ -65,7 +66,7 @@ class Decoder:
         """Read one packet. Raises OscError, nothing else."""
         plan = self._plans.get(packet[:-4])  # one argument of 4 bytes, as nearly always
         if plan is not None and plan[1] == 4:
-            return Message(plan[0], plan[2](packet, plan[3]))
+            return _plain_message((plan[0], plan[2](packet, plan[3]), True))
         return _packet(packet, self._message)
 
     def _message(self, data: bytes, start: int, end: int) -> Message:
@@ -99,6 +100,9 @@ class Decoder:
         # The very object by which routes are found: whether it is the same is seen without looking into it.
         self._plans[prefix] = (sys.intern(message.address), layout.size, layout.unpack_from, len(prefix))
 
+
+_plain_message: Callable[[tuple[str, tuple[Any, ...], bool]], Message] = partial(tuple.__new__, Message)
+"""``Message(…)`` without a function of Python's: 0.1 µs."""
 
 _Plan: TypeAlias = tuple[str, int, Callable[[bytes, int], tuple[Any, ...]], int]
 

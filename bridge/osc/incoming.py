@@ -136,7 +136,7 @@ class Receiver:
             if left is None:
                 return
             packet = left
-        routes = peer.routes.find(packet.address, packet.args)
+        routes = peer.routes.plain.get(packet.address) or peer.routes.find(packet.address, packet.args)
         if routes is not None and len(routes) == 1 and not peer.follows:
             route = routes[0]
             if route.is_quick and len(packet.args) > len(route.before):
@@ -162,7 +162,7 @@ class Receiver:
 
     def _receive_value(self, source: Source, route: Route, message: Message, now: float) -> None:
         entry = route.entry
-        values = values_of(route, message.args)
+        values = values_of(route, message.args) if route.before or route.after else message.args
         if source.peer.questions.is_busy and self.news.is_old_answer(source, route, values, now):
             return
         try:

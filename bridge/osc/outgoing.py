@@ -99,8 +99,9 @@ class Outbox:
             what = change.what
             if what in ("value", "trigger"):
                 for peer in self._peers:
-                    if peer.is_direct and peer.is_told_by(change.origin):
-                        continue  # it goes nowhere: neither looked up (0.2 µs with 4,096 controls) nor encoded (0.6 µs)
+                    if peer.is_direct and len(peer.targets) == 1 and peer.targets[0].origin is change.origin:
+                        # From its only target: neither looked up (0.2 µs with 4,096 controls) nor encoded (0.6 µs).
+                        continue
                     routes = peer.routes.speakers.get(change.entry.id)
                     if routes is not None and peer.targets:
                         send = self._send_change if peer.is_direct else self._line_up

@@ -336,11 +336,6 @@ class OscPeer:
         before, path, after = (self.settings.touch or "").partition("{path}")
         return bool(path) and address.startswith(before) and address.endswith(after) and len(before + after) > 0
 
-    def is_told_by(self, origin: Origin) -> bool:
-        """True if this origin is the peer's only target."""
-        targets = self.targets
-        return len(targets) == 1 and targets[0].origin is origin
-
     def unlisted(self, address: Address) -> Unlisted[Route]:
         """Of an address that no target has: how it echoes what they are sent. All are forgotten when there are many."""
         found = self._unlisted.get(address)

@@ -30,7 +30,8 @@ class RouteTable:
         self._path_tree = AddressTree()
         self._routes: dict[int, tuple[Route, ...]] = {}
         self._listeners: dict[str, _Listeners] = {}
-        self._plain: dict[str, tuple[Route, ...]] = {}  # those without fixed arguments, nearly all: one look-up
+        self.plain: dict[str, tuple[Route, ...]] = {}
+        """By address, where no route has fixed arguments, as nearly everywhere: what ``find`` says, in one look-up."""
         self._touches: dict[str, dict[int, Entry]] = {}
         self._looks: dict[str, list[Look]] = {}
         self._looks_of: dict[int, tuple[Look, ...]] = {}
@@ -94,13 +95,13 @@ class RouteTable:
     def _note_plain(self, address: str) -> None:
         listeners = self._listeners.get(address)
         if listeners is not None and listeners.is_plain:
-            self._plain[address] = listeners.plain
+            self.plain[address] = listeners.plain
         else:
-            self._plain.pop(address, None)
+            self.plain.pop(address, None)
 
     def find(self, address: str, args: Values) -> Sequence[Route] | None:
         """Routes that a message means; empty where its fixed arguments fit none, None for an unknown address."""
-        plain = self._plain.get(address)
+        plain = self.plain.get(address)
         if plain is not None:
             return plain
         listeners = self._listeners.get(address)
