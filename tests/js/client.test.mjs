@@ -135,25 +135,41 @@ test("a pong may make acks rarer, and an ack that waits rides on a ping", () => 
   assert.deepEqual(socket.of("ack"), [{ type: "ack", rev: 817 }]);
 });
 
-test("an ack that is due with a ping rides on it: one message a second while little comes", () => {
+test("an ack that is due with a ping rides on it, or goes alone: one message a second while little comes", () => {
   const { world, socket } = online({ ack_bytes: 4096 });
-  for (let step = 1; step <= 30; step++) {
+  for (let step = 1; step <= 80; step++) {
     world.pass(100);
     socket.says({ type: "update", rev: 815 + step, values: [[1, step / 100]] });
     if (step % 10 === 0) socket.says({ type: "pong", t: 10_000 + 100 * step });
   }
-  assert.deepEqual(socket.take().map(({ type, rev }) => [type, rev > 815]), Array(3).fill(["ping", true]));
+  const said = socket.take();
+  assert.deepEqual(said.map(({ type }) => type), ["ack", "ack", "ack", "ping", "ack", "ack", "ack", "ping"]);
+  assert.ok(said.every(({ rev }) => rev > 815));
+});
+
+test("who has just heard nothing pings, however lately it did: the pong is what it needs", () => {
+  const { world, socket } = online({ ack_bytes: 4096 });
+  world.pass(600);
+  socket.says({ type: "update", rev: 816 });
+  world.pass(400);
+  assert.deepEqual(socket.take(), [{ type: "ping", t: 11_000, rev: 816, held: 400 }]);
+  world.pass(900);
+  socket.says({ type: "update", rev: 817 });
+  assert.deepEqual(socket.take(), [{ type: "ack", rev: 817 }]);
+  world.pass(1100); // the updates have ended with that ack
+  assert.deepEqual(socket.take(), [{ type: "ping", t: 13_000 }]);
 });
 
 test("a ping goes with what has just come, a little early, and the next is not earlier for it", () => {
   const { world, socket } = online({ ack_bytes: 4096 });
-  const pings = [];
+  const said = [];
   for (let step = 1; step <= 200; step++) {
     world.pass(30);
     socket.says({ type: "update", rev: 815 + step, values: [[1, step / 1000]] });
-    pings.push(...socket.take().map(({ type, held }) => [type, 30 * step, held]));
+    said.push(...socket.take().map(({ type, held }) => [type, 30 * step, held]));
   }
-  assert.deepEqual(pings, [750, 1770, 2760, 3750, 4770, 5760].map((at) => ["ping", at, undefined]));
+  const types = ["ack", "ack", "ack", "ping", "ack", "ack"];
+  assert.deepEqual(said, [750, 1770, 2760, 3750, 4770, 5760].map((at, place) => [types[place], at, undefined]));
 });
 
 test("in a crowd who hears something pings as rarely as the server says, and every second who hears nothing", () => {
