@@ -1,6 +1,6 @@
 """The controls that the files of people's own pages declare, in the store: before any browser has come.
 
-What in a page means a control is in ``pages``; what a browser declares itself, in ``session``.
+What in a page means a control is in ``pages``; what a browser declares itself, in ``declaring``.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import msgspec
 
 from .coercion import shown
 from .control import RESERVED, Control
+from .declaring import MAX_DECLARED
 from .errors import BadValue, BridgeError
 from .messages import Descriptor
-from .session import MAX_DECLARED
 from .store import MAX_CONTROLS, Entry, Store
 
 OWNERS = frozenset({"config", "page", "learn"})

@@ -16,7 +16,8 @@ from . import frames as out
 from . import messages as msg
 from .access import ALL, Grant
 from .ackwindow import ACK_S, PING_S, AckWindow, Flights, Recent
-from .control import PANIC, Control
+from .control import PANIC
+from .declaring import Declarer, declare
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Lens
 from .learning import Learning
@@ -31,8 +32,6 @@ CLOCK_MEMORY_MS = 5 * 60 * 1000.0
 MAX_PENDING_ERRORS = 32
 MAX_HINTS = 3
 """Answers with a "did you mean" at a time."""
-MAX_DECLARED = 256
-"""Controls that pages may declare, all together."""
 MAX_SHOWN = 512
 MAX_NAME = 64
 POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
@@ -432,40 +431,9 @@ class Session:
         self._answer(message.n)
 
     def _declare(self, message: msg.Declare, now: float) -> None:
-        store = self._store
-        declared = sum(entry.control.owner == "page" for entry in store)
-        unclaimed = self._shared.unclaimed
-        for descriptor in message.controls:
-            try:
-                control = descriptor.build("page")
-                entry = self._find(control.path)
-                if entry is None and self.view is not None:
-                    raise ProtocolError("not_allowed", f"{control.path}: this device may only use its pages")
-                if entry is not None and control.path in unclaimed and self.role != "view" and self.view is None:
-                    del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
-                    store.describe(entry, control, now=now, origin=self.origin)
-                elif entry is not None:
-                    difference = _difference(descriptor, control, entry.control)
-                    if difference:
-                        raise ProtocolError("declared_otherwise", f"{control.path}: {difference}")
-                elif control.path.startswith("/stagebridge"):
-                    raise ProtocolError("not_allowed", f"{control.path}: /stagebridge is reserved")
-                elif self.role == "view":
-                    raise ProtocolError("not_allowed", "this device may only watch")
-                elif declared >= MAX_DECLARED and not unclaimed:
-                    raise ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
-                else:
-                    if declared >= MAX_DECLARED:  # none of these is on any page that was opened in this run
-                        oldest = next(iter(unclaimed))
-                        del unclaimed[oldest]
-                        store.remove(store.get(oldest), now=now, origin=self.origin)
-                        declared -= 1
-                    store.add(control, now=now, origin=self.origin)
-                    declared += 1
-            except ProtocolError as exc:
-                self._refuse(exc, None, path=descriptor.path)
-            except BadValue as exc:
-                self._refuse(ProtocolError("too_many", str(exc)), None, path=descriptor.path)
+        who = Declarer(self.origin, self.role, self.view)
+        for path, refusal in declare(message.controls, who, self._store, self._shared.unclaimed, now):
+            self._refuse(refusal, None, path=path)
 
     def _ack(self, revision: int, held_s: float, now: float) -> None:
         sent = self.window.revision
@@ -729,14 +697,3 @@ class Session:
 
 
 _CLOSE = {"not_paired": NOT_PAIRED}
-
-
-def _difference(descriptor: msg.Descriptor, declared: Control, existing: Control) -> str:
-    """What a page says of a control that somebody else has described: "" where it is compatible."""
-    if descriptor.kind is not None and declared.kind != existing.kind:
-        return f"the page says {declared.kind}, the {existing.owner} {existing.kind}; the {existing.owner} has it"
-    if descriptor.range is not None and declared.range != existing.range:
-        return f"the page says range {declared.range}, the {existing.owner} {existing.range}"
-    if descriptor.choices is not None and declared.choices != existing.choices:
-        return f"the page has other choices than the {existing.owner}"
-    return ""

@@ -68,7 +68,7 @@ ROWS = [
     {"driver", "pulse"},
     {"port", "pages", "drivers", "profiles", "messages", "osc.policy", "osc.socket"}
     | {"osc.tap", "osc.pace", "midi.bind"},
-    {"config.file", "frames", "remote", "osc.forms", "osc.lane", "osc.link", "osc.framing", "http.answers"}
+    {"config.file", "declaring", "frames", "remote", "osc.forms", "osc.lane", "osc.link", "osc.framing", "http.answers"}
     | {"midi.learn", "midi.routes"},
     {"config.mistakes", "osc.bind", "osc.looks", "config.values", "http.guard", "midi.bank", "http.door"},
     {"http.peers", "config.tables", "osc.routes", "config.profile", "midi.peer"},
@@ -99,6 +99,7 @@ ROW = {name: number for number, row in enumerate(ROWS) for name in row} | {"__in
 
 PURE = {
     "errors",
+    "declaring",
     "access",
     "refusals",
     "http.limits",

@@ -15,8 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge.app import KINDS, Bridge
 from bridge.config.loading import parse
 from bridge.control import Control
+from bridge.declaring import MAX_DECLARED
 from bridge.persist import PATH, Persistence
-from bridge.session import MAX_DECLARED
 from bridge.store import Origin, Store
 from tests.server import Client
 from tests.waiting import SOON_S, eventually

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.control import Control
+from bridge.declaring import MAX_DECLARED
 from bridge.errors import BadValue
 from bridge.messages import Descriptor
 from bridge.osc.learn import learnt
 from bridge.saved import MAX_STRAYS, Row, Saved, is_saved, rows_of, told
-from bridge.session import MAX_DECLARED
 from bridge.store import MAX_CONTROLS, Origin, Store
 
 HAND = Origin("browser", "c1", "FOH")

@@ -9,10 +9,11 @@ import pytest
 from bridge.access import EVERYTHING, Grant, Role
 from bridge.ackwindow import FIRST_WINDOW, LIGHT_BYTES, ack_s_for, ping_s_for
 from bridge.control import Control
+from bridge.declaring import MAX_DECLARED
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WATCHERS, Line
-from bridge.session import MAX_DECLARED, MAX_HINTS, NOT_PAIRED, Close, Session, Shared
+from bridge.session import MAX_HINTS, NOT_PAIRED, Close, Session, Shared
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 
 OSC = Origin("osc", "max")
