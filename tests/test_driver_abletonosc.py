@@ -15,6 +15,7 @@ from bridge.drivers.abletonosc.laws import VOLUME, color
 from bridge.law import value_at
 from bridge.osc.profile import PROFILES
 from bridge.store import Change, Entry, Origin
+from tests.profiles import settings_of
 
 SILENT = {"show": ["volume", "arm"]}
 
@@ -23,7 +24,7 @@ class Talk:
     """A driver, and what it has answered to the last thing that was said to it."""
 
     def __init__(self, **table: Any) -> None:
-        settings = PROFILES.settings_of({"name": "live", "profile": "abletonosc", **table})
+        settings = settings_of(PROFILES, {"name": "live", "profile": "abletonosc", **table})
         self.driver = AbletonOsc(Wanted("live", settings))
         self.now = 100.0
         self.answer: list[Effect] = []

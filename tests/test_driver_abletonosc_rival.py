@@ -6,8 +6,9 @@ from bridge.driver import Effect, Read, Send, Wanted, Warn
 from bridge.drivers.abletonosc.rival import AGAIN_S, STOLEN, Rival
 from bridge.drivers.abletonosc.tracks import Track, Tracks
 from bridge.osc.profile import PROFILES
+from tests.profiles import settings_of
 
-SETTINGS = PROFILES.settings_of({"name": "live", "profile": "abletonosc", "show": ["volume"]})
+SETTINGS = settings_of(PROFILES, {"name": "live", "profile": "abletonosc", "show": ["volume"]})
 STAMP = 7
 
 

@@ -18,6 +18,7 @@ from .fakes.abletonosc import ROOM, Live, opened_live
 from .fakes.liveset import Device, Parameter, Song, Track
 from .peers import free_udp_port
 from .port_contract import until
+from .profiles import settings_of
 from .test_osc import Bridge
 from .waiting import SOON_S
 
@@ -78,7 +79,7 @@ async def staged(
     async with opened_live(song, port, tick_s) as live:
         stage = Stage(live, *controls)
         raw = {"name": "live", "profile": "abletonosc", "host": HERE, "port": live.udp_port, "probe_s": 0.2}
-        settings = await asyncio.to_thread(PROFILES.settings_of, {**raw, "listen": f"{HERE}:{port}", **table})
+        settings = await asyncio.to_thread(settings_of, PROFILES, {**raw, "listen": f"{HERE}:{port}", **table})
         bound = {path: (Binding.model_validate(one),) for path, one in (bindings or {}).items()}
         async with stage.bridge.running(Peer("osc", "live", settings, bound)):
             yield stage

@@ -14,6 +14,7 @@ from bridge.osc.profile import PROFILES
 from bridge.port import Peer
 
 from .fakes.liveset import Clip, Device, Parameter, Scene, Song, Track
+from .profiles import settings_of
 from .test_fake_live import built
 from .test_live import HERE, Stage, staged
 from .test_osc import Bridge
@@ -60,7 +61,7 @@ async def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
     with bound() as taken:
         port = taken.getsockname()[1]
         settings = await asyncio.to_thread(
-            PROFILES.settings_of, {"name": "live", "profile": "abletonosc", "listen": f"{HERE}:{port}"}
+            settings_of, PROFILES, {"name": "live", "profile": "abletonosc", "listen": f"{HERE}:{port}"}
         )
         bridge = Bridge()
         (one,) = open_ports([Peer("osc", "live", settings)], bridge.context)

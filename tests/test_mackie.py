@@ -18,6 +18,7 @@ from bridge.port import Peer
 
 from .jack import Controller
 from .port_contract import BROWSER
+from .profiles import settings_of
 from .test_midi import NANO, Bridge, level
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
@@ -30,7 +31,7 @@ def peer(profile: str, parts: dict[str, Any], name: str = "nano") -> Peer:
         path: tuple(Binding.model_validate({"part": one} if isinstance(one, str) else one) for one in each)
         for path, each in parts.items()
     }
-    return Peer("midi", name, PROFILES.settings_of(table), bindings)
+    return Peer("midi", name, settings_of(PROFILES, table), bindings)
 
 
 @asynccontextmanager

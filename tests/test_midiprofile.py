@@ -21,6 +21,7 @@ from bridge.midi.profile import PROFILES
 from bridge.midi.settings import SHIPPED, Binding, Settings
 from bridge.store import Entry
 
+from .profiles import settings_of
 from .test_midibank import Device
 
 FOLDER = resources.profiles_dir() / "midi"
@@ -30,7 +31,7 @@ PEER = '[[midi]]\nname = "it"\ndevice = "it"\n'
 def routes(binding: dict[str, Any], profile: str | None = "mcu", parts: Any = (), **control: Any) -> list[Route]:
     made = Control(**({"path": "/a"} | control))
     table: dict[str, Any] = {"name": "it", "device": "it", "part": list(parts)}
-    settings = PROFILES.settings_of(table | ({"profile": profile} if profile else {}))
+    settings = settings_of(PROFILES, table | ({"profile": profile} if profile else {}))
     return compile_routes(Entry(1, made, made.default, 1), Binding.model_validate(binding), settings)
 
 
@@ -201,7 +202,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_parts_of_our_profiles_are_the_messages_of_the_makers_tables(name: str) -> None:
-    settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+    settings = settings_of(PROFILES, {"name": "it", "device": "it", "profile": name})
     for part, messages in GOLDEN[name].items():
         found = settings.parts[part]
         heads = [f"sysex {each.sysex.hex(' ')}" if each.sysex else str(each.key(settings.channel)) for each in found]
@@ -210,7 +211,7 @@ def test_the_parts_of_our_profiles_are_the_messages_of_the_makers_tables(name: s
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_part_of_our_profiles_suits_some_control(name: str) -> None:
-    settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+    settings = settings_of(PROFILES, {"name": "it", "device": "it", "profile": name})
     kinds: list[dict[str, Any]] = [{}, {"kind": "bool"}, {"kind": "meter"}]
     for part in settings.parts:
         for kind in kinds:
@@ -224,7 +225,7 @@ def test_every_part_of_our_profiles_suits_some_control(name: str) -> None:
 
 def test_no_two_parts_of_one_strip_are_the_same_message() -> None:
     for name in SHIPPED:
-        settings = PROFILES.settings_of({"name": "it", "device": "it", "profile": name})
+        settings = settings_of(PROFILES, {"name": "it", "device": "it", "profile": name})
         heard = Counter(
             each.key(settings.channel) for part in settings.parts.values() for each in part if each.direction != "out"
         )
@@ -246,7 +247,7 @@ def test_an_mcus_parts_override_rows_rings_and_leds() -> None:
 
 def test_a_profile_leaves_out_what_a_peer_cannot_use() -> None:
     def made(**table: Any) -> Settings:
-        return PROFILES.settings_of({"name": "it", "profile": "launchcontrol-xl", **table})
+        return settings_of(PROFILES, {"name": "it", "profile": "launchcontrol-xl", **table})
 
     assert made().in_port == made().out_port == "Launch Control XL"
     assert len(made().hello) == 2
@@ -273,7 +274,7 @@ def test_hello_is_whole_messages_in_hex(raw: Any) -> None:
 def test_the_manual_names_the_parts_that_there_are(name: str) -> None:
     docs = (Path(__file__).resolve().parent.parent / "docs" / "midi.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{name}` \|(.*)$", docs, re.MULTILINE)
-    parts = PROFILES.settings_of({"name": "it", "device": "it", "profile": name}).parts
+    parts = settings_of(PROFILES, {"name": "it", "device": "it", "profile": name}).parts
     written = {word.rstrip("0123456789…") for word in re.findall(r"`([a-z_0-9…]+)`", row.split("|")[1])} - {""}
     known = {part.rstrip("0123456789") for part in parts}
     assert written <= known

@@ -11,6 +11,7 @@ from bridge.osc.profile import PROFILES
 from bridge.osc.types import IMMEDIATELY
 from bridge.port import Peer
 
+from .profiles import settings_of
 from .test_osc import Bridge, level, voice
 from .waiting import SOON_S
 
@@ -169,7 +170,7 @@ async def test_a_touchosc_tablet_gets_every_value_at_its_own_port_when_it_is_fir
     table = {"name": "tablet", "profile": "touchosc", "listen": "127.0.0.1:0"}
     async with voice() as ear, voice() as mouth:
         # TouchOSC speaks from another port than it hears on, which is always the same.
-        settings = await asyncio.to_thread(PROFILES.settings_of, table | {"reply_port": ear.address[1]})
+        settings = await asyncio.to_thread(settings_of, PROFILES, table | {"reply_port": ear.address[1]})
         async with bridge.running(Peer("osc", "tablet", settings)) as (port,):
             mouth.goal = ("127.0.0.1", port.udp_port or 0)
             mouth.send("/mix/1", 0.25)

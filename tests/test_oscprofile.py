@@ -13,6 +13,7 @@ from bridge.errors import ConfigError
 from bridge.osc.port import KIND
 from bridge.osc.profile import PROFILES
 from bridge.osc.settings import SHIPPED, Call, Endpoint, Settings
+from tests.profiles import settings_of
 
 KINDS = {"osc": KIND}
 KNOW_THEIR_PORT = {
@@ -45,48 +46,50 @@ def test_every_profile_that_is_named_in_the_schema_is_there_and_without_mistakes
 def test_a_host_is_enough_for_every_profile_that_knows_its_port(name: str) -> None:
     table = {"name": "it", "profile": name, "host": "192.168.1.32"}
     if name in KNOW_THEIR_PORT:
-        assert PROFILES.settings_of(table).targets == (Endpoint("192.168.1.32", KNOW_THEIR_PORT[name]),)
+        assert settings_of(PROFILES, table).targets == (Endpoint("192.168.1.32", KNOW_THEIR_PORT[name]),)
     else:
         with pytest.raises(ValueError, match=r"which the profile .* does not know"):
-            PROFILES.settings_of(table)
-        assert PROFILES.settings_of({**table, "port": 9001}).targets == (Endpoint("192.168.1.32", 9001),)
+            settings_of(PROFILES, table)
+        assert settings_of(PROFILES, {**table, "port": 9001}).targets == (Endpoint("192.168.1.32", 9001),)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_only_general_programs_and_controllers_get_every_control(name: str) -> None:
     table = {"name": "it", "profile": name, "host": "192.168.1.32", "port": 9001}
-    assert PROFILES.settings_of(table).mirror is (name in ("generic", "max", "pd", "supercollider", "touchosc"))
+    assert settings_of(PROFILES, table).mirror is (name in ("generic", "max", "pd", "supercollider", "touchosc"))
 
 
 def test_what_is_written_beats_the_profile() -> None:
-    desk = PROFILES.settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "keepalive_s": 5, "mirror": True})
+    desk = settings_of(
+        PROFILES, {"name": "desk", "profile": "x32", "host": "1.2.3.4", "keepalive_s": 5, "mirror": True}
+    )
     assert (desk.keepalive, desk.keepalive_s, desk.mirror) == ((Call("/xremote"),), 5.0, True)
     assert (desk.profile, desk.query, desk.on_connect, desk.echoes) == ("x32", "address", "pull", "no")
     assert (
-        PROFILES.settings_of({"name": "desk", "profile": "x32", "host": "1.2.3.4", "port": 1}).targets[0].udp_port == 1
+        settings_of(PROFILES, {"name": "desk", "profile": "x32", "host": "1.2.3.4", "port": 1}).targets[0].udp_port == 1
     )
-    assert PROFILES.settings_of({"name": "desk", "profile": "x32", "send": ["1.2.3.4:7"]}).targets == (
+    assert settings_of(PROFILES, {"name": "desk", "profile": "x32", "send": ["1.2.3.4:7"]}).targets == (
         Endpoint("1.2.3.4", 7),
     )
 
 
 def test_types_are_taken_one_by_one() -> None:
-    daw = PROFILES.settings_of({"name": "daw", "profile": "reaper", "host": "1.2.3.4", "types": {"string": "S"}})
+    daw = settings_of(PROFILES, {"name": "daw", "profile": "reaper", "host": "1.2.3.4", "types": {"string": "S"}})
     assert (daw.types.bool, daw.types.string) == ("f", "S")
 
 
 def test_touchosc_without_a_host_is_whoever_speaks() -> None:
-    tablet = PROFILES.settings_of({"name": "tablet", "profile": "touchosc"})
+    tablet = settings_of(PROFILES, {"name": "tablet", "profile": "touchosc"})
     assert (tablet.send, tablet.reply_port, tablet.listen) == ("last", 9000, "0.0.0.0:8000")
-    known = PROFILES.settings_of({"name": "tablet", "profile": "touchosc", "host": "1.2.3.4"})
+    known = settings_of(PROFILES, {"name": "tablet", "profile": "touchosc", "host": "1.2.3.4"})
     assert (known.send, known.targets) == ((), (Endpoint("1.2.3.4", 9000),))
-    tcp = PROFILES.settings_of({"name": "tablet", "profile": "touchosc", "transport": "tcp-slip"})
+    tcp = settings_of(PROFILES, {"name": "tablet", "profile": "touchosc", "transport": "tcp-slip"})
     assert (tcp.is_server, tcp.send, tcp.reply_port) == (True, (), None)
 
 
 def test_a_desk_that_nobody_can_find_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="keepalive needs somebody to send it to") as caught:
-        PROFILES.settings_of({"name": "desk", "profile": "x32"})
+        settings_of(PROFILES, {"name": "desk", "profile": "x32"})
     assert "write host" in str(caught.value)
 
 
@@ -166,7 +169,7 @@ def test_a_table_without_profile_reads_no_file(tmp_path: Path) -> None:
 
 
 def made(name: str, **keys: Any) -> Settings:
-    return PROFILES.settings_of({"name": "it", "profile": name, "host": "192.168.1.32", **keys})
+    return settings_of(PROFILES, {"name": "it", "profile": name, "host": "192.168.1.32", **keys})
 
 
 def test_the_x32_is_kept_awake_asked_and_paced() -> None:

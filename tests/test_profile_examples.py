@@ -24,6 +24,7 @@ from bridge.port import Peer
 from bridge.schema import PROFILES_FILE, profiles_text, schema_text
 
 from .port_contract import BROWSER
+from .profiles import settings_of
 from .test_osc import Bridge, voice
 from .test_osctcp import Stream
 from .waiting import SOON_S
@@ -47,7 +48,7 @@ async def at_the_other_end(
     table: dict[str, Any],
 ) -> AsyncIterator[tuple[dict[str, Any], Hear, Say, Callable[[Any], Awaitable[None]]]]:
     """The peer's table with our addresses, what hears and speaks there, and where to say which port is ours."""
-    transport = (await asyncio.to_thread(PROFILES.settings_of, table)).transport
+    transport = (await asyncio.to_thread(settings_of, PROFILES, table)).transport
     if transport != "udp":
         streams: asyncio.Queue[Stream] = asyncio.Queue()
         found: list[Stream] = []
@@ -127,7 +128,7 @@ async def test_what_moves_is_heard_over_there_and_what_moves_there_is_heard_here
     (table,) = tomllib.loads(EXAMPLES[name])["osc"]
     bridge = Bridge(*config.controls)
     async with at_the_other_end(table) as (local, hear, say, is_open_at):
-        settings = await asyncio.to_thread(PROFILES.settings_of, local)
+        settings = await asyncio.to_thread(settings_of, PROFILES, local)
         async with bridge.running(Peer("osc", peer.name, settings, peer.bindings, peer.excluded)) as (port,):
             await is_open_at(port.udp_port)
             wanted = set()

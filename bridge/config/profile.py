@@ -75,14 +75,6 @@ class Profiles(Generic[S]):
             return Completion(rest, problems=[_of_file(problem, exc.file) for problem in exc.problems])
         return Completion(self.merge(table, profile.defaults), problems=problems)
 
-    def settings_of(self, table: Table, folder: Path | None = None) -> S:
-        """The settings of one table with its profile. Raises ConfigError or ValidationError. Blocks on the disk."""
-        made = self.complete(table, folder or Path.cwd())
-        said = [Problem(str(keys[-1]), message, None, hint) for keys, message, hint in made.said]
-        if said or made.problems:
-            raise ConfigError([*said, *made.problems], str(table.get("profile")))
-        return self.settings.model_validate(made.table)
-
     def names(self, folder: Path) -> list[str]:
         """All profiles that may be named, in alphabetical order."""
         found = {path.stem for each in self._folders(folder) for path in each.glob("*.toml")}
