@@ -7,7 +7,7 @@
 # make crashes  kill the daemon under load at a hundred moments, and look at what is left (COUNT=1000 FROM=7)
 # make soak    ten minutes of guests, moves and reloads: nothing may grow or be wrong (SECONDS=3600 SEED=7)
 # make bench   measure beside a bare floor and beside others; writes docs/benchmarks.md (ARGS='--runs 1 --only W1')
-# make attack  a fader's latency while the HTTP port is attacked, beside the same without (ARGS=10: seconds each)
+# make attack  a fader's latency while HTTP or HTTPS is attacked, beside the same without (ARGS=10: seconds each)
 # make bench-midi  how late MIDI is, beside OSC, over JACK (ARGS='--seconds 10')
 # make check   format, lint, types, known vulnerabilities, and the tests unless they have just passed on this tree
 # make lock    writes requirements-dev.lock anew: what is tested with, by version and hash (docs/security.md)

@@ -1,4 +1,4 @@
-"""What a performer's fader takes from the page to OSC while the HTTP port is attacked, beside the same without.
+"""What a performer's fader takes from the page to OSC while HTTP or HTTPS is attacked, beside the same without.
 
     python -m bench.attack [SECONDS]
 
@@ -11,17 +11,22 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 from websockets.asyncio.client import connect
 
+from bridge import authority
+from bridge.certificate import FOLDER
+from bridge.cutting import discard
 from tests.daemon import Daemon
 
 HERE, FROM = "127.0.0.1", "127.0.0.2"
@@ -31,6 +36,9 @@ CONFIG = """
 [http]
 host = "127.0.0.1"
 announce = false
+
+[http.tls]
+port = 0
 
 [auth]
 mode = "open"
@@ -119,11 +127,48 @@ async def say(port: int, count: int = 1) -> None:
             await asyncio.gather(*(one() for _ in range(10)))
 
 
+async def greet(port: int, curve: str) -> None:
+    """A thousand connections say a TLS client's first words at once, and no more; then anew."""
+    loop = asyncio.get_running_loop()
+    hello = _hello(curve)
+    while True:
+        kept = [_socket() for _ in range(1000)]
+        for sock in kept:
+            with contextlib.suppress(OSError):
+                await loop.sock_connect(sock, (HERE, port))
+        await asyncio.sleep(0.3)
+        for sock in kept:
+            with contextlib.suppress(OSError):
+                sock.send(hello)
+        await asyncio.sleep(0.3)
+        for sock in kept:
+            discard(sock)
+            sock.close()
+
+
+async def shake(port: int) -> None:
+    """TLS handshakes without end, ten at a time."""
+    context = ssl._create_unverified_context()
+
+    async def one() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(HERE, port, ssl=context, local_addr=(FROM, 0))
+                writer.transport.abort()
+
+    await asyncio.gather(*(one() for _ in range(10)))
+
+
 ATTACKS: dict[str, Callable[[int], Awaitable[None]]] = {
     "2,000 half requests": crowd,
     "requests without end": ask,
     "ten floods of set": say,
     "… of 1,024 values": partial(say, count=1024),
+}
+TLS_ATTACKS: dict[str, Callable[[int], Awaitable[None]]] = {
+    "TLS: handshakes": shake,
+    "TLS: 1,000 hellos": partial(greet, curve="prime256v1"),
+    "… the dearest curve": partial(greet, curve="secp384r1"),
 }
 
 
@@ -134,17 +179,35 @@ def _socket() -> socket.socket:
     return sock
 
 
+def _hello(curve: str) -> bytes:
+    """A TLS client's first words; the curve is what the server must reckon with."""
+    context = ssl._create_unverified_context()
+    context.set_ecdh_curve(curve)
+    said = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said).do_handshake()
+    return said.read()
+
+
+def _https_port(daemon: Daemon) -> int:
+    while not (port := daemon.request("GET", "/healthz")[1]["https"]["port"]):
+        time.sleep(0.05)
+    return int(port)
+
+
 def main(seconds: float) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard, tempfile.TemporaryDirectory() as folder:
         heard.bind((HERE, 0))
         heard.setblocking(False)
+        authority.make(Path(folder, "state/stagebridge", FOLDER), ["localhost"], "bench", datetime.now(UTC))
         with Daemon.start(CONFIG.format(port=heard.getsockname()[1]), Path(folder)) as daemon:
-            found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ("nothing", *ATTACKS)}
+            ports = dict.fromkeys(ATTACKS, daemon.http_port) | dict.fromkeys(TLS_ATTACKS, _https_port(daemon))
+            found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ("nothing", *ports)}
             for name in [*found] * ROUNDS:  # in turns, since others use this machine too
                 attacker = None
                 if name != "nothing":
                     # A machine of its own would take no CPU from the server.
-                    command = ["nice", "-n", "19", sys.executable, "-m", "bench.attack", name, str(daemon.http_port)]
+                    command = ["nice", "-n", "19", sys.executable, "-m", "bench.attack", name, str(ports[name])]
                     attacker = subprocess.Popen(command)
                     time.sleep(1)
                 half, most = asyncio.run(measure(daemon, heard, seconds))
@@ -160,6 +223,6 @@ def main(seconds: float) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        asyncio.run(ATTACKS[sys.argv[1]](int(sys.argv[2])))  # type: ignore[arg-type]
+        asyncio.run((ATTACKS | TLS_ATTACKS)[sys.argv[1]](int(sys.argv[2])))  # type: ignore[arg-type]
     else:
         main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)

@@ -452,6 +452,34 @@ def test_half_handshakes_keep_nobody_out_by_either_way(tmp_path: Path) -> None:
         assert "Traceback" not in daemon.stderr
 
 
+@pytest.mark.alone
+def test_hundreds_of_handshakes_that_begin_at_once_hold_nobody_up(tmp_path: Path) -> None:
+    """By a guest that says first words and no more, with the curve that costs us most: two seconds of arithmetic."""
+    make(folder := tmp_path / "state/stagebridge" / FOLDER)
+    guest = ssl.create_default_context(cafile=folder / AUTHORITY)
+    guest.set_ecdh_curve("secp384r1")
+    said = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        guest.wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost").do_handshake()
+    hello = said.read()
+    with Daemon.start(CONFIG, tmp_path) as daemon, ExitStack() as stack:
+        served = Secure(daemon, folder)
+        port, slowest = served.port(), 0.0
+        flood = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0))) for _ in range(700)
+        ]
+        for sock in flood:
+            sock.sendall(hello)
+        for step in range(1, 51):
+            began = time.monotonic()
+            assert daemon.request("PUT", "/api/controls/x", {"value": step / 50})[0] == 200
+            slowest = max(slowest, time.monotonic() - began)
+        began = time.monotonic()
+        assert served.get("/")[0] == 200
+        assert time.monotonic() - began < 2.0
+        assert slowest < 0.3
+
+
 def test_half_a_request_and_half_a_frame_over_tls_are_given_up_and_a_huge_one_refused(tmp_path: Path) -> None:
     make(folder := tmp_path / "state/stagebridge" / FOLDER)
     upgrade = (

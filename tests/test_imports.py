@@ -57,6 +57,7 @@ ROWS = [
         "unlisted",
         "http.limits",
         "http.origin",
+        "http.handshakes",
         "tickets",
         "certificate",
     },

@@ -30,6 +30,7 @@ from bridge.refusals import Cause, Refusals
 
 from .answers import SERVER, error_answer
 from .forwarded import HEADER, asker
+from .handshakes import HANDSHAKE_S, Handshakes
 from .limits import HttpLimits, Turnstile
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ UNREAD_BYTES = 256 * 1024
 """Whoever asks again with so much of earlier answers not taken is cut: aiohttp would answer for ever."""
 LINGER_S = 1.0
 """What is left of a body that nobody wants is read for so long, so that the answer is not lost."""
-HANDSHAKE_S, SHUTDOWN_S = 10.0, 2.0
-"""For TLS: its beginning, and its goodbye."""
+SHUTDOWN_S = 2.0
+"""For the goodbye of TLS."""
 CHECK_S = 1.0
 EXHAUSTED_S = 0.25
 """A pause where the system has no more descriptors or memory."""
@@ -68,6 +69,7 @@ class Door:
         self._stuck_s = stuck_s
         self._clock = clock
         self._visits: dict[Visit, None] = {}  # without a WebSocket, the oldest first
+        self._handshakes = Handshakes()
         self._arrivals: set[asyncio.Task[None]] = set()
         self._arriving: dict[Visit, socket.socket] = {}  # among them half a handshake; the oldest first
 
@@ -165,11 +167,20 @@ class Door:
         loop = asyncio.get_running_loop()
         visit = Visit(self, server, address, loop)
         self._arriving[visit] = conn
-        handshake_s, shutdown_s = (HANDSHAKE_S, SHUTDOWN_S) if tls else (None, None)
         try:
-            await loop.connect_accepted_socket(
-                lambda: visit, conn, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=shutdown_s
-            )
+            if tls is None:
+                await loop.connect_accepted_socket(lambda: visit, conn)
+            else:
+                async with self._handshakes.turn(
+                    conn, None if self.limits.exempts(address) or self.limits.trusts(address) else counted(address)
+                ):
+                    await loop.connect_accepted_socket(
+                        lambda: visit,
+                        conn,
+                        ssl=tls,
+                        ssl_handshake_timeout=HANDSHAKE_S,
+                        ssl_shutdown_timeout=SHUTDOWN_S,
+                    )
         except (OSError, ssl.SSLError) as exc:
             self.refusals.count("handshake")
             self.once.info(("handshake", counted(address)), "HTTPS from %s: no handshake: %s", address, exc)
