@@ -192,6 +192,39 @@ async def test_ten_fingers_move_ten_faders_by_an_eighth(
     assert len(await events(page, "release")) == 10
 
 
+async def test_a_slow_device_draws_what_the_finger_holds_in_each_frame_and_the_others_in_turn(
+    open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
+) -> None:
+    page = await opened(open_page, daemon, "ten")
+    fingers = await fingers_on(page)
+    await fingers.down(0, *await middle(page, "/f/1", ".body"))
+    await page.wait_for_function("document.querySelector('sb-fader').isMine")
+    drawn = await page.evaluate(
+        """async () => {
+          window.faders = [...document.querySelectorAll('sb-fader')];
+          window.drawn = faders.map(() => 0);
+          faders.forEach((fader, i) => {
+            const draw = fader.drawNow;
+            fader.drawNow = (time) => { drawn[i] += 1; draw.call(fader, time); };
+          });
+          for (let n = 0; n < 12; n += 1) {
+            faders.forEach((fader) => { fader.value = n / 12; });
+            await new Promise(requestAnimationFrame);
+            for (const began = performance.now(); performance.now() - began < 60;);
+          }
+          return drawn;
+        }"""
+    )
+    held, *others = drawn
+    assert held == 12
+    assert 3 <= min(others) <= max(others) < 9, others
+    await fingers.up(0)
+    await page.wait_for_function(
+        """() => faders.map((fader) => fader.shadowRoot.querySelector('.carrier').style.transform)
+          .every((place, _, places) => place === places[0])"""
+    )
+
+
 async def test_a_tap_sends_nothing(open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn) -> None:
     page = await opened(open_page, daemon)
     fingers = await fingers_on(page)

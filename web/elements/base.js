@@ -23,17 +23,37 @@ const NARROW_PX = 100;
 export const RING_PX = 15; // what the ring behind the name of an awaited peer's control takes from the name
 const KEY_RELEASE_MS = 500;
 
+const SLOW_MS = 40; // from frame to frame: the device does not keep up
+const FAST_MS = 25;
+const [FEWEST, MOST] = [4, 1024];
+
 const connected = new Set();
-const dirty = new Set();
+const dirty = new Set(); // the oldest first
+const touched = new Set();
 let frame = 0;
+let drawnAt = 0;
+let share = MOST;
 let isPageLocked = false;
 
-/** One frame for all elements that changed since the last one. */
+/**
+ * One frame for all elements that changed since the last one. While a finger is down on a device that does not keep up,
+ * what it holds is drawn in each frame, and of the others as many as leave it quick, in turn.
+ */
 function drawAll(time) {
   frame = 0;
   const batch = [...dirty];
   dirty.clear();
-  for (const element of batch) if (element.isConnected) element.drawNow(time);
+  const gap = time - drawnAt;
+  drawnAt = time;
+  if (touched.size === 0) share = MOST;
+  else if (gap > SLOW_MS) share = Math.max(FEWEST, Math.floor(Math.min(share, batch.length) / 2));
+  else if (gap < FAST_MS) share = Math.min(MOST, 2 * share);
+  let left = share;
+  for (const element of batch) {
+    if (!touched.has(element)) left -= 1;
+    if (left < 0 && !touched.has(element)) element.invalidate();
+    else if (element.isConnected) element.drawNow(time);
+  }
 }
 
 const sizes = typeof ResizeObserver === 'undefined' ? null : new ResizeObserver((entries) => {
@@ -156,6 +176,7 @@ export class ControlElement extends HTMLElement {
   touch() {
     this.#touches += 1;
     if (this.#touches > 1) return;
+    touched.add(this);
     this.#emit('control-touch');
     this.invalidate();
   }
@@ -164,6 +185,7 @@ export class ControlElement extends HTMLElement {
     if (this.#touches === 0) return;
     this.#touches -= 1;
     if (this.#touches > 0) return;
+    touched.delete(this);
     this.#emit('control-release');
     this.invalidate();
   }
@@ -341,6 +363,7 @@ export class ControlElement extends HTMLElement {
   disconnectedCallback() {
     this.cancelGesture();
     connected.delete(this);
+    touched.delete(this);
     sizes?.unobserve(this);
     this.#emit('control-disconnect');
   }
