@@ -84,10 +84,6 @@ async def shows(page: Page, path: str, value: float) -> None:
     )
 
 
-async def middle(page: Page, path: str) -> tuple[float, float]:
-    return await middle_of(page.locator(f'[path="{path}"]'))
-
-
 async def watch(page: Page, path: str) -> None:
     """Note where this widget stands in each frame, until ``watched``."""
     await page.evaluate(
@@ -163,7 +159,7 @@ async def test_no_fader_goes_back_under_a_finger_though_live_tells_its_moves_lat
         await shows(page, DRUMS, decibels(0.5))
         await watch(page, DRUMS)
     fingers = await fingers_on(here)
-    x, y = await middle(here, DRUMS)
+    x, y = await middle_of(here.locator(f'[path="{DRUMS}"]'))
     await fingers.down(1, x, y)
     sets, began = len(live.heard), time.monotonic()
     for _ in range(30):  # longer than three ticks of Live

@@ -32,17 +32,13 @@ async def until_shown(page: Page, path: str, value: object) -> None:
     )
 
 
-async def middle(page: Page, selector: str) -> tuple[float, float]:
-    return await middle_of(page.locator(selector))
-
-
 async def test_a_finger_that_rests_on_a_fader_sees_what_panic_set_and_undoes_nothing(
     tmp_path: Path, open_page: OpenPage
 ) -> None:
     with Daemon.start(CONFIG, tmp_path) as daemon:
         page, other = await open_page(daemon.url), await open_page(daemon.url)
         await until_shown(page, "/main", 0.5)
-        x, y = await middle(page, 'sb-fader[path="/main"]')
+        x, y = await middle_of(page.locator('sb-fader[path="/main"]'))
         await page.mouse.move(x, y)
         await page.mouse.down()
         await page.mouse.move(x, y - 80, steps=8)
@@ -70,7 +66,7 @@ async def test_a_pressed_momentary_rests_at_panic(tmp_path: Path, open_page: Ope
     with Daemon.start(CONFIG, tmp_path) as daemon:
         page = await open_page(daemon.url)
         await until_shown(page, "/flash", False)
-        x, y = await middle(page, '[path="/flash"]')
+        x, y = await middle_of(page.locator('[path="/flash"]'))
         await page.mouse.move(x, y)
         await page.mouse.down()
         async with asyncio.timeout(SOON_S):
