@@ -272,7 +272,8 @@ async def test_when_it_is_full_who_does_nothing_gives_way_and_websockets_stay(tm
 
 async def test_behind_one_address_who_was_answered_gives_way_to_the_next(tmp_path: Path) -> None:
     """A crowd behind a router: browsers keep connections that they may want again."""
-    async with attacked(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+    limits = replace(TIGHT, request_s=SOON_S)  # half a request has its time, however long the others take
+    async with attacked(tmp_path, limits) as server, contextlib.AsyncExitStack() as stack:
         performer = await stack.enter_async_context(Client.connect(server.ws_url))
         half = await stack.enter_async_context(Raw.connect(server))
         half.say(b"GET / HT")

@@ -111,9 +111,11 @@ async def test_another_set_is_there_at_once_though_the_one_before_had_more_of_ev
         began = time.monotonic()
         await stage.live.open_set(Song([Track("Lead")], sends=0))
         await stage.strips("Lead")
-        assert time.monotonic() - began < 4.0
-        # What it is asked for that it has not: whether there is a send; no track, scene or device of the other set.
-        assert len(stage.live.errors) <= 2
+        took_s = time.monotonic() - began
+        assert took_s < 4.0
+        # What it is asked for that it has not: whether there is a send, again where the answer is late; no track, scene
+        # or device of the other set.
+        assert len(stage.live.errors) <= 2 * (1 + took_s // TIMES["timeout_s"])
 
 
 def bound(host: str = HERE) -> socket.socket:
