@@ -81,7 +81,6 @@ class Browser:
         self.ack_bytes = 0
         self.ping_s = 0.0
         self.pinged_at = 0.0
-        self.asked_at = 0.0
         self.unacked = 0
         self.revision_at = 0.0
         self.frames = 0

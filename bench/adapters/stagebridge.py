@@ -13,7 +13,7 @@ from . import Adapter, Browser, Plan, python
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
-PING_S, EARLY_S, ASK_EVERY = 1.0, 0.25, 4  # docs/protocol.md, "Coming back"
+PING_S, EARLY_S = 1.0, 0.25  # docs/protocol.md, "Coming back"
 MOST_CONTROLS = 4096  # of one configuration
 TRIGGER = """
 [[control]]
@@ -138,11 +138,6 @@ range = [0, 1e7]
 
     def _ping(self, browser: Browser, now: float, due: float) -> None:
         browser.pinged_at = max(now, due)
-        is_well = browser.ack_at < inf and time.monotonic() - browser.revision_at < EARLY_S
-        if is_well and now < browser.asked_at + ASK_EVERY * browser.ping_s - EARLY_S:
-            self.ack(browser, time.monotonic())
-            return
-        browser.asked_at = browser.pinged_at
         rides = b"" if browser.ack_at == inf else b"," + self._acked(browser, time.monotonic())
         browser.send(b'{"type":"ping","t":%.3f%b}' % (now * 1000, rides))
 

@@ -21,7 +21,6 @@ export const PROTOCOL = 1;
 
 export const PING_MS = 1000; // while visible; more rarely as the server says, where something was heard since
 export const EARLY_MS = 250; // a ping that is due so soon goes with the ack of what has just come
-export const ASK_EVERY = 4; // of the pings beside updates that come, one in so many is no mere ack
 export const RIVAL_MS = 1500; // silence after which a second socket is opened
 export const OFFLINE_MS = 3000; // silence after which the page is offline
 export const SUSPECT_MS = 500; // how long a resumed socket may take to answer before a second one is opened
@@ -255,19 +254,10 @@ export class Client extends EventTarget {
     else if (now >= this.#ackAt) this.#ack(now);
   }
 
-  /**
-   * An ack that waits for its time rides along; where an update has just come, and so the link is well, it goes alone
-   * three times of four: a pong would tell us nothing. `due`: whoever pings early does not ping more often for it.
-   */
+  /** An ack that waits for its time rides along. `due`: whoever pings early does not ping more often for it. */
   #ping(link, now, due = now) {
-    const acked = this.#ackAt === Infinity ? {} : this.#acked(now);
     link.pingedAt = Math.max(now, due);
-    if (acked.rev !== undefined && now - this.#revAt < EARLY_MS && now < link.askedAt + ASK_EVERY * this.#pingMs - EARLY_MS) {
-      link.send({ type: "ack", ...acked });
-      return;
-    }
-    link.askedAt = link.pingedAt;
-    link.send({ type: "ping", t: now, ...acked });
+    link.send({ type: "ping", t: now, ...(this.#ackAt === Infinity ? {} : this.#acked(now)) });
   }
 
   // Receiving.

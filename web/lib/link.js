@@ -17,7 +17,7 @@ export class Link {
   constructor(socket, now, on) {
     this.openedAt = now;
     this.heardAt = now;
-    this.pingedAt = this.askedAt = -Infinity; // when a ping was due and sent, as an ack alone too; and when it was no ack
+    this.pingedAt = -Infinity;
     this.deadline = Infinity;
     this.socket = socket;
     this.listeners = {
