@@ -28,6 +28,7 @@ from bridge import authority
 from bridge.certificate import FOLDER
 from bridge.cutting import discard
 from tests.daemon import Daemon
+from tests.hellos import client_hello
 
 HERE, FROM = "127.0.0.1", "127.0.0.2"
 RATE_HZ = 100
@@ -130,7 +131,7 @@ async def say(port: int, count: int = 1) -> None:
 async def greet(port: int, curve: str) -> None:
     """A thousand connections say a TLS client's first words at once, and no more; then anew."""
     loop = asyncio.get_running_loop()
-    hello = _hello(curve)
+    hello = client_hello(curve)
     while True:
         kept = [_socket() for _ in range(1000)]
         for sock in kept:
@@ -177,16 +178,6 @@ def _socket() -> socket.socket:
     sock.setblocking(False)
     sock.bind((FROM, 0))
     return sock
-
-
-def _hello(curve: str) -> bytes:
-    """A TLS client's first words; the curve is what the server must reckon with."""
-    context = ssl._create_unverified_context()
-    context.set_ecdh_curve(curve)
-    said = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), said).do_handshake()
-    return said.read()
 
 
 def _https_port(daemon: Daemon) -> int:

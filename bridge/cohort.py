@@ -120,7 +120,7 @@ class Cohorts:
         self._cohorts: list[Cohort] = []
 
     def __iter__(self) -> Iterator[Cohort]:
-        """Those that have members."""
+        """Those that have members; all, nearly always: the list is made anew only where one has none."""
         for cohort in self._cohorts:
             if not cohort.members:
                 self._cohorts = [cohort for cohort in self._cohorts if cohort.members]

@@ -577,9 +577,10 @@ class Store:
         ``is_urgent``: before those that are not, for what must not wait for books to be kept or screens to be told.
         ``hears_values`` False: not called where nothing but values changed.
         """
-        self._subscribers = _joined(self._subscribers, subscriber, is_urgent)
+        before, after = ((subscriber,), ()) if is_urgent else ((), (subscriber,))
+        self._subscribers = (*before, *self._subscribers, *after)
         if hears_values:
-            self._value_subscribers = _joined(self._value_subscribers, subscriber, is_urgent)
+            self._value_subscribers = (*before, *self._value_subscribers, *after)
 
         def unsubscribe() -> None:
             self._subscribers = _left(self._subscribers, subscriber)
@@ -688,10 +689,6 @@ class Store:
     def _suggestion(self, key: str | int) -> str:
         near = self.nearest(key) if isinstance(key, str) else None
         return f": did you mean {near}?" if near else ""
-
-
-def _joined(subscribers: tuple[Subscriber, ...], one: Subscriber, is_urgent: bool) -> tuple[Subscriber, ...]:
-    return (one, *subscribers) if is_urgent else (*subscribers, one)
 
 
 def _left(subscribers: tuple[Subscriber, ...], one: Subscriber) -> tuple[Subscriber, ...]:

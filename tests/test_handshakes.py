@@ -3,25 +3,16 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
 
 from bridge.http.handshakes import MAX_UNDER_WAY, Handshakes, is_whole
+from tests.hellos import client_hello
 from tests.waiting import eventually
 
-
-def hello() -> bytes:
-    """A client's first words."""
-    said = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        ssl._create_unverified_context().wrap_bio(ssl.MemoryBIO(), said).do_handshake()
-    return said.read()
-
-
-HELLO = hello()
+HELLO = client_hello()
 
 
 class Arrivals:

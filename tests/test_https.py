@@ -31,6 +31,7 @@ from bridge.connection import UNSENT_BYTES, _unsent
 from bridge.errors import TlsError
 
 from .daemon import ROOT, Daemon
+from .hellos import client_hello
 from .peers import free_udp_port
 from .waiting import SOON_S
 
@@ -456,12 +457,7 @@ def test_half_handshakes_keep_nobody_out_by_either_way(tmp_path: Path) -> None:
 def test_hundreds_of_handshakes_that_begin_at_once_hold_nobody_up(tmp_path: Path) -> None:
     """By a guest that says first words and no more, with the curve that costs us most: two seconds of arithmetic."""
     make(folder := tmp_path / "state/stagebridge" / FOLDER)
-    guest = ssl.create_default_context(cafile=folder / AUTHORITY)
-    guest.set_ecdh_curve("secp384r1")
-    said = ssl.MemoryBIO()
-    with suppress(ssl.SSLWantReadError):
-        guest.wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost").do_handshake()
-    hello = said.read()
+    hello = client_hello("secp384r1")
     with Daemon.start(CONFIG, tmp_path) as daemon, ExitStack() as stack:
         served = Secure(daemon, folder)
         port, slowest = served.port(), 0.0

@@ -1,4 +1,4 @@
-"""What the tables of every kind of peer share: how strict they are, and what a name may be. Pure."""
+"""What all tables share, the bridge's own and those of peers: how strict they are, and what a name may be. Pure."""
 
 from __future__ import annotations
 

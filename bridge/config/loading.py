@@ -23,13 +23,13 @@ from bridge.surface import LEARNT, Layout, PageSetting, Surface, build_surface
 
 from .access import AccessReader
 from .banks import BankReader
-from .base import Keys
+from .base import Keys, Table
 from .controls import ControlReader
 from .expand import has_placeholder
 from .file import Document, read_file, read_text, unusable_numbers
 from .mistakes import Mistakes, did_you_mean, explain, key_names, read_model
 from .settings import AuthSettings, Config, HttpSettings, StateSettings
-from .tables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable, Table
+from .tables import AccessTable, AuthTable, BankTable, ControlTable, HttpTable, PageTable, StateTable
 
 PANIC = "panic"
 """The table whose keys are controls' paths."""

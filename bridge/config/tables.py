@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from bridge.access import Mode, Role
 from bridge.control import (
@@ -28,7 +28,7 @@ from bridge.http.limits import HttpLimits
 from bridge.law import Curve
 from bridge.surface import Layout, Size
 
-from .base import NUMBERS, WHOLE_NUMBERS, check_name
+from .base import NUMBERS, WHOLE_NUMBERS, Table, check_name
 from .expand import MAX_CONTROLS
 
 MAX_SPAN = 12  # grid cells
@@ -161,12 +161,6 @@ def setting(default: Any, description: str, shown: str | None = None, **constrai
     """A key with its default and its description; ``shown`` says what an inferred default is."""
     extra: dict[str, Any] | None = {"x-default": shown} if shown else None
     return Field(default, description=description, json_schema_extra=extra, **constraints)
-
-
-class Table(BaseModel):
-    """What all tables share: no unknown keys, no silent conversion, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class LimitsTable(Table):

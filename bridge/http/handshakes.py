@@ -61,7 +61,6 @@ async def _hello(conn: socket.socket) -> None:
     """Returns when the client's first words are there, or will never be. Raises OSError."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[None] = loop.create_future()
-
     seen = 0
 
     def look() -> None:

@@ -50,8 +50,7 @@ function drawAll(time) {
   else if (gap < FAST_MS) share = Math.min(MOST, 2 * share);
   let left = share;
   for (const element of batch) {
-    if (!touched.has(element)) left -= 1;
-    if (left < 0 && !touched.has(element)) element.invalidate();
+    if (!touched.has(element) && left-- <= 0) element.invalidate();
     else if (element.isConnected) element.drawNow(time);
   }
 }
