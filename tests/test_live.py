@@ -281,6 +281,7 @@ async def test_another_device_has_other_controls_and_its_windows() -> None:
         assert stage.store.get("/live/device/window").control.range == (1, 2)
         stage.bridge.set("/live/device/window", 2)
         await until(stage.store, lambda: stage.store.find("/live/device/16") is None)
+        await until(stage.store, lambda: stage.store.find("/live/device/4") is not None)
         assert stage.store.get("/live/device/4").control.label == "Macro 20"
         stage.bridge.set("/live/device/4", 64.0)
         await stage.live.reaches(lambda: rack.parameters[20].value == 64.0)
