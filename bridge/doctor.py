@@ -5,6 +5,8 @@ Here: facts → findings. Where the facts come from: ``doctorfacts``; what a fir
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,9 +182,8 @@ def _midi(facts: Facts) -> Iterator[Finding]:
     if midi is None:
         return
     if not midi.is_installed:
-        yield Finding(
-            "midi", "python-rtmidi is not installed: no MIDI device is reached", 'pip install "stagebridge[midi]"'
-        )
+        do = f"{shlex.quote(sys.executable)} -m pip install python-rtmidi"
+        yield Finding("midi", "python-rtmidi is not installed: no MIDI device is reached", do)
     if not midi.has_jack:
         if not midi.has_sequencer:
             do = "sudo modprobe snd-seq; and for every boot: echo snd-seq | sudo tee /etc/modules-load.d/snd-seq.conf"

@@ -562,7 +562,10 @@ def test_init_never_writes_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("mine")
     answer = run("init", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == "stagebridge: config.toml exists already and is left as it is\n"
+    assert (
+        answer.stderr
+        == "stagebridge: config.toml exists already and is left as it is; another: stagebridge init show.toml\n"
+    )
     assert (tmp_path / "config.toml").read_text() == "mine"
 
 

@@ -146,7 +146,7 @@ def test_a_peer_whose_clock_is_ahead_is_found() -> None:
 @pytest.mark.parametrize(
     ("midi", "code", "part"),
     [
-        (MidiFacts(is_installed=False), "midi", "stagebridge[midi]"),
+        (MidiFacts(is_installed=False), "midi", f"{sys.executable} -m pip install python-rtmidi"),
         (MidiFacts(has_sequencer=False, may_use_sequencer=False), "midi", "modprobe snd-seq"),
         (MidiFacts(may_use_sequencer=False, user="anna"), "midi", "usermod -aG audio anna"),
         (MidiFacts(has_jack=True, may_be_realtime=False, user="anna"), "realtime", "usermod -aG audio anna"),

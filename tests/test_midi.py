@@ -625,7 +625,7 @@ def test_without_the_library_the_daemon_runs_and_says_what_is_missing(tmp_path: 
         """
     with Daemon.start(config, tmp_path, env={"PYTHONPATH": f"{tmp_path / 'without'}:{ROOT}"}) as daemon:
         (peer,) = daemon.request("GET", "/healthz")[1]["peers"]
-        assert peer["text"] == 'python-rtmidi is not installed: pip install "stagebridge[midi]"'
+        assert peer["text"] == "python-rtmidi is not installed: stagebridge doctor says how"
         assert peer["state"] == "offline"
         said = [line for line in daemon.stderr.splitlines() if "rtmidi" in line]
         assert len(said) == 1

@@ -144,7 +144,8 @@ def test_the_installed_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Pa
             assert daemon.request("GET", path)[0] == 200, path
         assert daemon.request("GET", "/api/controls/mixer/8/volume")[0] == 200
         assert run("get", "/tempo", "--url", daemon.url) == "120\n"
-    assert run("init") == "config.toml is written; start with: stagebridge run config.toml\n"
+    program = "stagebridge" if shutil.which("stagebridge", path=clean_environment().get("PATH")) else stagebridge
+    assert run("init") == f"config.toml is written; start with: {program} run config.toml\n"
     assert run("check").startswith("config.toml: no mistakes")
     freed = subprocess.run(
         [binaries / "python", "-c", "import bridge; print(bridge.__file__)"],

@@ -11,7 +11,7 @@ from typing import Any
 from bridge import log, resources
 from bridge.errors import ConfigError
 
-from .terminal import config_here, counted, fail
+from .terminal import config_here, counted, fail, typed
 
 
 def add(commands: Any) -> None:
@@ -41,7 +41,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     file = arguments.file or config_here()
     if file is None:
-        return fail("stagebridge: there is no config.toml here: name a file, or write one with stagebridge init")
+        return fail(f"stagebridge: there is no config.toml here: name a file, or write one with {typed()} init")
     try:
         settings = load(file, app.KINDS)
     except ConfigError as exc:
@@ -71,10 +71,10 @@ def _init(arguments: argparse.Namespace) -> int:
             stream.write(text)
         file.with_name(schema.STARTER_SCHEMA).write_text(schema.schema_text(), encoding="utf-8")  # for editors
     except FileExistsError:
-        return fail(f"stagebridge: {file} exists already and is left as it is")
+        return fail(f"stagebridge: {file} exists already and is left as it is; another: {typed()} init show.toml")
     except OSError as exc:
         return fail(f"stagebridge: {file} cannot be written: {exc.strerror}")
-    print(f"{file} is written; start with: stagebridge run {file}")
+    print(f"{file} is written; start with: {typed()} run {file}")
     return 0
 
 

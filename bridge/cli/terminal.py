@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -49,9 +50,20 @@ def daemon_of(arguments: argparse.Namespace) -> Daemon:
     return Daemon(DEFAULT_PORT, arguments.url or os.environ.get("STAGEBRIDGE_URL", ""), token)
 
 
+def typed() -> str:
+    """How this command is typed here: its short name, or the way to it that was typed if no PATH has that name.
+
+    After ``make run`` it is in ``.venv/bin``, which a shell does not look into.
+    """
+    name = "stagebridge"
+    if Path(sys.argv[0]).name != name or shutil.which(name):
+        return name
+    return shlex.quote(sys.argv[0])
+
+
 def to_same(arguments: argparse.Namespace, command: str) -> str:
     """Another command to the daemon that a ``remote_command`` is about, as it is typed. A token is not shown."""
-    words = ["stagebridge", command]
+    words = [typed(), command]
     if arguments.port is not None:
         words += ["--port", str(arguments.port)]
     elif arguments.url:
@@ -70,7 +82,7 @@ def qr_command(http_port: int) -> str:
     """What lets one more device in."""
     from bridge.net import DEFAULT_PORT
 
-    return "stagebridge qr" if http_port == DEFAULT_PORT else f"stagebridge qr --port {http_port}"
+    return f"{typed()} qr" if http_port == DEFAULT_PORT else f"{typed()} qr --port {http_port}"
 
 
 def run_loop(main_coroutine: Coroutine[Any, Any, Any]) -> int:

@@ -20,7 +20,7 @@ OURS = "stagebridge"
 """How the names of our own ports begin: they are no devices."""
 MAX_CLIENT = 31
 """Characters of a client's name that JACK takes."""
-INSTALL = 'python-rtmidi is not installed: pip install "stagebridge[midi]"'
+INSTALL = "python-rtmidi is not installed: stagebridge doctor says how"
 
 _NUMBERS = re.compile(r" \d+:\d+$")  # ALSA puts its client and port number behind each name
 _UNIX_SOCKETS = Path("/proc/net/unix")
