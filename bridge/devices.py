@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import msgspec
 
@@ -71,10 +73,11 @@ class Devices:
         return Kept(self.instance, list(self), self.key)
 
     def add(self, name: str, grant: Grant, now: float) -> tuple[Device, str]:
-        """Let a device in. Returns it and its token, which is told once and known to nobody afterwards."""
+        """Let a device in. Returns it and its token, which is told once and known to nobody afterwards. The second
+        iPad is called "iPad 2": who holds a fader, and whom to revoke, is said by name."""
         if len(self._devices) >= MAX_DEVICES:
             del self._devices[min(self._devices.values(), key=lambda device: device.seen).id]
-        device = Device(self._word(ID_BYTES), clean(name), None, "", "", now, now)
+        device = Device(self._word(ID_BYTES), self._unused(clean(name)), None, "", "", now, now)
         self.set_grant(device, grant)
         self._devices[device.id] = device
         return device, self.renew(device)
@@ -100,8 +103,18 @@ class Devices:
         is_right = hmac.compare_digest(_hash(secret), device.hash if device is not None else _NOBODY)
         return device if is_right else None
 
-    def _word(self, count: int) -> str:
-        return self._entropy(count).hex()  # of letters and figures alone: it stands in headers, addresses and shells
+    def _unused(self, name: str) -> str:
+        """This name, or with the next number that makes it nobody else's: after "iPad" and "iPad 2" comes "iPad 3"."""
+        taken = {device.name for device in self._devices.values()}
+        if name not in taken:
+            return name
+        numbered = _NUMBERED.fullmatch(name)
+        base, last = (numbered[1], int(numbered[2])) if numbered else (name, 1)
+        suffixes = (f" {number}" for number in count(last + 1))
+        return next(free for end in suffixes if (free := base[: MAX_NAME - len(end)].rstrip() + end) not in taken)
+
+    def _word(self, size: int) -> str:
+        return self._entropy(size).hex()  # of letters and figures alone: it stands in headers, addresses and shells
 
 
 def clean(name: str) -> str:
@@ -114,3 +127,4 @@ def _hash(secret: str) -> str:
 
 
 _NOBODY = "0" * 64  # of no secret
+_NUMBERED = re.compile(r"(.+) ([1-9][0-9]{0,3})")

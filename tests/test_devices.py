@@ -163,6 +163,16 @@ def test_a_name_is_fit_to_be_shown() -> None:
     assert len(devices.add("x" * 500, CONTROL, 0.0)[0].name) == 40
 
 
+def test_devices_that_call_themselves_alike_are_told_apart_by_a_number() -> None:
+    devices = Devices(secrets.token_bytes)
+    called = [devices.add(name, CONTROL, 0.0)[0] for name in ("iPad", "iPad", "iPad 4", "iPad 2", "iPad 2", "ipad")]
+    assert [device.name for device in called] == ["iPad", "iPad 2", "iPad 4", "iPad 3", "iPad 5", "ipad"]
+    devices.remove(called[1].id)
+    assert devices.add("iPad", CONTROL, 0.0)[0].name == "iPad 2", "free again"
+    long = [devices.add("x" * 50, CONTROL, 0.0)[0].name for _ in range(2)]
+    assert long == ["x" * 40, "x" * 38 + " 2"]
+
+
 @pytest.mark.parametrize(
     ("has", "other", "covers"),
     [

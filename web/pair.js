@@ -45,7 +45,7 @@ async function pair(digits) {
       code.select();
       return;
     }
-    if (name.value.trim() !== '' && name.value.trim() !== deviceName()) memory.set('name', name.value.trim());
+    if (answer.name !== deviceName()) memory.set('name', answer.name); // as it was typed, or "iPad 2"
     const [, now] = await ask('GET');
     if (!now.paired) {
       say('The code was right, but this browser keeps no cookies for this address, and without one it cannot be known again. Allow them, and ask for a new code.', true);

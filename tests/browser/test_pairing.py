@@ -78,7 +78,7 @@ async def test_a_link_a_scan_and_six_digits_let_devices_in(daemon: Daemon, ask: 
     await expect(computer.locator(".badge")).to_have_attribute("data-state", "online")
     assert "code" not in await computer.evaluate("JSON.stringify(performance.getEntriesByType('navigation')[0].name)")
     assert await computer.evaluate("document.cookie") == "", "no script can read it"
-    await computer.locator(".badge").click()
+    await computer.get_by_role("button", name="Menu", exact=True).click()
     await expect(computer.get_by_role("button", name="Learn from hardware")).to_be_visible()
     await expect(computer.get_by_role("button", name="open")).to_have_count(0)
 
@@ -109,7 +109,9 @@ async def test_a_link_a_scan_and_six_digits_let_devices_in(daemon: Daemon, ask: 
         ("control", 1),
         ("control", 1),
     ]
-    assert devices[2]["name"] == "Anna"
+    assert [device["name"] for device in devices] == ["Linux", "Linux 2", "Anna"]
+    await tablet.locator(".badge").click()
+    await expect(tablet.get_by_label("This device is called")).to_have_value("Linux 2")
     # Nothing that lets anybody in is in what the daemon wrote.
     said = daemon.stdout + daemon.stderr
     assert "Anna was let in from 127.0.0.1" in said
