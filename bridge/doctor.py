@@ -60,7 +60,7 @@ class ServiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that was looked at. What could not be is in ``unseen``."""
+    """Everything that was looked at. What could not be is in ``unseen``. ``command``: how ours is typed here."""
 
     file: str = ""
     mistakes: tuple[str, ...] = ()
@@ -84,6 +84,7 @@ class Facts:
     """Why nothing can be kept in the state folder."""
     service: ServiceFacts | None = None
     unseen: tuple[str, ...] = ()
+    command: str = "stagebridge"
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -96,10 +97,10 @@ def findings(facts: Facts) -> list[Finding]:
 
 def _configuration(facts: Facts) -> Iterator[Finding]:
     for mistake in facts.mistakes:
-        yield Finding("configuration", mistake, f"mend it; stagebridge check {facts.file} says when all is well")
+        yield Finding("configuration", mistake, f"mend it; {facts.command} check {facts.file} says when all is well")
     trouble = _at(facts.health, "config").get("trouble")
     if trouble and not facts.mistakes:
-        do = f"mend the file; then stagebridge reload{_port(facts)}"
+        do = f"mend the file; then {facts.command} reload{_port(facts)}"
         yield Finding("configuration", f"the configuration has mistakes: {trouble}", do)
 
 
@@ -161,16 +162,19 @@ def _peers(facts: Facts) -> Iterator[Finding]:
         if peer.get("port") == "osc" and peer.get("heard_s_ago", 0) is None and "is taken" not in text:
             do = advice.get(str(peer["name"])) or (
                 "is it started, does it send to this machine's address and to the port that we listen on, and do its "
-                f"firewall and ours let that pass? stagebridge monitor{_port(facts)} shows what comes in"
+                f"firewall and ours let that pass? {facts.command} monitor{_port(facts)} shows what comes in"
             )
             yield Finding("peer", f"{peer['name']}: {text}", do)
         elif peer.get("port") == "midi" and peer["state"] != "online":
             lacks = "no MIDI system" in text or "is not installed" in text
-            do = "plug it in, or switch it on; stagebridge midi lists what this machine has"
+            do = f"plug it in, or switch it on; {facts.command} midi lists what this machine has"
             if not lacks:
                 yield Finding("peer", f"{peer['name']}: {text}", do)
             elif not any(_midi(facts)):  # else that is said once for all of them, and what to do about it
-                do = "start JACK, or load ALSA's sequencer: sudo modprobe snd-seq; stagebridge midi lists what there is"
+                do = (
+                    "start JACK, or load ALSA's sequencer: sudo modprobe snd-seq; "
+                    f"{facts.command} midi lists what there is"
+                )
                 yield Finding("peer", f"{peer['name']}: {text}", do)
         if peer.get("early_bundles"):
             do = 'set both clocks by the network, or time_tags = "ignore" in its table'

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import net, service
+from .command import typed
 from .config.settings import Config
 from .discovery import asked, is_loopback
 from .doctor import Facts, MidiFacts, PeerFacts, ServiceFacts
@@ -33,7 +34,6 @@ MODULES = Path("/proc/modules")
 ROOM_BYTES = 20_000_000
 """Less than this is no room for a state file and its log."""
 PAGE, HTTPS = "the page", "the page by https"
-AS_ROOT = "only root may read it: sudo stagebridge doctor"
 
 
 def gather(
@@ -48,6 +48,7 @@ def gather(
         http=openings[0] if openings else Opening("tcp", 8080, PAGE),
         is_loopback=http is not None and is_loopback(http.host),
         health=health,
+        command=typed(),
         stranger=stranger,
         addresses=tuple(map(str, addresses)),
         peers=tuple(_peers(settings)),
@@ -142,6 +143,10 @@ def _service(environ: Mapping[str, str]) -> ServiceFacts | None:
     return None
 
 
+def _as_root() -> str:
+    return f"only root may read it: sudo {typed()} doctor"
+
+
 def _user() -> str:
     try:
         import pwd
@@ -160,13 +165,13 @@ def _with_firewall(facts: Facts, openings: list[Opening]) -> Facts:
     if "ENABLED=yes" in _text(UFW):
         if (status := _said("ufw", "status", "verbose")) is None:
             lines = [f"sudo ufw allow {one.port}/{one.transport}" for one in openings]
-            return _unseen(facts, f"the rules of ufw, which is on; {AS_ROOT}. What opens it: {'; '.join(lines)}")
+            return _unseen(facts, f"the rules of ufw, which is on; {_as_root()}. What opens it: {'; '.join(lines)}")
         return _closed(facts, "ufw", ufw_closed(status, openings))
     if (_said("firewall-cmd", "--state") or "").strip() == "running":
         zones = {}
         for zone in _zones(_said("firewall-cmd", "--get-active-zones") or ""):
             if (text := _said("firewall-cmd", f"--zone={zone}", "--list-all")) is None:
-                return _unseen(facts, f"the rules of firewalld; {AS_ROOT}")
+                return _unseen(facts, f"the rules of firewalld; {_as_root()}")
             zones[zone] = text
         return _closed(facts, "firewalld", firewalld_closed(zones, openings))
     if (listed := _said("nft", "--json", "list", "ruleset")) is not None:
@@ -176,7 +181,7 @@ def _with_firewall(facts: Facts, openings: list[Opening]) -> Facts:
     if (saved := _said("iptables-save")) is not None:
         return _closed(facts, "iptables", iptables_closed(saved, openings))
     if listed is None and any(name in _text(MODULES) for name in ("nf_tables ", "ip_tables ")) and os.geteuid() != 0:
-        return _unseen(facts, f"the firewall (nftables, iptables); {AS_ROOT}")
+        return _unseen(facts, f"the firewall (nftables, iptables); {_as_root()}")
     return facts
 
 

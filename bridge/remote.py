@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from . import localsocket
+from .command import typed
 from .control import RESERVED
 from .errors import RemoteError
 from .localsocket import HOST
@@ -278,7 +279,7 @@ def _unreachable(daemon: Daemon, exc: OSError) -> RemoteError:
     elif daemon.url:
         hint = "is it started there, and is this its address?"
     else:
-        hint = "to start it: stagebridge run" + ("" if daemon.port == DEFAULT_PORT else f" --port {daemon.port}")
+        hint = f"to start it: {typed()} run" + ("" if daemon.port == DEFAULT_PORT else f" --port {daemon.port}")
     return RemoteError(f"no stagebridge is running at {daemon} ({hint})")
 
 

@@ -37,7 +37,7 @@ ROWS = [
         "health",
     }
     | {"resources", "assets", "cutting", "log", "net", "statefolder", "systemd", "tasks", "threads", "timers", "hangup"}
-    | {"descriptors"}
+    | {"descriptors", "command"}
     | {"http.wsframes"},
     {"addresses", "firewall", "listening"},
     {"discovery", "doctor"},

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge import log, resources
+from bridge.command import typed
 from bridge.errors import ConfigError
 
-from .terminal import config_here, counted, fail, typed
+from .terminal import config_here, counted, fail
 
 
 def add(commands: Any) -> None:

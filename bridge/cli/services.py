@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bridge.command import typed
+
 from .devices import code_text
 from .terminal import fail, qr_command, urls_of
 
@@ -40,7 +42,7 @@ def _install(arguments: argparse.Namespace) -> int:
     if not arguments.dry_run:
         service.check_machine(is_system, os.environ)
     if arguments.file is None and not file.exists():
-        return fail(f"stagebridge: there is no {file}: name a file, or write one with stagebridge init")
+        return fail(f"stagebridge: there is no {file}: name a file, or write one with {typed()} init")
     settings = load(file, app.KINDS)
     if settings.http.port == 0:
         return fail("stagebridge: [http] port = 0 is another one at each start: a service needs one that stays")

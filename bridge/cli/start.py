@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge import __version__, log, resources
 from bridge.access import Grant
+from bridge.command import typed
 from bridge.hangup import hang_ups
 
 from .terminal import config_here, port, qr_code, qr_command, run_loop
@@ -266,7 +267,7 @@ def _short(file: Path | None) -> str:
     if file is None:
         return "a configuration without a file"
     if file.parent == Path(__file__).parent.parent:
-        return "the demo (for a configuration of your own: stagebridge init)"
+        return f"the demo (for a configuration of your own: {typed()} init)"
     try:
         here = Path.cwd()
         return str(file.relative_to(here)) if here != Path("/") else str(file)

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bridge import log
+from bridge.command import typed
 
 if TYPE_CHECKING:
     from bridge.remote import Daemon
@@ -48,17 +48,6 @@ def daemon_of(arguments: argparse.Namespace) -> Daemon:
     if arguments.port is not None:
         return Daemon(arguments.port, token=token)
     return Daemon(DEFAULT_PORT, arguments.url or os.environ.get("STAGEBRIDGE_URL", ""), token)
-
-
-def typed() -> str:
-    """How this command is typed here: its short name, or the way to it that was typed if no PATH has that name.
-
-    After ``make run`` it is in ``.venv/bin``, which a shell does not look into.
-    """
-    name = "stagebridge"
-    if Path(sys.argv[0]).name != name or shutil.which(name):
-        return name
-    return shlex.quote(sys.argv[0])
 
 
 def to_same(arguments: argparse.Namespace, command: str) -> str:
