@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 import uvloop
 import websockets
+from aiohttp import web
 
 from bridge import authority
 from bridge.access import Grant
@@ -29,11 +30,14 @@ from bridge.certificate import AUTHORITY, AUTHORITY_KEY, FOLDER, SERVER, authori
 from bridge.config.loading import parse
 from bridge.connection import UNSENT_BYTES, _unsent
 from bridge.errors import TlsError
+from bridge.http.door import Door
+from bridge.http.limits import HttpLimits
+from bridge.refusals import Refusals
 
 from .daemon import ROOT, Daemon
 from .hellos import client_hello
 from .peers import free_udp_port
-from .waiting import SOON_S
+from .waiting import SOON_S, eventually
 
 LOOPS = {"uvloop": uvloop.new_event_loop}
 NOW = datetime.datetime.now(datetime.UTC)
@@ -407,6 +411,29 @@ def test_an_address_that_the_certificate_is_not_for_and_its_end_are_said(tmp_pat
                 socket.create_connection(("127.0.0.1", port), 5)
     assert "https: the certificate does not cover 127.0.0.1: stagebridge cert" in text
     assert "https: the certificate ends on " in text
+
+
+async def test_a_port_that_closes_cuts_off_nobody_who_arrives_at_another(tmp_path: Path) -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="here")
+
+    await asyncio.to_thread(make, tmp_path)
+    context, _ = await asyncio.to_thread(load, tmp_path / SERVER, tmp_path / SERVER)
+    trusted = await asyncio.to_thread(ssl.create_default_context, cafile=tmp_path / AUTHORITY)
+    door, server = Door(HttpLimits(), Refusals()), web.Server(answer)
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        for listener in (first, second):
+            listener.setblocking(False)
+        async with door.open(server, first, context):
+            reader, writer = await asyncio.open_connection(*first.getsockname())
+            await eventually(lambda: door._arriving)
+            async with door.open(server, second):
+                pass
+            await writer.start_tls(trusted, server_hostname="localhost")
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert b"here" in await reader.read()
+            writer.close()
+    await server.shutdown()
 
 
 @pytest.mark.asyncio(loop_factories=["uvloop"])

@@ -70,7 +70,6 @@ class Door:
         self._clock = clock
         self._visits: dict[Visit, None] = {}  # without a WebSocket, the oldest first
         self._handshakes = Handshakes()
-        self._arrivals: set[asyncio.Task[None]] = set()
         self._arriving: dict[Visit, socket.socket] = {}  # among them half a handshake; the oldest first
 
     @property
@@ -88,16 +87,17 @@ class Door:
     ) -> AsyncIterator[None]:
         """Take connections for ``server`` until the block ends; ``listener`` listens already, and does not block."""
         name = "https" if tls else "http"
+        arrivals: set[asyncio.Task[None]] = set()  # at this listener: those at others are not cut off with them
         try:
             async with (
-                tasks.running(self._accept(server, listener, tls), f"{name}: door"),
+                tasks.running(self._accept(server, listener, tls, arrivals), f"{name}: door"),
                 tasks.running(self._watch(), f"{name}: who takes nothing"),
             ):
                 yield
         finally:
-            for task in self._arrivals:  # half a TLS handshake may take its time
+            for task in arrivals:  # half a TLS handshake may take its time
                 task.cancel()
-            await asyncio.gather(*self._arrivals, return_exceptions=True)
+            await asyncio.gather(*arrivals, return_exceptions=True)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -136,7 +136,13 @@ class Door:
 
     # The connections
 
-    async def _accept(self, server: web.Server, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _accept(
+        self,
+        server: web.Server,
+        listener: socket.socket,
+        tls: ssl.SSLContext | None,
+        arrivals: set[asyncio.Task[None]],
+    ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -160,8 +166,8 @@ class Door:
                 conn.close()
                 continue
             task = asyncio.create_task(self._let_in(server, conn, address, tls), name=f"http: {address}")
-            self._arrivals.add(task)
-            task.add_done_callback(self._arrivals.discard)
+            arrivals.add(task)
+            task.add_done_callback(arrivals.discard)
 
     async def _let_in(self, server: web.Server, conn: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
