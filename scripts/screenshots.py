@@ -31,7 +31,7 @@ from tests.daemon import Daemon  # noqa: E402
 from tests.fakes.abletonosc import Live, opened_live  # noqa: E402
 from tests.fakes.liveset import Clip, Scene, Song, Track  # noqa: E402
 from tests.fakes.x32 import Desk, switched_on  # noqa: E402
-from tests.peers import free_udp_port  # noqa: E402
+from tests.peers import CHROMIUM_MAY, free_udp_port, require_chromium  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 LEVELS = (-4.5, -8.2, -14.0, -6.1, -12.0, -11.4, -90.0, 1.2)
@@ -110,11 +110,15 @@ class Show:
             self.send(f"/mixer/{n}/meter", level + 7 * math.sin(self._tick / 4 + 2 * n))
 
 
+def tablet(browser: Browser, width: int = 1180, height: int = 718) -> Page:
+    """An empty page of a device with fingers."""
+    return browser.new_page(viewport={"width": width, "height": height}, has_touch=True, permissions=CHROMIUM_MAY)
+
+
 def take(browser: Browser, url: str, show: Show, shot: tuple[Any, ...]) -> None:
     name, width, height, page_name, theme, fingers = shot
-    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)
-    context.add_init_script(f"localStorage.setItem('stagebridge.theme', '{theme}')")
-    page = context.new_page()
+    page = tablet(browser, width, height)
+    page.add_init_script(f"localStorage.setItem('stagebridge.theme', '{theme}')")
     page.goto(f"{url}#/{page_name}")
     wait(page, show.play, SETTLE_MS)
     touch(page, fingers, show.play)
@@ -125,7 +129,7 @@ def take(browser: Browser, url: str, show: Show, shot: tuple[Any, ...]) -> None:
             break
         wait(page, show.play, 250)
     page.screenshot(path=OUT / f"{name}.png")
-    context.close()
+    page.close()
     print(f"{name}.png: {(OUT / f'{name}.png').stat().st_size // 1000} kB")
 
 
@@ -183,7 +187,7 @@ def take_desk(browser: Browser) -> None:
         at_desk(set_up, desk)
         config = found[1].replace('host = "192.168.1.32"', f'host = "127.0.0.1"\nport = {desk.udp_port}')
         with Daemon.start(config, Path(folder)) as daemon:
-            page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+            page = tablet(browser)
             page.goto(daemon.url)
             expect(page.get_by_role("group", name=CHANNELS[-1])).to_be_visible()
             expect(page.locator(".state")).to_have_text(re.compile(r"^\d(\.\d)? ms$"), timeout=GONE_MS)
@@ -232,7 +236,7 @@ def take_live(browser: Browser) -> None:
             f'listen = "127.0.0.1:{port}"\n'
         )
         with Daemon.start(config, Path(folder)) as daemon:
-            page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+            page = tablet(browser)
             page.goto(daemon.url)
             expect(page.get_by_role("group", name=TRACKS[-1])).to_be_visible()
             for name, tab in (("live", "Live"), ("live-clips", "Live clips")):
@@ -253,12 +257,12 @@ def take_inside(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder, Daemon.start(config, Path(folder), auth=None) as daemon:
         os.environ |= daemon.home  # its socket is there
         show.start()
-        phone = browser.new_page(viewport={"width": 390, "height": 664}, has_touch=True)
+        phone = tablet(browser, 390, 664)
         phone.goto(daemon.url)
         phone.get_by_label("Six digits").fill("123 456")
         phone.get_by_label("This device is called").fill("Anna's phone")
         phone.screenshot(path=OUT / "pair.png")
-        page = browser.new_page(viewport={"width": 1180, "height": 718}, has_touch=True)
+        page = tablet(browser)
         for name, role, tab in (("FOH laptop", "admin", page), ("Anna's phone", "control", phone)):
             code = request(Here(daemon.http_port), "POST", "/api/codes", {"role": role})["code"]
             tab.goto(f"{daemon.url}pair")
@@ -285,7 +289,7 @@ def main(names: set[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
+            executable_path=require_chromium(), args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
         )
         if not names or names - DESK - LIVE - INSIDE:
             take_demo(browser, names)
@@ -311,14 +315,14 @@ def take_demo(browser: Browser, names: set[str]) -> None:
                 take(browser, daemon.url, show, shot)
         page = browser.new_page(viewport={"width": 1320, "height": 900})
         if not names or "monitor" in names:
-            tablet = browser.new_page()  # somebody for the monitor to show
-            tablet.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
-            tablet.goto(daemon.url)
+            other = browser.new_page()  # somebody for the monitor to show
+            other.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
+            other.goto(daemon.url)
             page.goto(f"{daemon.url}monitor.html")
             show.start()
             wait(page, show.play, 2 * SETTLE_MS)
             page.screenshot(path=OUT / "monitor.png")
-            tablet.close()
+            other.close()
         if not names or "states" in names:
             page.goto(f"{daemon.url}gallery.html")
             page.wait_for_timeout(SETTLE_MS)

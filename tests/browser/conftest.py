@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, Error, Page, async_playwright, expect
 
-from tests.peers import missing, require_tool
+from tests.peers import CHROMIUM_MAY, missing, require_chromium
 from tests.waiting import SOON_S
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium, started once."""
-    path = require_tool("chromium", "chromium-browser", "google-chrome", package="chromium")
+    path = require_chromium()
     async with async_playwright() as playwright:
         try:
             chromium = await playwright.chromium.launch(executable_path=path, args=ARGS)
@@ -75,7 +75,8 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     errors: list[str] = []
 
     async def open_one(url: str, *, errors_allowed: bool = False, **options: Any) -> Page:
-        context = await browser.new_context(**options)
+        may = [*CHROMIUM_MAY, *options.pop("permissions", ())]
+        context = await browser.new_context(permissions=may, **options)
         contexts.append(context)
         page = await context.new_page()
         lines: list[str] = []

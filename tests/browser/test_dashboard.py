@@ -47,7 +47,7 @@ path = "/fader"
         surface = await open_page(daemon.url)
         banner = surface.locator(".banner")
         await expect(banner).to_contain_text("Moves are not saved:")
-        await surface.get_by_role("button", name="Menu").click()
+        await surface.get_by_role("button", name="Menu", exact=True).click()
         await expect(surface.get_by_role("dialog")).to_contain_text("Moves are not saved:")
         await surface.get_by_role("link", name="Dashboard").click()
         page = surface
