@@ -92,6 +92,7 @@ def test_only_an_admin_says_who_may_come_in(daemon: Daemon, run: Run) -> None:
         for command in (("device", "list"), ("qr",), ("device", "add", "more", "--role", "admin")):
             code, out, err = run(*command, "--url", daemon.url, "--token", token)
             assert (code, out, err) == (1, "", "stagebridge: only an admin may do this\n")
+    assert run("device", "rename", "tablet 2", "tablet")[0] == 0
     twins = [device["id"] for device in json.loads(run("device", "list", "--json")[1])["devices"]]
     code, _, err = run("device", "revoke", "tablet")
     assert (code, err) == (1, f"stagebridge: 2 devices are called tablet: say which by its id: {', '.join(twins)}\n")

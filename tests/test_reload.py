@@ -538,10 +538,10 @@ async def test_a_midi_device_stays_open_and_is_shown_only_what_is_another(
         assert sorted(await nano.hear_all(2)) == ["b0 01 00", "b0 03 00"], "it is opened anew, and shown everything"
 
 
-def _device(it: Show) -> int:
-    """The driver's line to it."""
+def _device(it: Show) -> object:
+    """The driver's line to it, which compares by identity. Whoever has it keeps it, so no other takes its place."""
     (port,) = [port for port in it.bridge.ports if port.kind == "midi"]
-    return id(port._devices[0]._line)  # type: ignore[attr-defined]
+    return port._devices[0]._line  # type: ignore[attr-defined]
 
 
 async def test_live_stays_connected_while_other_things_of_it_are_named(tmp_path: Path) -> None:
