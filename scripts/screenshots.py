@@ -115,11 +115,23 @@ def tablet(browser: Browser, width: int = 1180, height: int = 718) -> Page:
     return browser.new_page(viewport={"width": width, "height": height}, has_touch=True, permissions=CHROMIUM_MAY)
 
 
-def take(browser: Browser, url: str, show: Show, shot: tuple[Any, ...]) -> None:
+def let_in(page: Page, daemon: Daemon, name: str, role: str = "control") -> None:
+    """Have the page's device let in by a code, typed as people do; it shows the first page then."""
+    os.environ |= daemon.home  # its socket is there
+    code = request(Here(daemon.http_port), "POST", "/api/codes", {"role": role})["code"]
+    page.goto(f"{daemon.url}pair")
+    page.get_by_label("This device is called").fill(name)
+    page.get_by_label("Six digits").fill(code)
+    page.get_by_role("button", name="Let me in").click()
+    expect(page.locator("sb-fader").first).to_be_visible()
+
+
+def take(browser: Browser, daemon: Daemon, show: Show, shot: tuple[Any, ...]) -> None:
     name, width, height, page_name, theme, fingers = shot
     page = tablet(browser, width, height)
     page.add_init_script(f"localStorage.setItem('stagebridge.theme', '{theme}')")
-    page.goto(f"{url}#/{page_name}")
+    let_in(page, daemon, "tablet")
+    page.goto(f"{daemon.url}#/{page_name}")
     wait(page, show.play, SETTLE_MS)
     touch(page, fingers, show.play)
     # A bored machine answers in half a millisecond, a busy one in fifty: wait for an ordinary moment.
@@ -255,7 +267,6 @@ def take_inside(browser: Browser) -> None:
     config = config.replace("0.0.0.0:9000", f"127.0.0.1:{osc_port}")
     config = config.replace("127.0.0.1:9001", f"127.0.0.1:{show.udp_port}")
     with tempfile.TemporaryDirectory() as folder, Daemon.start(config, Path(folder), auth=None) as daemon:
-        os.environ |= daemon.home  # its socket is there
         show.start()
         phone = tablet(browser, 390, 664)
         phone.goto(daemon.url)
@@ -264,13 +275,8 @@ def take_inside(browser: Browser) -> None:
         phone.screenshot(path=OUT / "pair.png")
         page = tablet(browser)
         for name, role, tab in (("FOH laptop", "admin", page), ("Anna's phone", "control", phone)):
-            code = request(Here(daemon.http_port), "POST", "/api/codes", {"role": role})["code"]
-            tab.goto(f"{daemon.url}pair")
-            tab.get_by_label("This device is called").fill(name)
-            tab.get_by_label("Six digits").fill(code)
-            tab.get_by_role("button", name="Let me in").click()
-            expect(tab.locator("sb-fader").first).to_be_visible()
-        page.get_by_role("button", name="Menu").click()
+            let_in(tab, daemon, name, role)
+        page.get_by_role("button", name="Menu", exact=True).click()
         page.get_by_role("button", name="Devices").click()
         wait(page, show.play, SETTLE_MS)
         page.screenshot(path=OUT / "devices.png")
@@ -312,12 +318,12 @@ def take_demo(browser: Browser, names: set[str]) -> None:
         for shot in SHOTS:
             if not names or shot[0] in names:
                 show.start()
-                take(browser, daemon.url, show, shot)
+                take(browser, daemon, show, shot)
         page = browser.new_page(viewport={"width": 1320, "height": 900})
+        let_in(page, daemon, "FOH laptop", "admin")
         if not names or "monitor" in names:
             other = browser.new_page()  # somebody for the monitor to show
-            other.add_init_script("localStorage.setItem('stagebridge.name', 'FOH iPad')")
-            other.goto(daemon.url)
+            let_in(other, daemon, "FOH iPad")
             page.goto(f"{daemon.url}monitor.html")
             show.start()
             wait(page, show.play, 2 * SETTLE_MS)
