@@ -28,8 +28,8 @@ UNBOUNDED = 1_000_000_000.0
 LONGEST_TEXT = 10_000
 
 TEXT_TYPES = frozenset({"text", "search", "tel", "url", "email"})
-TYPES = TEXT_TYPES | {"range", "number", "checkbox", "radio", "color"}
-UNSYNCED_TYPES = frozenset({"password", "file", "hidden", "submit", "reset", "button", "image"}) | frozenset(
+TYPES = TEXT_TYPES | {"range", "number", "checkbox", "radio", "color", "button"}
+UNSYNCED_TYPES = frozenset({"password", "file", "hidden", "submit", "reset", "image"}) | frozenset(
     {"date", "time", "datetime-local", "month", "week"}
 )
 
@@ -55,7 +55,7 @@ class Option:
 
 @dataclass(slots=True)
 class Element:
-    """An input, select or textarea of class ``sync``, as the author wrote it."""
+    """An input, select, textarea or button of class ``sync``, as the author wrote it."""
 
     tag: str
     attributes: dict[str, str]
@@ -64,10 +64,13 @@ class Element:
 
     @property
     def type(self) -> str:
-        """``select``, ``textarea``, or what sort of input; an unknown one is text, as in browsers."""
+        """``select``, ``textarea``, or what sort of input; an unknown one is text, as in browsers. A ``button`` need
+        not say that it sends no form."""
+        given = self.attributes.get("type", "").lower()
+        if self.tag == "button":
+            return given if given in ("submit", "reset") else "button"
         if self.tag != "input":
             return self.tag
-        given = self.attributes.get("type", "").lower()
         return given if given in TYPES or given in UNSYNCED_TYPES else "text"
 
     @property
@@ -175,11 +178,13 @@ def describe(element: Element) -> dict[str, Any]:
     """The descriptor of one element. Raises ValueError, saying what its author can do about it."""
     path, kind = element.path, element.type
     if kind in UNSYNCED_TYPES:
-        raise ValueError(f'an input of type "{kind}" cannot be synced')
+        raise ValueError(f'{"a button" if element.tag == "button" else "an input"} of type "{kind}" cannot be synced')
     if path is None:
         raise ValueError("needs a name" if kind == "radio" else "needs an id, a name or a data-path")
     if kind in ("range", "number"):
         return {"path": path, **_describe_number(element)}
+    if kind == "button":
+        return {"path": path, "kind": "trigger"}
     if kind == "checkbox":
         return {"path": path, "kind": "bool", "default": "checked" in element.attributes}
     if kind == "radio":
@@ -303,7 +308,7 @@ class _Reader(HTMLParser):
             self._select.options.append(self._option)
         elif tag == "optgroup":
             self._group_disabled = "disabled" in attributes
-        if tag not in ("input", "select", "textarea"):
+        if tag not in ("input", "select", "textarea", "button"):
             return
         element = Element(tag, attributes)
         if "sync" in attributes.get("class", "").split():

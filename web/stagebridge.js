@@ -3,7 +3,7 @@
  *   <script type="module" src="/stagebridge.js"></script>
  *   <input class="sync" id="slider1" type="range" min="0" max="50" value="25">
  *
- * Every input, select and textarea of class "sync" is the same on all screens, and is OSC at its path
+ * Every input, select, textarea and button of class "sync" is the same on all screens, and is OSC at its path
  * ("/slider1"). docs/pages.md tells the rest. For scripts: `import stagebridge from "/stagebridge.js"`,
  * or `window.stagebridge`.
  */

@@ -19,6 +19,7 @@ import { PageView } from './surface/pageview.js';
 const PANIC = '/stagebridge/panic';
 const CONFIG = '/stagebridge/config'; // there while the file has mistakes and another copy runs
 const STATE = '/stagebridge/state'; // saved, unsaved: why, off
+const OWN_PAGES = 'pages/'; // the list of them
 
 export class Surface {
   #client;
@@ -48,11 +49,13 @@ export class Surface {
     this.sheet = new Sheet();
     this.peers = h('div', { class: 'sheet-peers', role: 'group', 'aria-label': 'Peers' });
     this.stage = h('div', { class: 'stage' });
+    const own = h('a', { href: OWN_PAGES }, 'a page of your own');
+    this.empty = h('p', { class: 'empty' }, 'Nothing on the surface yet: add a [[control]] to the configuration, or open ', own, '.');
     this.held = new HeldValue(this.stage);
     this.learn = new LearnMode({ client, root, stage: this.stage, sheet: this.sheet });
     this.devices = new Devices({ client, sheet: this.sheet });
     this.bar.element.append(this.held.element);
-    root.append(this.bar.element, this.stage, this.learn.element, this.banner.element, this.offline.element, this.sheet.element);
+    root.append(this.bar.element, this.stage, this.empty, this.learn.element, this.banner.element, this.offline.element, this.sheet.element);
     applyTheme(theme());
     this.#watchDevice();
     bind(this.stage, client);
@@ -71,6 +74,11 @@ export class Surface {
 
   get pages() {
     return this.#client.model.surface?.pages ?? [];
+  }
+
+  /** This device sees some pages alone. */
+  get #isLimited() {
+    return (this.#client.model.view ?? 'all') !== 'all';
   }
 
   get #view() {
@@ -152,7 +160,7 @@ export class Surface {
     if (title) document.title = title;
     const isWatching = this.#client.model.role === 'view';
     this.root.classList.toggle('is-watching', isWatching);
-    this.root.classList.toggle('is-limited', (this.#client.model.view ?? 'all') !== 'all');
+    this.root.classList.toggle('is-limited', this.#isLimited);
     this.bar.setWatching(isWatching);
     this.bar.setPanic(this.#client.model.get(PANIC) !== undefined && !isWatching);
     this.#show(this.#page ?? pageInAddress()); // the menu stays open: nobody has asked for another page
@@ -284,6 +292,7 @@ export class Surface {
         ...(isWatching ? [] : [act(this.bar.isLocked ? 'Locked: hold the lock' : 'Lock this page', () => this.bar.isLocked || this.setLocked(true))]),
         ...(fullScreen.isPossible ? [act(fullScreen.isOn ? 'Leave full screen' : 'Full screen', () => fullScreen.toggle())] : [])),
       ...forAdmins,
+      ...(this.#isLimited ? [] : [h('a', { class: 'choice', href: OWN_PAGES }, 'Pages of your own')]),
       h('label', { for: 'device-name' }, 'This device is called'), name,
       h('p', { class: 'sheet-note' }, this.wake.isPossible ? 'The screen stays awake while this page is open.' : 'The screen may sleep: set Auto-Lock to Never.'));
   }

@@ -228,6 +228,8 @@ def _greeting(bridge: Bridge, settings: Config, codes: tuple[str, str] | None, s
                 f"  a tablet: {'scan this, or open ' if show_qr else ''}{urls[0]} and type {there[:3]} {there[3:]}"
             ]
             lines += [f"            or {url}" for url in urls[1:-1]]
+    if settings.http.pages is not None:
+        lines += [f"  pages of your own: {urls[0]}pages/"]
     if bridge.https.is_wanted:
         lines += _https_lines(bridge, urls[0])
     if bridge.config_trouble:

@@ -202,5 +202,5 @@ def _listing(title: str, names: Iterable[str]) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="stylesheet" href="/stagebridge.css"><title>pages</title><h1>{escape(title)}</h1>'
-        f"<ul>{rows or '<li>no .html file here yet</li>'}</ul></html>"
+        f'<ul>{rows or "<li>no .html file here yet</li>"}</ul><p><a href="/">Surface</a></p></html>'
     )

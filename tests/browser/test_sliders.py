@@ -46,6 +46,15 @@ PAGES = {
         <sb-fader path="/mixer/1/volume" style="display: block; width: 100px; height: 400px"></sb-fader>
         <div style="height: 5000px"></div>
         <sb-meter path="/level" style="display: block; width: 40px; height: 100px"></sb-meter>""",
+    "buttons.html": """
+        <form action="/elsewhere"><button class="sync" id="bang"><b>Bang</b></button></form>
+        <button class="sync" data-path="/go" id="go">Go</button>
+        <button class="strange" data-path="/title" id="title">Title</button>
+        <p>beside</p>
+        <script>
+            window.fired = [];
+            addEventListener("control-trigger", ({ detail }) => window.fired.push([detail.path, detail.args]));
+        </script>""",
     "restored.html": """
         <form autocomplete="on">
         <input id="plain" type="text">
@@ -222,6 +231,48 @@ async def test_osc_moves_every_page_and_a_later_page_shows_it(stage, opened):
             await expect(page.locator("#slider2")).to_have_value("12")
             await expect(page.locator("#txt1")).to_have_value("go on")
         pages.append(await opened("sliders.html"))
+
+
+async def test_a_button_fires_once_for_each_press_however_it_is_pressed(stage, opened, fingers_on):
+    _, osc = stage
+    here, there = await opened("buttons.html", has_touch=True), await opened("buttons.html")
+    fired = 0
+
+    async def is_fired(path: str, args: list[object]) -> None:
+        nonlocal fired
+        fired += 1
+        for page in (here, there):
+            await page.wait_for_function("(count) => window.fired.length >= count", arg=fired)
+            assert (await page.evaluate("window.fired"))[fired - 1 :] == [[path, args]], "once"
+
+    button = here.locator("#bang b")  # what is in a button is the button
+    await button.click()
+    await is_fired("/bang", [])
+    assert (await asyncio.to_thread(osc.receive_until, "/bang", 1))[-1] == 1
+    fingers = await fingers_on(here)
+    await fingers.down(1, *await middle_of(button))
+    await is_fired("/bang", [])  # on the way down
+    await fingers.up(1)
+    await here.locator("#go").focus()
+    await here.keyboard.press("Enter")
+    await is_fired("/go", [])
+    await here.mouse.move(*await middle_of(button))
+    await here.mouse.down()
+    await is_fired("/bang", [])
+    await here.mouse.move(*await middle_of(here.locator("p")))  # it goes up beside the button: no click follows
+    await here.mouse.up()
+    osc.send("/go", "now", 2)
+    await is_fired("/go", ["now", 2])
+    assert here.url.endswith("/pages/buttons.html"), "it sends no form"
+    await expect(here.locator("[data-fired]")).to_have_count(0)
+
+
+async def test_a_button_for_what_is_no_trigger_says_so_and_is_locked(opened):
+    page = await opened("buttons.html")
+    await page.locator("#title").evaluate("(node) => node.classList.add('sync')")
+    await expect(page.locator("#title")).to_have_attribute("data-sync", "mismatch")
+    await expect(page.locator("#title")).to_be_disabled()
+    assert any("/title: a string cannot be shown by this element" in line for line in page.console_lines)
 
 
 async def test_typed_text_goes_everywhere(stage, opened):

@@ -356,6 +356,27 @@ async def test_the_menu_leads_to_the_monitor(open_page: OpenPage, daemon: Daemon
         await ready(page)
 
 
+async def test_pages_of_ones_own_are_found_from_the_menu_and_from_an_empty_surface(
+    open_page: OpenPage, daemon: Daemon, tmp_path: Path
+) -> None:
+    page = await surface(open_page, daemon, (1180, 718))
+    await expect(page.locator(".empty")).to_be_hidden()
+    await page.get_by_role("button", name="Menu", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("link", name="Pages of your own").click()
+    await page.get_by_role("link", name="Surface").click()
+    await ready(page)
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "three.html").write_text("<!doctype html><title>t</title><h1>Three sliders</h1>", encoding="utf-8")
+    with Daemon.start('[http]\npages = "pages"\n', tmp_path) as empty:
+        assert f"pages of your own: {empty.url}pages/" in empty.stdout
+        page = await open_page(empty.url)
+        await expect(page.locator(".empty")).to_contain_text("Nothing on the surface yet")
+        await page.get_by_role("link", name="a page of your own").click()
+        await page.get_by_role("link", name="three.html").click()
+        await expect(page.get_by_role("heading", name="Three sliders")).to_be_visible()
+
+
 async def test_the_round_trip_is_not_the_time_that_the_page_took_to_start(open_page: OpenPage, daemon: Daemon) -> None:
     page = await open_page("about:blank", viewport={"width": 1180, "height": 718})
     await page.add_init_script(

@@ -6,7 +6,7 @@
  */
 
 const TEXT_TYPES = new Set(["text", "search", "tel", "url", "email"]);
-const KINDS = new Set([...TEXT_TYPES, "range", "number", "checkbox", "radio", "color", "select", "textarea"]);
+const KINDS = new Set([...TEXT_TYPES, "range", "number", "checkbox", "radio", "color", "button", "select", "textarea"]);
 const UNBOUNDED = 1e9;
 const MAX_TEXT = 1000;
 const LONGEST_TEXT = 10000;
@@ -17,11 +17,12 @@ const MAX_PATH_BYTES = 255;
 
 /** True for an element that can be synced by class. */
 export function isSync(node) {
-  return /^(?:input|select|textarea)$/.test(node.localName ?? "") && node.classList.contains("sync");
+  return /^(?:input|select|textarea|button)$/.test(node.localName ?? "") && node.classList.contains("sync");
 }
 
-/** `select`, `textarea`, or the type of an input. */
+/** `select`, `textarea`, or the type of an input. A `button` need not say that it sends no form. */
 export function kindOf(node) {
+  if (node.localName === "button") return /^(?:submit|reset)$/i.exec(node.getAttribute("type") ?? "")?.[0].toLowerCase() ?? "button";
   return node.localName === "input" ? node.type : node.localName;
 }
 
@@ -66,7 +67,7 @@ export function declarations(nodes) {
 export function describe(node) {
   const kind = kindOf(node);
   const path = pathOf(node);
-  if (!KINDS.has(kind)) return { problem: `an input of type "${kind}" cannot be synced` };
+  if (!KINDS.has(kind)) return { problem: `${node.localName === "button" ? "a button" : "an input"} of type "${kind}" cannot be synced` };
   if (path === null) return { problem: kind === "radio" ? "needs a name" : "needs an id, a name or a data-path" };
   const problem = pathProblem(path);
   if (problem !== "") return { problem };
@@ -79,6 +80,8 @@ function describeBody(node, kind) {
     case "range":
     case "number":
       return describeNumber(node, kind === "range");
+    case "button":
+      return { kind: "trigger" };
     case "checkbox":
       return { kind: "bool", default: node.hasAttribute("checked") };
     case "radio": {
@@ -175,6 +178,7 @@ export function contradiction(node, control) {
 
 /** True if the element can show and move controls of this kind at all. */
 export function isShowable(node, control) {
+  if (kindOf(node) === "button") return control.kind === "trigger";
   if (["vector", "trigger", "meter"].includes(control.kind)) return false;
   if (kindOf(node) === "color") return control.kind === "color";
   return !["string", "color"].includes(control.kind) || !["range", "number", "checkbox"].includes(kindOf(node));
@@ -182,7 +186,10 @@ export function isShowable(node, control) {
 
 /** Give the element the control's limits: the control is right. */
 export function adapt(node, control) {
-  if (isNumeric(node)) {
+  if (kindOf(node) === "button") {
+    if (node.type !== "button") node.type = "button"; // else it would send the form that it stands in
+    if (getComputedStyle(node).touchAction === "auto") node.style.touchAction = "none"; // it acts on the way down: no scrolling from there
+  } else if (isNumeric(node)) {
     const [low, high, step] = scaleOf(control);
     put(node, "min", low);
     put(node, "max", high);

@@ -4,7 +4,8 @@
  * here: what one element means (inputs.js), the socket (client.js), the offline bar (badge.js).
  *
  * What a browser restored into a form is never sent: only events are, and none before the truth has
- * come. A value from outside dispatches `control-value` {path, value}, never `input` or `change`.
+ * come. A value from outside dispatches `control-value` {path, value}, never `input` or `change`; a trigger, whoever
+ * has fired it, `control-trigger` {path, args} on its buttons.
  * `data-sync` on an element says how it is: online, unconfirmed, waiting, mismatch, offline; `data-held-by` who has it.
  */
 
@@ -13,10 +14,14 @@ import { adapt, contradiction, declarations, isShowable, isSync, isTyped, kindOf
 /** Typing that rests for so long lets go of the text. */
 export const TYPING_MS = 1000;
 
-const SELECTOR = "input.sync, select.sync, textarea.sync";
-const HANDS = ["input", "change", "pointerdown", "keydown", "focusout", "compositionstart", "compositionend", "reset"];
+const BOUNCE_MS = 30; // two presses of a button are further apart
+const CLICK_AFTER_MS = 700; // a click this soon after a finger was on a button is the same press
+const FIRED_MS = 150; // for so long a button shows that it was fired
+
+const SELECTOR = "input.sync, select.sync, textarea.sync, button.sync";
+const HANDS = ["input", "change", "pointerdown", "click", "keydown", "focusout", "compositionstart", "compositionend", "reset"];
 const LIFTS = ["pointerup", "pointercancel", "lostpointercapture"];
-const CHANGES = ["status", "controls", "value", "held", "mark", "unconfirmed", "cancel", "error"];
+const CHANGES = ["status", "controls", "value", "trigger", "held", "mark", "unconfirmed", "cancel", "error"];
 
 /** One synced element. */
 class Field {
@@ -27,6 +32,9 @@ class Field {
   hasSpoken = false; // `control-value` was dispatched once
   pointers = new Set();
   typing = 0; // timer
+  pressedAt = -Infinity; // a finger was on the button
+  firedAt = -Infinity;
+  fired = 0; // timer
   lock = null; // what the author had, while it is locked
 
   constructor(node, path) {
@@ -82,7 +90,10 @@ class Sync {
     else if (LIFTS.includes(type)) this.#lifted(event.pointerId);
     else if (type === "reset") setTimeout(() => this.#wasReset(target)); // its inputs change after the event
     else if (type === "pageshow" || type === "DOMContentLoaded") this.#showEverything(); // over what was restored
-    else if (this.#fields.has(target)) this.#acted(type, this.#fields.get(target), event);
+    else {
+      const node = target.closest?.("button.sync") ?? target; // what is in a button is the button
+      if (this.#fields.has(node)) this.#acted(type, this.#fields.get(node), event);
+    }
   }
 
   // From the client.
@@ -99,6 +110,9 @@ class Sync {
         break;
       case "value":
         this.#each(detail.path, this.#show);
+        break;
+      case "trigger":
+        this.#each(detail.path, (field) => this.#showFired(field, detail.args));
         break;
       case "cancel":
         if (detail.paths === null) for (const field of this.#fields.values()) this.#cancel(field);
@@ -145,6 +159,8 @@ class Sync {
     this.#unlock(field);
     delete field.node.dataset.sync;
     delete field.node.dataset.heldBy;
+    clearTimeout(field.fired);
+    delete field.node.dataset.fired;
     this.#fields.delete(field.node);
     this.#byPath.get(field.path).delete(field);
     if (this.#byPath.get(field.path).size === 0) this.#byPath.delete(field.path);
@@ -204,6 +220,16 @@ class Sync {
     node.dispatchEvent(new CustomEvent("control-value", { bubbles: true, detail: { path, value } }));
   }
 
+  /** It was fired, here or elsewhere. */
+  #showFired(field, args) {
+    const { node, control, path } = field;
+    if (control === null || !isShowable(node, control)) return;
+    node.dataset.fired = "";
+    clearTimeout(field.fired);
+    field.fired = setTimeout(() => delete node.dataset.fired, FIRED_MS);
+    node.dispatchEvent(new CustomEvent("control-trigger", { bubbles: true, detail: { path, args } }));
+  }
+
   #showStatus(field) {
     const { node, control, path } = field;
     const { held, unconfirmed, waiting, offline, locked, readonly, silent, awaited } = this.#client.model.status(path, this.#client.status.state);
@@ -248,6 +274,10 @@ class Sync {
         break;
       case "pointerdown":
         if (kindOf(node) === "range") this.#pressed(field, event.pointerId);
+        else if (kindOf(node) === "button" && event.button === 0) this.#push(field, event.pointerId);
+        break;
+      case "click": // of the keyboard or a screen reader, or what follows a finger
+        if (kindOf(node) === "button" && performance.now() - field.pressedAt > CLICK_AFTER_MS) this.#fire(field);
         break;
       case "keydown":
         if (event.key === "Enter" && !event.isComposing && node.localName === "input") this.#letGo(field);
@@ -298,9 +328,25 @@ class Sync {
     field.isDead = !field.isHeld;
   }
 
+  /** A button acts on the way down. */
+  #push(field, pointer) {
+    field.pointers.add(pointer);
+    field.pressedAt = performance.now();
+    this.#fire(field);
+  }
+
+  #fire(field) {
+    const now = performance.now();
+    if (field.control === null || now - field.firedAt < BOUNCE_MS) return;
+    field.firedAt = now;
+    this.#client.trigger(field.path);
+  }
+
   #lifted(pointer) {
     for (const field of this.#fields.values()) {
-      if (!field.pointers.delete(pointer) || field.pointers.size > 0) continue;
+      if (!field.pointers.delete(pointer)) continue;
+      if (kindOf(field.node) === "button") field.pressedAt = performance.now();
+      if (field.pointers.size > 0) continue;
       field.isDead = false;
       this.#letGo(field);
     }
