@@ -532,6 +532,19 @@ def test_check_of_a_good_file_says_what_is_in_it(tmp_path: Path) -> None:
     assert json.loads(run("check", "--json", cwd=tmp_path).stdout) == []
 
 
+def test_check_says_what_of_ones_own_pages_cannot_be_synced(tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "three.html").write_text("<input class=sync id=a type=range><input class=sync id=when type=date>")
+    (tmp_path / "config.toml").write_text('[http]\npages = "pages"\n')
+    answer = run("check", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (
+        0,
+        "config.toml: no mistakes; 0 controls, 0 peers, 1 page of your own\n",
+        'three.html: /when: an input of type "date" cannot be synced\n',
+    )
+
+
 def test_check_of_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     answer = run("check", "nope.toml", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (1, "")

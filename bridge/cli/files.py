@@ -53,9 +53,22 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print("[]")
     else:
-        controls, peers = len(settings.controls), len(settings.peers)
-        print(f"{file}: no mistakes; {counted(controls, 'control')}, {counted(peers, 'peer')}")
+        has = [counted(len(settings.controls), "control"), counted(len(settings.peers), "peer")]
+        if settings.http.pages is not None:
+            has.append(_looked_through(settings.http.pages))
+        print(f"{file}: no mistakes; {', '.join(has)}")
     return 0
+
+
+def _looked_through(folder: Path) -> str:
+    """How many pages of one's own there are. What cannot be synced of them is said, and is no mistake: they are shown."""
+    from bridge.pages import read_pages, scan
+
+    pages = list(read_pages(folder))
+    for page, html in pages:
+        for problem in scan(html).problems:
+            print(log.printable(f"{page}: {problem}"), file=sys.stderr)
+    return f"{counted(len(pages), 'page')} of your own"
 
 
 def _problem_json(problem: Any) -> dict[str, Any]:
