@@ -61,7 +61,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _looked_through(folder: Path) -> str:
-    """How many pages of one's own there are. What cannot be synced of them is said, and is no mistake: they are shown."""
+    """How many pages of one's own there are. What of them cannot be synced is said, and is no mistake."""
     from bridge.pages import read_pages, scan
 
     pages = list(read_pages(folder))
