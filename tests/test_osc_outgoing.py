@@ -39,6 +39,26 @@ def unpacked(packet: bytes) -> list[Message]:
 # ---------------------------------------------------------------------------------- pace
 
 
+@pytest.mark.parametrize("is_bundle", [False, True])
+async def test_a_report_from_before_a_move_that_has_not_left_yet_does_not_undo_it(
+    bridge: Bridge, is_bundle: bool
+) -> None:
+    def report(value: float) -> bytes:
+        message = encode_message("/level", (value,))
+        return encode_bundle(IMMEDIATELY, (message,)) if is_bundle else message
+
+    async with bridge.with_max(rate=100) as (port, max_):
+        bridge.set("/level", 1.0)
+        port._receiver.receive(report(0.25), max_.address)
+        assert bridge.value("/level") == 1.0
+        assert await max_.hear() == Message("/level", (1.0,))
+        port._receiver.receive(report(0.5), max_.address)  # it has had time to hear, and somebody moves it there
+        assert bridge.value("/level") == 0.5
+        port.push(port._peers[0])
+        port._receiver.receive(encode_message("/mark", (0.75,)), max_.address)  # owed, but nobody has moved it
+        assert bridge.value("/mark") == 0.75
+
+
 @pytest.mark.alone
 async def test_a_burst_leaves_as_fast_as_the_limit_allows_each_latest_value_once_in_the_order_of_last_change() -> None:
     bridge = Bridge(*(level(f"/c/{n}") for n in range(400)))

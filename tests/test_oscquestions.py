@@ -102,6 +102,32 @@ def test_an_audit_goes_round_all_in_parts() -> None:
     assert audited(questions, keys, 1.0) == []  # something is asked already
 
 
+def test_what_was_given_up_is_asked_for_once_with_each_audit_until_it_is_answered() -> None:
+    questions: Questions[str] = Questions()
+    keys = [f"/{number}" for number in range(6)]
+    questions.ask(keys)
+    questions.take(0.0)
+    for key in keys[2:]:
+        assert questions.answered(key)
+    now = 0.0
+    while len(questions.unanswered) < 2:
+        questions.expire(now := now + ANSWER_S)
+        questions.take(now)
+    seen = set()
+    for _ in range(4):
+        again, *_ = audited(questions, keys, 0.001, now)
+        assert again in keys[:2]
+        assert not questions.is_audit(again), "its answer is its value, and no doubt"
+        seen.add(again)
+        now += ANSWER_S
+        assert questions.expire(now) == [again]
+        assert not questions.is_busy, "once"
+    assert seen == set(keys[:2])
+    again, *_ = audited(questions, keys, 0.001, now)
+    assert questions.answered(again)
+    assert set(questions.unanswered) == set(keys[:2]) - {again}
+
+
 def test_an_answer_that_is_news_and_is_not_told_again_was_missed() -> None:
     questions: Questions[str] = Questions()
     (key,) = audited(questions, ["/a"], 1.0)

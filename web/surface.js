@@ -282,8 +282,9 @@ export class Surface {
       rename(deviceName()).finally(() => window.location.reload()); // it is said when the connection is made
     });
     const line = state === 'online' ? `Connected${rtt === null ? '' : `, round trip ${rtt.toFixed(1)} ms`}` : state === 'offline' ? 'Offline' : 'Connecting';
-    this.sheet.open('Menu', ...above,
+    this.sheet.open('Menu',
       h('p', { class: 'sheet-line' }, line),
+      ...above,
       ...(isWatching ? [h('p', { class: 'sheet-note' }, 'Watching: this device shows everything live and moves nothing.')] : []),
       ...(this.#client.model.isOpen ? [h('p', { class: 'sheet-note is-trouble' }, `${OPEN}.`)] : []),
       this.peers,

@@ -174,6 +174,8 @@ class Receiver:
                 answers = self.news.unlisted_answers(source, route, now) if is_news else 0
             elif target is None or route not in target.echoes.guards:
                 is_news = not route.confirms(entry.value, values)  # rule 1 is all that is needed
+                if is_news and target is not None and target.owed.pending:
+                    is_news = not target.owed.has_move(entry.id)  # what it says is from before the hand's move
             else:
                 is_news = self.news.is_news(source, route, values, raw, entry.value, now)
                 answers = target.echoes.answers(route, now) if is_news else 0

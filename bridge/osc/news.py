@@ -54,6 +54,8 @@ class News:
         if target is None and source.peer.targets:
             return self.is_unlisted_news(source, route, values, raw, current, now)
         if target is None or route not in target.echoes.guards:
+            if target is not None and target.owed.has_move(route.entry.id):
+                return False  # it has not heard of the hand's move yet, and is about to
             return not route.confirms(current, values)
         report = route.report(values, raw)
         is_current = report == (current,) if route.is_exact else route.confirms(current, values)

@@ -92,6 +92,11 @@ class Owed:
         """True if a control's value has not left yet."""
         return key in self.pending or key in self._waiting or (bool(self.events) and key in self.keys)
 
+    def has_move(self, key: int) -> bool:
+        """True if a hand has moved a control, and the value has not left yet."""
+        due = self.pending.get(key) or self._waiting.get(key)
+        return due is not None and due.change is not None
+
     @property
     def keys(self) -> set[int]:
         """The controls that something is owed of."""

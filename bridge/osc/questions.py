@@ -47,7 +47,7 @@ class Questions(Generic[K]):
         self.is_busy = False
         """True while something is asked or to be asked: else nothing here need be called."""
         self.unanswered: dict[K, None] = {}
-        """What was not answered in MAX_TRIES; until it is asked for again."""
+        """What was not answered in MAX_TRIES; until it is, or is asked for again."""
         self._waiting: dict[K, int] = {}  # how often it was asked already
         self._asked: dict[K, _Asked] = {}
         self._audited = 0  # where in the round of all we are
@@ -59,9 +59,12 @@ class Questions(Generic[K]):
         return len(self._waiting) + len(self._asked) + len(self._doubts)
 
     def audit(self, keys: Sequence[K], part: float) -> None:
-        """Ask for the next part (0…1) of all ``keys``, at least for one; not while something else is asked."""
+        """Ask for the next part (0…1) of all ``keys``, at least for one, and once more for one of those that were not
+        answered: a bad link loses three questions too. Not while something else is asked."""
         if self.is_busy or not keys:
             return
+        if self.unanswered:
+            self._waiting[list(self.unanswered)[self._audited % len(self.unanswered)]] = MAX_TRIES - 1
         for _ in range(max(1, round(len(keys) * min(part, 1.0)))):
             self._audited = (self._audited + 1) % len(keys)
             key = keys[self._audited]
@@ -118,6 +121,7 @@ class Questions(Generic[K]):
         """The peer has reported this value. False if it is the answer to a question from before a hand's move."""
         self._waiting.pop(key, None)
         self._doubts.pop(key, None)
+        self.unanswered.pop(key, None)
         asked = self._asked.pop(key, None)
         self._update()
         return asked is None or not asked.is_old

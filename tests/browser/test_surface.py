@@ -350,6 +350,9 @@ async def test_the_menu_leads_to_the_monitor(open_page: OpenPage, daemon: Daemon
         if not await button.is_visible():
             button = page.locator(".page-button")
         await button.click()
+        await page.get_by_role("button", name="Put this away").click()
+        await expect(page.get_by_role("dialog")).to_be_hidden()
+        await button.click()
         await page.get_by_role("dialog").get_by_role("link", name=re.compile("Monitor")).click()
         await expect(page.get_by_role("heading", name="Monitor")).to_be_visible()
         await page.get_by_role("link", name="Surface").click()

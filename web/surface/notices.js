@@ -107,6 +107,8 @@ export class Sheet {
 
   constructor() {
     this.body = h('div', { class: 'sheet-body', role: 'dialog', 'aria-modal': 'true' });
+    this.away = button('sheet-away', 'Put this away', () => this.close());
+    this.away.append(icon('close'));
     this.element = h('div', { class: 'sheet' }, this.body);
     this.element.hidden = true;
     this.element.addEventListener('click', (event) => {
@@ -120,9 +122,10 @@ export class Sheet {
   open(label, ...children) {
     this.#back = document.activeElement;
     this.body.setAttribute('aria-label', label);
-    this.body.replaceChildren(...children);
+    this.body.replaceChildren(this.away, ...children);
+    this.body.scrollTop = 0;
     this.element.hidden = false;
-    this.body.querySelector('button, input')?.focus({ preventScroll: true });
+    this.body.querySelector('button:not(.sheet-away), input')?.focus({ preventScroll: true });
   }
 
   close() {
