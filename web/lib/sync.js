@@ -280,7 +280,9 @@ class Sync {
         if (kindOf(node) === "button" && performance.now() - field.pressedAt > CLICK_AFTER_MS) this.#fire(field);
         break;
       case "keydown":
-        if (event.key === "Enter" && !event.isComposing && node.localName === "input") this.#letGo(field);
+        if (kindOf(node) === "button") {
+          if (event.repeat) event.preventDefault(); // else Enter that is held clicks on and on
+        } else if (event.key === "Enter" && !event.isComposing && node.localName === "input") this.#letGo(field);
         break;
       case "focusout":
         field.isComposing = false;
