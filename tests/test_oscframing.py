@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pythonosc import slip as theirs
 
 from bridge.osc.codec import MAX_PACKET
-from bridge.osc.framing import FrameReader, SizeReader, SlipReader, sized, slip
+from bridge.osc.framing import MAX_JUNK, FrameReader, SizeReader, SlipReader, sized, slip
 
 PACKETS = st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw + b"\0" * (-len(raw) % 4)), max_size=8)
 FRAMINGS = pytest.mark.parametrize(("frame", "reader"), [(slip, SlipReader), (sized, SizeReader)])
@@ -54,6 +54,14 @@ def test_a_wrong_escape_costs_one_frame() -> None:
     reader = SlipReader()
     assert reader.feed(b"\xc0\xdb\xdb\xdc\xc0\xc0ab\xdb\xc0\xc0good\xc0") == [b"good"]
     assert reader.junk == 2
+
+
+def test_who_sends_nothing_but_wrong_frames_is_not_read_on() -> None:
+    reader = SlipReader()
+    assert reader.feed(b"good\xc0" + b"\xdb\xc0" * 100_000) == [b"good"]
+    assert "no SLIP" in str(reader.error)
+    assert reader.junk == MAX_JUNK
+    assert reader.feed(slip(b"late")) == []
 
 
 @given(noise=st.binary(), packet=st.binary(min_size=1), cuts=st.lists(st.integers(0, 30)))

@@ -19,9 +19,10 @@ from pythonosc.tcp_client import AsyncSimpleTCPClient
 
 from bridge.control import Control
 from bridge.osc.codec import ALL, Message, decode, encode_message
+from bridge.osc.framing import SlipReader
 from bridge.osc.port import OscPort, open_ports
 from bridge.osc.settings import MAX_TARGETS
-from bridge.osc.tcp import KERNEL_ROOM, ROOM
+from bridge.osc.tcp import KERNEL_ROOM, READ_AT_ONCE, ROOM
 from bridge.store import Origin
 
 from .peers import free_tcp_port, require_tool
@@ -488,6 +489,23 @@ async def test_a_flood_lets_others_have_their_turn(bridge: Bridge) -> None:
             await asyncio.sleep(0)
         assert port.health()[0]["received"] == 20_001
         assert max(b - a for a, b in itertools.pairwise(turns)) <= 600
+
+
+async def test_a_flood_of_tiny_frames_is_looked_through_a_piece_at_a_time(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    feed = SlipReader.feed
+    monkeypatch.setattr(SlipReader, "feed", lambda self, data: sizes.append(len(data)) or feed(self, data))
+    peer = bridge.peer(transport="tcp-slip", listen="127.0.0.1:0")
+    async with bridge.running(peer) as (port,), connected("tcp-slip", port.tcp_port or 0) as stream:
+        stream.writer.write(b"a\xc0" * 100_000)
+        stream.send("/mark", 1.0)
+        await bridge.reaches("/mark", 1.0)
+        assert port.health()[0]["bad"] == 100_000
+        stream.writer.write(b"\xdb\xc0" * 64)
+        await stream.ends()
+    assert max(sizes) <= READ_AT_ONCE
 
 
 # ---------------------------------------------------------------------------------- independent voices

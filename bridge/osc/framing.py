@@ -6,6 +6,7 @@ finds its way again at the next END and counts it; after a wrong length nothing 
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Protocol
 
@@ -18,6 +19,10 @@ _END, _ESC = b"\xc0", b"\xdb"
 _ESC_END, _ESC_ESC = b"\xdb\xdc", b"\xdb\xdd"
 _MAX_FRAME = 2 * MAX_PACKET  # every byte may be escaped
 _SIZE = struct.Struct(">i")
+_ENDS = re.compile(rb"\xc0{2,}")
+
+MAX_JUNK = 64
+"""Frames that are none, in what comes at one time: who sends so many speaks something else."""
 
 
 class FrameReader(Protocol):
@@ -54,8 +59,11 @@ class SlipReader:
         self._is_lost = False  # in a frame that is too long: until its end
 
     def feed(self, data: bytes) -> list[bytes]:
-        *ended, rest = data.split(_END)
+        if self.error is not None:
+            return []
+        *ended, rest = _ENDS.sub(_END, data).split(_END)
         packets = []
+        most = self.junk + MAX_JUNK
         for part in ended:
             if self._rest or self._is_lost:
                 self._keep(part)
@@ -68,6 +76,9 @@ class SlipReader:
                 packet = _unescaped(part)
                 if packet is None:
                     self.junk += 1
+                    if self.junk >= most:
+                        self.error = OscError(0, f"{MAX_JUNK} frames at once that are no SLIP")
+                        return packets
                 else:
                     packets.append(packet)
         if rest:

@@ -44,6 +44,8 @@ SILENT_MS = 10_000
 """How long the other end may leave what we send unacknowledged, or unread, before the connection is given up."""
 MOST_AT_ONCE = 256
 """Packets of one connection that are taken before others have their turn."""
+READ_AT_ONCE = 16 << 10
+"""Bytes that are looked through for packets before that: 256 kB of frames of a byte or two take 0.1 s."""
 
 
 class Owner(Protocol):
@@ -124,6 +126,7 @@ class Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._carrier = carrier
         self._reader = SlipReader() if carrier.peer.settings.transport == "tcp-slip" else SizeReader()
+        self._unread = b""
         self._packets: deque[bytes] = deque()
         self._is_paused = False
 
@@ -140,10 +143,7 @@ class Connection(asyncio.Protocol):
         self._carrier.made(self)
 
     def data_received(self, data: bytes) -> None:
-        junk = self._reader.junk
-        self._packets += self._reader.feed(data)
-        if self._reader.junk > junk and self._reader.error is None:
-            self._carrier.junk(self, self._reader.junk - junk)
+        self._unread += data
         if not self._is_paused:
             self._take()
 
@@ -152,10 +152,12 @@ class Connection(asyncio.Protocol):
         was_paused, self._is_paused = self._is_paused, False
         if self.closed.done() or self.target is None:
             return
+        if not self._packets:
+            self._read()
         receive = self._carrier.owner.reader
         for _ in range(min(len(self._packets), MOST_AT_ONCE)):
             receive(self._packets.popleft(), self.address)
-        if self._packets:
+        if self._packets or self._unread:
             self._is_paused = True
             self.transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._take)
@@ -163,6 +165,16 @@ class Connection(asyncio.Protocol):
             self._carrier.unreadable(self, self._reader.error)
         elif was_paused and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    def _read(self) -> None:
+        """Find the packets in some of what has come."""
+        some, self._unread = self._unread[:READ_AT_ONCE], self._unread[READ_AT_ONCE:]
+        junk = self._reader.junk
+        self._packets += self._reader.feed(some)
+        if self._reader.error is not None:
+            self._unread = b""
+        elif self._reader.junk > junk:
+            self._carrier.junk(self, self._reader.junk - junk)
 
     def pause_writing(self) -> None:
         if self.target is not None:
