@@ -41,6 +41,8 @@ class Code:
     digits: str
     grant: Grant
     ends: float
+    by: str = ""
+    """The device that asked for it; "" for who sits at the machine."""
 
 
 class Codes:
@@ -52,14 +54,14 @@ class Codes:
         self._spent: OrderedDict[str, str] = OrderedDict()  # digits → why
         self._guesses = Guesses()
 
-    def make(self, grant: Grant, now: float) -> Code:
-        """A new code."""
+    def make(self, grant: Grant, now: float, by: str = "") -> Code:
+        """A new code, for the device ``by``."""
         self._sweep(now)
         while True:
             digits = f"{int.from_bytes(self._entropy(8), 'big') % 10**DIGITS:0{DIGITS}}"
             if digits not in self._codes and digits not in self._spent:
                 break
-        code = self._codes[digits] = Code(digits, grant, now + CODE_S)
+        code = self._codes[digits] = Code(digits, grant, now + CODE_S, by)
         if len(self._codes) > MAX_CODES:
             self._end(next(iter(self._codes)), "expired_code")
         return code
@@ -78,6 +80,11 @@ class Codes:
         self._guesses.went_wrong(address, now)
         why = self._spent.get(digits, "wrong_code")
         raise PairingError(why, _WHY[why])
+
+    def end_of(self, device: str) -> None:
+        """What this device has asked for is worth nothing any more."""
+        for code in [code for code in self._codes.values() if code.by == device]:
+            self._end(code.digits, "expired_code")
 
     def spend(self, code: Code) -> None:
         """It has let its device in."""

@@ -138,8 +138,9 @@ class Pairing:
         """The ``[[access]]`` entries that a device may be let in by, and their roles."""
         return dict(self._roles())
 
-    def code(self, grant: Grant) -> Code:
-        return self.codes.make(grant, self._clock())
+    def code(self, grant: Grant, by: str = "") -> Code:
+        """A new code, for the device ``by``, with which it ends if that may not let others in any more."""
+        return self.codes.make(grant, self._clock(), by)
 
     def redeem(self, digits: str, address: str, name: str, present: Device | None) -> tuple[Device, str | None]:
         """Let a device in by a code. Raises PairingError. Returns it, and its token; None: it has its own already.
@@ -184,6 +185,8 @@ class Pairing:
         self.devices.set_grant(device, grant)
         self._note()
         now = self.grant_of(device)
+        if now is None or now.role != "admin":
+            self.codes.end_of(device.id)
         if now is not None:
             self._changed(device.id, now)
 
@@ -192,6 +195,7 @@ class Pairing:
         device = self.devices.remove(number)
         if device is not None:
             self._seen_at.pop(number, None)
+            self.codes.end_of(number)
             self._revoked(number)
             self._note()
             log.info("%s is let in no more", device.name)

@@ -371,6 +371,23 @@ async def test_a_revoked_device_is_cut_off_at_once_everywhere(open_house: House)
 
 
 @pytest.mark.parametrize("how", ["revoked", "may only watch"])
+async def test_codes_of_who_may_let_nobody_in_any_more_are_worth_nothing(open_house: House, how: str) -> None:
+    admin, other = await open_house.let_in(ADMIN), await open_house.let_in(ADMIN)
+    codes = {
+        name: (await device.ask("POST", "api/codes", {}))[1]["code"] for name, device in (("a", admin), ("o", other))
+    }
+    _, listed = await other.ask("GET", "api/devices")
+    first = listed["devices"][0]["id"]
+    if how == "revoked":
+        assert (await other.ask("DELETE", f"api/devices/{first}"))[0] == 200
+    else:
+        assert (await other.ask("PATCH", f"api/devices/{first}", {"role": "view"}))[0] == 200
+    status, answer = await open_house.device().pair(codes["a"])
+    assert (status, answer["error"]) == (403, "expired_code")
+    assert (await open_house.device().pair(codes["o"]))[0] == 200
+
+
+@pytest.mark.parametrize("how", ["revoked", "may only watch"])
 async def test_what_a_device_holds_over_rest_ends_with_its_leave_to(tmp_path: Path, how: str) -> None:
     async with house(tmp_path, CONFIG + '[[control]]\npath = "/b"\nmomentary = true\n') as one:
         device, admin = await one.let_in(CONTROL), await one.let_in(ADMIN)

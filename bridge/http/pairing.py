@@ -20,7 +20,7 @@ from bridge.errors import PairingError
 from bridge.pairing import Pairing
 
 from .answers import Refused, bad_request, json_answer, json_body
-from .guard import check_admin
+from .guard import check_admin, grant_of
 
 COOKIE_S = 365 * 86400
 LONGEST_WORD = 1000  # characters of what a request may name
@@ -133,7 +133,7 @@ class PairRoutes:
         page = _word(body, "page")
         if page and page not in self._pages():
             raise bad_request("bad_value", f"there is no page {page}: there are {', '.join(self._pages())}")
-        code = self._pairing.code(grant).digits if self._pairing.mode == "token" else None
+        code = self._pairing.code(grant, grant_of(request).device).digits if self._pairing.mode == "token" else None
         urls = [link(url, code, page) for url in await asyncio.to_thread(self._urls)]
         answer = {
             "code": code, "url": urls[0], "urls": urls, "role": grant.role, "access": grant.access,
