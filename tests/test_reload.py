@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -471,6 +472,19 @@ async def test_what_cannot_follow_is_said_and_stays(tmp_path: Path) -> None:
         number, it._head = it.bridge.http_port, it._head.replace('"127.0.0.1"', '"127.0.0.2"')
         assert await it.saved(BASE) == ['[http] host = "127.0.0.2" needs a restart: it stays "127.0.0.1"']
         assert (it.bridge.config.http.host, it.bridge.http_port) == ("127.0.0.1", number)
+
+
+async def test_a_name_that_is_taken_out_of_hosts_is_answered_no_more(tmp_path: Path) -> None:
+    async with show(tmp_path, 'hosts = ["show.lan", "desk.lan"]\n' + BASE) as it, aiohttp.ClientSession() as client:
+
+        async def status(name: str) -> int:
+            url = f"http://127.0.0.1:{it.bridge.http_port}/healthz"
+            async with client.get(url, headers={"Host": name}) as answer:
+                return answer.status
+
+        assert [await status("show.lan"), await status("desk.lan")] == [200, 200]
+        await it.saved('hosts = ["show.lan"]\n' + BASE)
+        assert [await status("show.lan"), await status("desk.lan")] == [200, 403]
 
 
 async def test_a_hundred_reloads_leave_nothing_behind(tmp_path: Path, programs: tuple[Program, Program]) -> None:

@@ -32,6 +32,10 @@ class Origins:
         self._names = names
         self._known: frozenset[str] = frozenset()
 
+    def forget(self) -> None:
+        """There may be fewer names than before."""
+        self._known = frozenset()
+
     def is_ours(self, host: str) -> bool:
         """Whether a Host header means this machine."""
         name = host_name(host)
