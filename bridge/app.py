@@ -135,6 +135,7 @@ class Bridge:
             self._frames,
             config.title,
             __version__,
+            clock,
             monitor=self.monitor,
             learning=self.learning,
             metrics=Metrics(),

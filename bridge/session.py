@@ -30,8 +30,6 @@ STALE_MS = 1000.0
 """A gesture that arrives so much later than the quickest of its page is an old one: TCP replays too."""
 CLOCK_MEMORY_MS = 5 * 60 * 1000.0
 MAX_PENDING_ERRORS = 32
-MAX_HINTS = 3
-"""Answers with a "did you mean" at a time."""
 MAX_SHOWN = 512
 MAX_NAME = 64
 POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
@@ -72,6 +70,8 @@ class Shared:
     frames: Frames
     server_name: str
     version: str
+    clock: Callable[[], float] = lambda: 0.0
+    """What hints are rationed by, in seconds."""
     auth: str = "token"
     """``[auth] mode``, for pages to say out loud."""
     ack_s: float = ACK_S
@@ -97,7 +97,7 @@ class Shared:
     """What devices see that are limited to pages."""
 
     def __post_init__(self) -> None:
-        self.views = Views(self.store)
+        self.views = Views(self.store, self.clock)
 
 
 class PageClock:
@@ -496,10 +496,7 @@ class Session:
             raise ProtocolError("read_only", f"{entry.path} is only shown")
 
     def _unknown(self, key: msg.Key) -> ProtocolError:
-        # Some ms each among thousands of controls: a message full of wrong paths gets a few hints.
-        source = self._store if self.view is None else self.view
-        near = source.nearest(key) if isinstance(key, str) and len(self._errors) < MAX_HINTS else None
-        hint = f": did you mean {near}?" if near else ""
+        hint = self._shared.views.hint(self.view, key) if isinstance(key, str) else ""
         return ProtocolError("unknown_control", f"no control {str(key)[:255]}{hint}")
 
     def _check_gesture(self, t: float | None, now: float) -> None:

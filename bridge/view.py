@@ -6,11 +6,12 @@ exist. Views come from ``[[access]]``, never from a client's wish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from .access import ALL, Access, Grant
+from .allowance import Allowance
 from .control import RESERVED
 from .store import Change, Delta, Entry, Store
 from .suggestion import nearest_path
@@ -20,6 +21,8 @@ MAX_VIEWS = 16
 
 MOST_HINTED = 2048
 """Paths that are looked through for "did you mean"."""
+HINTS, HINTS_PER_S = 5, 1
+"""So often that is done, for all devices together: some ms each, for whoever can name what is not there."""
 
 PageFiles = Mapping[str, Iterable[str]]
 """Paths of the controls that stand on people's own pages, by file."""
@@ -128,12 +131,19 @@ class View:
 class Views:
     """All views of one store, as ``[[access]]`` and people's own pages make them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
+        self._clock = clock
+        self._hints = Allowance(HINTS, HINTS_PER_S)
         self._accesses: Mapping[str, Access] = {}
         self._files: PageFiles = {}
         self._views: dict[tuple[frozenset[str], frozenset[str]], View] = {}
         self._nothing = View(store, frozenset())
+
+    def hint(self, view: View | None, path: str) -> str:
+        """``: did you mean /mixer?`` for who has this view; "" where nothing is like it, or too much was asked."""
+        near = (self._store if view is None else view).nearest(path) if self._hints.take(1, self._clock()) else None
+        return f": did you mean {near}?" if near else ""
 
     def configure(self, accesses: Mapping[str, Access], files: PageFiles) -> None:
         """Begin with these, or go on: what means the same as before stays the same view. Ask ``of`` anew for everyone.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def store() -> Store:
 
 @pytest.fixture
 def shared(store: Store) -> Shared:
-    shared = Shared(store, Frames(store), "Show", "0.1.0")
+    shared = Shared(store, Frames(store), "Show", "0.1.0", count().__next__)  # a second for every hint
     shared.views.configure(ACCESSES, {"patch.html": ["/ben/level", "/stagebridge/panic"]})
     return shared
 

@@ -117,12 +117,10 @@ class ControlRoutes:
 
     def _find(self, request: web.Request) -> Entry:
         """The control that is asked for. Raises Refused if there is none for this device."""
-        path, source = "/" + request.match_info["path"], self._view(request) or self._store
-        entry = source.find(path)
+        path, view = "/" + request.match_info["path"], self._view(request)
+        entry = (self._store if view is None else view).find(path)
         if entry is None:
-            near = source.nearest(path)
-            hint = f": did you mean {near}?" if near else ""
-            raise Refused(404, "unknown_control", f"no control {path}{hint}")
+            raise Refused(404, "unknown_control", f"no control {path}{self._views.hint(view, path)}")
         return entry
 
     def _view(self, request: web.Request) -> View | None:

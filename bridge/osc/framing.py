@@ -62,7 +62,7 @@ class SlipReader:
         if self.error is not None:
             return []
         *ended, rest = _ENDS.sub(_END, data).split(_END)
-        packets = []
+        packets: list[bytes] = []
         most = self.junk + MAX_JUNK
         for part in ended:
             if self._rest or self._is_lost:
