@@ -584,6 +584,10 @@ async def test_a_held_value_is_large_in_the_bar_where_strips_are_narrow(
     await expect(held).to_have_text(value)
     await fingers.up(0)
     await expect(held).to_be_hidden()
+    await fingers.down(0, box["x"] + 30, box["y"] + 300)
+    await expect(held).to_be_visible()
+    await page.locator('[path="/ch/2/level"]').evaluate("node => node.remove()")  # as a surface without it does
+    await expect(held).to_be_hidden()
 
 
 async def test_another_screens_finger_is_outlined_and_named(

@@ -803,6 +803,19 @@ test("a script that sets in a hidden page has one set under way at a time", asyn
   assert.deepEqual(socket.of("set")[1].values, [[1, 0.4]]);
 });
 
+test("a script goes on in a page that is hidden while a frame was asked for", async () => {
+  const { world, client, socket } = online();
+  client.set("/a", 0.2);
+  await task();
+  client.set("/a", 0.3);
+  world.hide(); // the frame that was asked for comes when the page is shown
+  socket.says({ type: "applied", n: 1 });
+  socket.says({ type: "applied", n: 2 });
+  client.set("/a", 0.4);
+  await task();
+  assert.deepEqual(socket.of("set").map((message) => message.values[0][1]), [0.2, 0.3, 0.4]);
+});
+
 test("the address of the socket follows the page's", () => {
   assert.equal(socketUrl("http://10.0.0.2:8080/stagebridge.js"), "ws://10.0.0.2:8080/ws");
   assert.equal(socketUrl("https://foh.local/pages/x.html?y#z"), "wss://foh.local/ws");

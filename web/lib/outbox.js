@@ -73,7 +73,7 @@ export class Outbox {
     while (this.#sets.length > 0 && this.#sets[0].n <= n) this.#sets.shift();
     while (this.#triggers.length > 0 && this.#triggers[0] <= n) this.#triggers.shift();
     emit(this.#model.applied(n, now()));
-    if (!this.#isFrameAsked && !this.#isTaskAsked) this.flush(); // what a stall held back
+    if (!this.#hasFrame && !this.#isTaskAsked) this.flush(); // what a stall held back
   }
 
   /** What set `n` moved; [] when it is answered. */
@@ -136,8 +136,13 @@ export class Outbox {
     this.#releasing.add(entry);
   }
 
+  /** A frame will come: one that was asked for before the page was hidden does not, until it is shown again. */
+  get #hasFrame() {
+    return this.#isFrameAsked && !this.isHidden;
+  }
+
   #flushSoon() {
-    if (this.#isFrameAsked || this.#isTaskAsked) return;
+    if (this.#hasFrame || this.#isTaskAsked) return;
     const { now, requestFrame } = this.#surroundings;
     if (this.isHidden) {
       if (this.#sets.length > 0) return; // `applied` sends it
