@@ -290,6 +290,9 @@ class Bridge:
             await stack.enter_async_context(self._vitals.taken())
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
+            stack.push_async_callback(
+                self._reloading.end
+            )  # when nobody can ask for one, and all that it changes is there
             await stack.enter_async_context(self._serving(listener))
             await self.addresses.look()
             self.addresses.subscribe(self._on_addresses)

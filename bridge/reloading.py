@@ -88,6 +88,9 @@ class Reloading:
         self._clock = clock
         self._say = say
         self._turn = asyncio.Lock()
+        self._reading: asyncio.Future[tuple[Start, Plan, Read | None]] | None = None
+        self._is_over = False
+        self._failed = ""  # the trouble in which one has stopped half-way
 
     async def reload(self, source: Source) -> Outcome:
         """Do it with what the source gives. Never raises for mistakes in it."""
@@ -95,18 +98,33 @@ class Reloading:
             with source.announced():
                 return await self._reload(source)
 
+    async def end(self) -> None:
+        """Returns when none goes on, and none begins any more. What is still being read is not waited for."""
+        self._is_over = True
+        if self._reading is not None:
+            self._reading.cancel()
+        async with self._turn:
+            pass
+
     async def _reload(self, source: Source) -> Outcome:
+        if self._is_over:
+            return Outcome(problems=[Problem("", "stagebridge is stopping")])
         try:
             async with asyncio.timeout(source.within_s):
-                reading = begin(partial(self._read, source.load), "read the configuration")
-                start, planned, pages = await asyncio.wrap_future(reading)
+                self._reading = asyncio.wrap_future(begin(partial(self._read, source.load), "read the configuration"))
+                start, planned, pages = await self._reading
         except TimeoutError:
             why = Problem("", "cannot be read: a disk does not answer")
             return self._refuse(ConfigError([why], str(self.config.file or "the configuration")))
         except ConfigError as exc:
             return self._refuse(exc)
-        changes = await self._apply(planned, pages)
-        self._say("")
+        try:
+            changes = await self._apply(planned, pages)
+        except Exception as exc:
+            self._failed = f"a reload has stopped half-way: {exc!r}; restart stagebridge"
+            self._say(self._failed)
+            raise
+        self._say(self._failed)
         log.info("reloaded: %s", "; ".join(changes) or "nothing has changed")
         await asyncio.to_thread(source.keep, start)
         return Outcome(changes)

@@ -18,6 +18,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge.app import KINDS, Bridge
 from bridge.config.lastgood import Start
 from bridge.config.loading import load, parse
+from bridge.config.settings import Config
 from bridge.control import Control
 from bridge.reloading import Source
 from bridge.store import Origin
@@ -605,3 +606,54 @@ async def test_a_reload_that_hangs_is_given_up_and_the_next_one_goes_on(tmp_path
         assert problem.message == "cannot be read: a disk does not answer"
         is_over.set()
         assert not (await bridge.reload()).problems
+
+
+async def test_a_reload_goes_on_to_its_end_before_anything_is_closed(
+    tmp_path: Path, programs: tuple[Program, Program]
+) -> None:
+    is_applied, seen = asyncio.Event(), []
+
+    async def lasts(old: Config, new: Config) -> tuple[str, ...]:
+        is_applied.set()
+        await asyncio.sleep(0.1)
+        seen.append(it.peer("two")["udp_port"])
+        return ()
+
+    async with show(tmp_path, BASE) as it:
+        it.bridge.followers.append(lasts)
+        reloading = asyncio.create_task(it.saved(BASE + osc("two", programs[1])))
+        await is_applied.wait()
+        open_at = it.port("two")
+    assert seen == [open_at]
+    assert await reloading == ["opened: osc two"]
+    assert (await it.bridge.reload()).problems[0].message == "stagebridge is stopping"
+
+
+async def test_what_is_still_read_when_the_bridge_stops_changes_nothing(tmp_path: Path) -> None:
+    config = await asyncio.to_thread(parse, '[http]\nhost = "127.0.0.1"\nport = 0\n', KINDS)
+    is_read, is_over = threading.Event(), threading.Event()
+
+    def load_slowly() -> Start:
+        is_read.set()
+        is_over.wait()
+        return Start(config)
+
+    async with Bridge(config, source=Source(load_slowly)) as bridge:
+        reloading = asyncio.create_task(bridge.reload())
+        await asyncio.to_thread(is_read.wait)
+    is_over.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reloading
+
+
+async def test_a_reload_that_stops_half_way_says_so_until_a_restart(tmp_path: Path) -> None:
+    async def fails(old: Config, new: Config) -> tuple[str, ...]:
+        raise OSError(5, "no such thing")
+
+    async with show(tmp_path, BASE) as it:
+        it.bridge.followers.append(fails)
+        with pytest.raises(OSError, match="no such thing"):
+            await it.saved(BASE + '[[control]]\npath = "/new"\n')
+        it.bridge.followers.remove(fails)
+        await it.saved(BASE + '[[control]]\npath = "/new"\n')
+        assert "half-way: OSError(5, 'no such thing'); restart" in it.bridge.config_trouble
