@@ -6,6 +6,7 @@ questions go out as ``questions`` says; their answers come in like any report (`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from bridge.log import OncePer
@@ -98,7 +99,7 @@ class Watch:
             self._see(peer, now)
             if peer.questions.is_busy:
                 self._ask_soon()
-        return max(min(peer.life.next_due for peer in self._peers) - now, SHORTEST_SLEEP_S)
+        return max(min((peer.life.next_due for peer in self._peers), default=math.inf) - now, SHORTEST_SLEEP_S)
 
     def changed(self, peer: OscPeer) -> None:
         """Something about a peer's targets or links has changed."""
