@@ -49,7 +49,7 @@ def declare(
                     room += 1
                 store.add(control, now=now, origin=who.origin)
                 room -= 1
-            elif control.path in unclaimed and who.role != "view" and who.view is None:
+            elif _is_left(entry, unclaimed) and who.role != "view" and who.view is None:
                 del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
                 store.describe(entry, control, now=now, origin=who.origin)
             else:
@@ -70,9 +70,14 @@ def _check_may_add(path: str, who: Declarer) -> None:
         raise ProtocolError("not_allowed", "this device may only watch")
 
 
+def _is_left(entry: Entry | None, unclaimed: MutableMapping[str, None]) -> bool:
+    """It is as a page left it in an earlier run. The configuration may have it by now, or a program."""
+    return entry is not None and entry.path in unclaimed and entry.control.owner == "page"
+
+
 def _make_room(path: str, who: Declarer, store: Store, unclaimed: MutableMapping[str, None], now: float) -> None:
     """Remove a control that is on no page which was opened in this run; ``path`` is the one that wants its place."""
-    first = next(iter(unclaimed), None)
+    first = next((one for one in unclaimed if _is_left(store.find(one), unclaimed)), None)
     if first is None:
         raise ProtocolError("too_many", f"{path}: pages have declared {MAX_DECLARED} already")
     del unclaimed[first]

@@ -518,6 +518,20 @@ def test_declared_controls_are_capped(store: Store, browser: Browser) -> None:
     assert codes.count("too_many") == 3
 
 
+def test_what_the_configuration_has_by_now_is_no_page_s_any_more(
+    store: Store, shared: Shared, browser: Browser
+) -> None:
+    mine = add(store, "/made/0")
+    shared.unclaimed |= dict.fromkeys(["/gone", "/made/0"])  # pages had them in an earlier run
+    browser.hello()
+    browser.say("declare", controls=[{"path": "/made/0", "range": [0, 9]}])
+    assert [message["code"] for message in browser.hear()] == ["declared_otherwise"]
+    browser.say("declare", controls=[{"path": f"/made/{n}"} for n in range(1, MAX_DECLARED + 2)])
+    assert [message["code"] for message in browser.hear() if message["type"] == "error"] == ["too_many"]
+    assert store.get("/made/0") is mine
+    assert mine.control.range == (0.0, 1.0)
+
+
 def test_who_names_what_is_not_there_again_and_again_gets_few_hints(
     store: Store, shared: Shared, browser: Browser
 ) -> None:
