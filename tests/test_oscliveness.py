@@ -238,10 +238,10 @@ def test_what_was_refused_before_our_port_closed_is_tried_anew() -> None:
     assert life.state == "connecting"
 
 
-def test_nothing_goes_to_who_was_never_heard_unless_it_is_to_be_pushed_to() -> None:
-    assert opening("none", was_heard=False, has_probe=False) == Greeting(rest=False)
+def test_who_was_never_heard_is_sent_what_momentaries_rest_at_and_values_only_if_it_is_to_be_pushed_to() -> None:
+    assert opening("none", was_heard=False, has_probe=False) == Greeting()
     push = opening("push", was_heard=False, has_probe=True)
-    assert (push.push, push.pull, push.rest) == (True, False, False)
+    assert (push.push, push.pull, push.rest) == (True, False, True)
 
 
 def test_a_pull_waits_for_the_answer_to_the_probe() -> None:

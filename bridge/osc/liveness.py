@@ -70,10 +70,10 @@ class Greeting:
 
 
 def opening(policy: Policy, was_heard: bool, has_probe: bool) -> Greeting:
-    """Our port is open. Nothing but hello goes to a peer that was never heard, unless it is to be pushed to; a pull
-    waits for the answer to the probe, if there is one."""
+    """Our port is open. To a peer that was never heard goes no value, unless it is to be pushed to, but the rest of
+    momentaries: what we were killed with in somebody's hand is let go. A pull waits for the answer to the probe, if
+    there is one."""
     return Greeting(
-        rest=was_heard,
         push=policy == "push" or (was_heard and policy == "none"),  # the truth, after we were away
         pull=policy == "pull" and not has_probe,
     )
