@@ -364,6 +364,44 @@ async def test_a_plane_follows_the_finger_and_a_second_one_locks_an_axis(
     await fingers.up(0)
 
 
+async def test_a_drag_goes_on_from_where_keys_have_moved_the_fader_and_where_another_screen_has_put_the_finger(
+    open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn
+) -> None:
+    page = await opened(open_page, daemon, "ten")
+    fingers = await fingers_on(page)
+    x, y = await middle(page, "/f/5", ".body")
+    await fingers.down(0, x, y)
+    await fingers.move((0, x, y - 40))
+    await page.locator('[path="/f/5"] [role="slider"]').press("PageUp")
+    await stored(page, daemon, "/f/5", lambda value: abs(value - 0.7) <= 1 / 400)
+    await fingers.move((0, x, y - 44))
+    await stored(page, daemon, "/f/5", lambda value: abs(value - 0.71) <= 1 / 400)
+    await page.set_viewport_size({"width": 718, "height": 1180})
+    await fingers.move((0, x, y + 300))
+    await fingers.move((0, x, y + 296))
+    await stored(page, daemon, "/f/5", lambda value: abs(value - 0.72) <= 1 / 400)
+    await fingers.up(0)
+
+
+async def test_a_plane_goes_on_from_there_too(open_page: OpenPage, daemon: Daemon, fingers_on: FingersOn) -> None:
+    page = await opened(open_page, daemon)
+    fingers = await fingers_on(page)
+    x, y = await middle(page, "/space", ".body")
+    await fingers.down(0, x, y)
+    await fingers.move((0, x + 20, y - 20))
+    width, height = await page.evaluate("Object.values(document.querySelector('sb-xy').bodySize).map((px) => px - 40)")
+    await page.get_by_role("slider", name="space Y").press("Home")
+    await stored(page, daemon, "/space", lambda value: value[1] == 0)
+    await fingers.move((0, x + 20, y - 40))
+    await stored(page, daemon, "/space", lambda value: value[1] == pytest.approx(20 / height, abs=2 / height))
+    await page.set_viewport_size({"width": 718, "height": 1180})
+    await fingers.move((0, x + 200, y + 200))
+    await fingers.move((0, x + 210, y + 200))
+    value = await stored(page, daemon, "/space", lambda value: value[0] > 0.5 + 25 / width)
+    assert value == pytest.approx([0.5 + 30 / width, 20 / height], abs=2 / width)
+    await fingers.up(0)
+
+
 async def test_keys_move_and_say_so_to_a_screen_reader(open_page: OpenPage, daemon: Daemon) -> None:
     page = await opened(open_page, daemon)
     slider = page.get_by_role("slider", name="Level")

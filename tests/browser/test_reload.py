@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
-from tests.browser.places import box_of
+from tests.browser.places import box_of, middle_of
 from tests.daemon import Daemon
 
 CONFIG = """
@@ -66,3 +66,21 @@ async def test_a_page_changes_in_place_with_a_finger_down(
         (tmp_path / "config.toml").write_text(EDITED)
         daemon.process.send_signal(signal.SIGHUP)
         await expect(page.locator(".banner")).to_be_hidden()
+
+
+async def test_a_finger_goes_on_from_where_another_range_has_put_its_fader(
+    tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
+) -> None:
+    with Daemon.start(CONFIG, tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, has_touch=True)
+        fader = page.locator('[path="/is/described"]')
+        await expect(fader).to_be_visible()
+        fingers = await fingers_on(page)
+        x, y = await middle_of(fader.locator(".body"))
+        await fingers.down(1, x, y)
+        (tmp_path / "config.toml").write_text(EDITED)
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.get_by_role("slider", name="Narrow")).to_be_visible()
+        await fingers.move((1, x, y + 10))
+        await expect(fader).to_have_js_property("value", 5 * (1 - 10 / await fader.evaluate("fader => fader.travel")))
+        await fingers.up(1)

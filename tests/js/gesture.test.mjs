@@ -94,8 +94,17 @@ test('a tablet that is turned under the finger goes on from where it is', () => 
   const drag = new RelativeDrag({ travel: 400 });
   drag.down(0.5, 0, 0);
   const { t } = walk(drag, 0, 40);
-  drag.rebase(700, 200);
+  drag.rebase(700, { travel: 200 });
   near(drag.move(710, t + 8), 0.6 + 10 / 200);
+});
+
+test('a drag whose control has another limit or value meanwhile goes on from there', () => {
+  const drag = new RelativeDrag({ travel: 400 });
+  drag.down(0.5, 0, 0);
+  const { t } = walk(drag, 0, 40);
+  drag.rebase(40, { position: 0.2, high: 0.21 });
+  near(drag.move(42, t + 8), 0.2 + 2 / 400);
+  assert.equal(drag.move(60, t + 16), 0.21);
 });
 
 test('240 px turn a knob through its whole range', () => {
@@ -146,6 +155,17 @@ test('a lock before the first move takes the axis of that move', () => {
   drag.down([0.5, 0.5], 0, 0, 0);
   drag.setLocked(true);
   assert.deepEqual(drag.move(1, 10, 8), [0.5, 0.6]);
+});
+
+test('a plane goes on from another screen and value', () => {
+  const drag = new PlaneDrag({ width: 100, height: 100 });
+  drag.down([0.5, 0.5], 0, 0, 0);
+  drag.move(10, 10, 8);
+  drag.rebase(300, 500, { width: 200, height: 50, low: [0, 0], high: [1, 0.25], position: [0.2, 0.2] });
+  assert.equal(drag.move(300, 500, 16), null);
+  const [x, y] = drag.move(310, 520, 24);
+  near(x, 0.25);
+  assert.equal(y, 0.25);
 });
 
 test('a plane stops at its edges and turns back at once', () => {

@@ -11,7 +11,8 @@ const PAGE_STEPS = 10;
 export class SliderElement extends ControlElement {
   #tap = new DoubleTap();
   #seconds = 0;
-  #isTurned = false;
+  #screen = '';
+  #asked; // the value that the drag asked for last
   drag = null;
 
   /** For widgets: px from position 0 to 1, whether the finger goes left to right, and the detent's place or null. */
@@ -87,15 +88,10 @@ export class SliderElement extends ControlElement {
   }
 
   #down(event) {
-    const [low, high] = law.limit(this.control);
-    this.drag = new RelativeDrag({
-      travel: Math.max(1, this.travel),
-      low: law.position(this.control, low),
-      high: law.position(this.control, high),
-      center: this.detent,
-    });
+    this.drag = new RelativeDrag(this.#measures);
     this.#seconds = 0;
-    this.#isTurned = this.isHorizontal;
+    this.#screen = this.#screenNow;
+    this.#asked = this.value;
     const c = this.#coordinate(event);
     const at = this.control.relative === false ? this.positionAt(event) : null;
     if (at === null) this.drag.down(this.position, c, event.timeStamp);
@@ -109,9 +105,9 @@ export class SliderElement extends ControlElement {
   #move(event) {
     this.#tap.move(event.clientX, event.clientY);
     const c = this.#coordinate(event);
-    if (this.isHorizontal !== this.#isTurned) {
-      this.#isTurned = this.isHorizontal;
-      this.drag.rebase(c, Math.max(1, this.travel));
+    if (this.#screenNow !== this.#screen) {
+      this.#screen = this.#screenNow;
+      this.#goOn(c);
     }
     this.#setFine(this.#seconds > 0 || event.shiftKey);
     const position = this.drag.move(c, event.timeStamp);
@@ -119,7 +115,33 @@ export class SliderElement extends ControlElement {
   }
 
   #moved(position) {
-    this.input(law.clamp(this.control, law.valueAt(this.control, position)));
+    this.#asked = law.clamp(this.control, law.valueAt(this.control, position));
+    this.input(this.#asked);
+  }
+
+  described() {
+    this.#goOn(this.drag?.last);
+  }
+
+  valued(value) {
+    if (value !== this.#asked) this.#goOn(this.drag?.last);
+  }
+
+  /** The drag's next move begins where the control stands now, and the finger at `c`. */
+  #goOn(c) {
+    if (!this.drag || this.position === null) return;
+    this.drag.rebase(c, { ...this.#measures, position: this.position });
+    this.#asked = this.value;
+  }
+
+  get #measures() {
+    const [low, high] = law.limit(this.control).map((end) => law.position(this.control, end));
+    return { travel: Math.max(1, this.travel), low, high, center: this.detent };
+  }
+
+  /** What a finger's coordinates depend on: when it is another, they leap. */
+  get #screenNow() {
+    return `${this.isHorizontal} ${this.travel} ${innerWidth} ${innerHeight}`;
   }
 
   #up(event, isCancelled) {

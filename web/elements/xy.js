@@ -2,6 +2,7 @@
 
 import { PlaneDrag } from '../lib/gesture.js';
 import * as law from '../lib/law.js';
+import { same } from '../lib/model.js';
 import { ControlElement } from './base.js';
 import { h, ruler, setAttribute, setText } from './dom.js';
 import { Finger } from './finger.js';
@@ -69,6 +70,8 @@ export class XY extends ControlElement {
 
   #drag = null;
   #rect = null;
+  #screen = '';
+  #asked; // the value that the drag asked for last
 
   build(root) {
     this.carriers = ['v', 'h'].map((line) => h('div', { class: 'carrier' }, h('div', { class: `line ${line}` })));
@@ -98,14 +101,9 @@ export class XY extends ControlElement {
   }
 
   #down(event) {
-    const ends = law.limit(this.control).map((value) => law.position(this.control, value));
-    this.#drag = new PlaneDrag({
-      width: Math.max(1, this.bodySize.width - 2 * PAD_PX),
-      height: Math.max(1, this.bodySize.height - 2 * PAD_PX),
-      low: [ends[0], ends[0]],
-      high: [ends[1], ends[1]],
-    });
-    this.#rect = this.getBoundingClientRect(); // once a touch; the finger's place is relative to it
+    this.#drag = new PlaneDrag(this.#measures);
+    this.#look();
+    this.#asked = this.value;
     const isRelative = this.control.relative !== false;
     if (isRelative) this.#drag.down(this.#positions(), event.clientX, -event.clientY, event.timeStamp);
     else this.#drag.jump(this.#positionAt(event), event.clientX, -event.clientY, event.timeStamp);
@@ -116,13 +114,53 @@ export class XY extends ControlElement {
   }
 
   #move(event) {
+    if (this.#screenNow !== this.#screen) {
+      this.#look();
+      this.#goOn([event.clientX, -event.clientY]);
+    }
     const moved = this.#drag.move(event.clientX, -event.clientY, event.timeStamp);
     if (moved) this.#moved(moved);
     this.#place(event);
   }
 
   #moved(positions) {
-    this.input(positions.map((p) => law.clamp(this.control, law.valueAt(this.control, p))));
+    this.#asked = positions.map((p) => law.clamp(this.control, law.valueAt(this.control, p)));
+    this.input(this.#asked);
+  }
+
+  described() {
+    this.#goOn(this.#drag?.last);
+  }
+
+  valued(value) {
+    if (!same(value, this.#asked)) this.#goOn(this.#drag?.last);
+  }
+
+  /** The drag's next move begins where the control stands now, and the finger at `at`. */
+  #goOn(at) {
+    if (!this.#drag || !this.#isKnown) return;
+    this.#drag.rebase(...at, { ...this.#measures, position: this.#positions() });
+    this.#asked = this.value;
+  }
+
+  get #measures() {
+    const [low, high] = law.limit(this.control).map((end) => law.position(this.control, end));
+    return {
+      width: Math.max(1, this.bodySize.width - 2 * PAD_PX),
+      height: Math.max(1, this.bodySize.height - 2 * PAD_PX),
+      low: [low, low],
+      high: [high, high],
+    };
+  }
+
+  /** What a finger's coordinates depend on: when it is another, they leap. */
+  get #screenNow() {
+    return `${this.bodySize.width} ${this.bodySize.height} ${innerWidth} ${innerHeight}`;
+  }
+
+  #look() {
+    this.#screen = this.#screenNow;
+    this.#rect = this.getBoundingClientRect(); // once a screen; the finger's place is relative to it
   }
 
   #positionAt(event) {
@@ -146,6 +184,10 @@ export class XY extends ControlElement {
       y: y > 140 ? y - 136 : y + 56,
     };
     this.invalidate();
+  }
+
+  get #isKnown() {
+    return !this.isBlank && Array.isArray(this.value) && this.control !== null;
   }
 
   #positions() {
@@ -183,7 +225,7 @@ export class XY extends ControlElement {
   }
 
   draw() {
-    const isKnown = !this.isBlank && Array.isArray(this.value) && this.control;
+    const isKnown = this.#isKnown;
     const [x, y] = isKnown ? this.#positions() : [0, 0];
     this.carriers[0].style.transform = `translateX(${(x * 100).toFixed(3)}%)`;
     this.carriers[1].style.transform = `translateY(${((1 - y) * 100).toFixed(3)}%)`;

@@ -91,9 +91,12 @@ export class RelativeDrag {
     this.#base(this.last);
   }
 
-  /** Go on from the coordinate `c` along another axis or travel: the tablet was turned under the finger. */
-  rebase(c, travel = this.travel) {
-    this.travel = travel;
+  /**
+   * Go on from the coordinate `c`, with what of `travel`, `low`, `high`, `center` and `position` is another now: the
+   * tablet was turned under the finger, the control's law has changed, something else has moved it.
+   */
+  rebase(c, changed) {
+    Object.assign(this, changed);
     this.last = this.anchor = c;
     this.#base(c);
   }
@@ -128,8 +131,7 @@ export class RelativeDrag {
  */
 export class PlaneDrag {
   constructor({ width, height, low = [0, 0], high = [1, 1] }) {
-    const axis = (travel, i) => new RelativeDrag({ travel, low: low[i], high: high[i] });
-    this.axes = [axis(width, 0), axis(height, 1)];
+    this.axes = [width, height].map((travel, i) => new RelativeDrag({ travel, low: low[i], high: high[i] }));
     this.isLocked = false;
     this.free = null; // index of the axis that may still move while locked
   }
@@ -188,6 +190,14 @@ export class PlaneDrag {
     this.isLocked = isLocked;
     this.free = isLocked && this.isMoving ? this.#livelier() : null;
     this.start = this.last;
+    this.#base();
+  }
+
+  /** As of RelativeDrag, at (x, y): all of `width`, `height`, `low`, `high` and `position`. */
+  rebase(x, y, { width, height, low, high, position }) {
+    this.position = [...position];
+    this.last = this.start = this.anchor = [x, y];
+    [width, height].forEach((travel, i) => Object.assign(this.axes[i], { travel, low: low[i], high: high[i] }));
     this.#base();
   }
 
