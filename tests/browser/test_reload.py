@@ -68,6 +68,35 @@ async def test_a_page_changes_in_place_with_a_finger_down(
         await expect(page.locator(".banner")).to_be_hidden()
 
 
+async def test_a_finger_on_what_goes_or_is_another_control_now_is_dead_until_it_lifts(
+    tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
+) -> None:
+    pressed = '[[control]]\npath = "{}"\nwidget = "button"\nmomentary = true\n'
+    talk, solo = pressed.format("/talk"), pressed.format("/solo")
+    level = '[[control]]\npath = "/level"\nwidget = "fader"\n'
+    with Daemon.start(talk + solo + 'kind = "bool"\n' + level, tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, has_touch=True)
+        fingers = await fingers_on(page)
+        for finger, (path, part) in enumerate([("/talk", ".face"), ("/solo", ".face"), ("/level", ".body")]):
+            x, y = await middle_of(page.locator(f'[path="{path}"] {part}'))
+            await fingers.down(finger, x, y)
+        await fingers.move((2, x, y - 40))
+        mine = page.locator("css=.root.mine")
+        await expect(mine).to_have_count(3)
+
+        solo += "range = [0, 10]\nrest = 5\n"
+        (tmp_path / "config.toml").write_text(solo + level + 'kind = "int"\ndefault = 8\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator('[path="/talk"]')).to_have_count(0)
+        await expect(mine).to_have_count(0)
+        await fingers.move((2, x, y - 80))
+        await expect(page.locator('[path="/level"]')).to_have_js_property("value", 8)
+        for finger in (1, 2):
+            await fingers.up(finger)
+        await expect(page.locator('[path="/solo"]')).to_have_js_property("value", 5)
+        assert (daemon.value("/solo"), daemon.value("/level")) == (5, 8)
+
+
 async def test_a_finger_goes_on_from_where_another_range_has_put_its_fader(
     tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
 ) -> None:

@@ -409,6 +409,15 @@ test("held by the first: the control shows the truth and the finger is dead", as
   assert.deepEqual(socket.of("release"), [{ type: "release", ids: [6] }]);
 });
 
+test("the finger on a control that goes, or is another one now, is dead before the page hears of the change", () => {
+  const { client, socket, told } = online();
+  for (const path of ["/a", "/b"]) client.touch(path);
+  told.length = 0;
+  socket.says({ type: "update", rev: 816, removed: [1, 2, 3], controls: [{ id: 7, path: "/b", kind: "int" }], values: [[7, 1]] });
+  assert.deepEqual(told.slice(0, 2).map(([type]) => type), ["cancel", "controls"]);
+  assert.deepEqual(told[0][1], { paths: ["/a", "/b"] });
+});
+
 test("unconfirmed is told when 400 ms have passed without applied", async () => {
   const { world, client, socket, told } = online();
   client.set("/a", 0.5);

@@ -20,6 +20,7 @@ class Binder {
   #byPath = new Map(); // path → Set of elements
   #paths = new Map(); // element → the path it is bound to
   #touched = new Map(); // element → its fingers that the client knows of
+  #cancelling = null; // what an element says while it lets go is nobody's: the server has ended it, presses too
   #inView = new Set(); // elements; only meters count
   #viewer = null;
   #observer;
@@ -88,7 +89,7 @@ class Binder {
   // From the hand.
 
   #acted(type, element, { path, value, args }) {
-    if (!this.#paths.has(element)) return;
+    if (!this.#paths.has(element) || element === this.#cancelling) return;
     const client = this.#client;
     if (type === "control-touch") {
       if (client.touch(path)) this.#touched.set(element, (this.#touched.get(element) ?? 0) + 1);
@@ -107,8 +108,10 @@ class Binder {
 
   #cancelled(paths) {
     for (const element of paths === null ? [...this.#paths.keys()] : paths.flatMap((path) => this.#elements(path))) {
-      this.#touched.delete(element); // before: its release is none any more
+      this.#touched.delete(element);
+      this.#cancelling = element;
       element.cancelGesture?.();
+      this.#cancelling = null;
     }
   }
 

@@ -573,7 +573,8 @@ export class Client extends EventTarget {
 
   #emit(changes) {
     if (changes === null) return;
-    const { added, described, removed } = changes;
+    const { added, described, removed, cancelled } = changes;
+    if (cancelled.length > 0) this.#tell("cancel", { paths: cancelled });
     if (added.length + described.length + removed.length > 0) {
       this.#tell("controls", { added, described, removed });
       this.#sendShown();

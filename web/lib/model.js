@@ -21,6 +21,7 @@ export class Changes {
   added = [];
   described = [];
   removed = [];
+  cancelled = []; // gone, or another control now, under a finger of this page
   values = new Map();
   held = new Set();
   marked = new Set();
@@ -344,6 +345,7 @@ export class Model {
     if (this.#byPath.get(entry.path) === entry) this.#byPath.delete(entry.path);
     this.#moving.delete(entry);
     changes.removed.push(entry.path);
+    if (entry.fingers > 0) changes.cancelled.push(entry.path);
     changes.values.delete(entry.path);
   }
 
