@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from pythonosc.tcp_client import AsyncSimpleTCPClient
 from bridge.control import Control
 from bridge.osc.codec import ALL, Message, decode, encode_message
 from bridge.osc.framing import SlipReader
+from bridge.osc.peer import OscPeer
 from bridge.osc.port import OscPort, open_ports
 from bridge.osc.settings import MAX_TARGETS
 from bridge.osc.tcp import KERNEL_ROOM, READ_AT_ONCE, ROOM
@@ -336,6 +337,25 @@ async def test_a_stranger_may_not_connect_nor_a_seventeenth(bridge: Bridge) -> N
         finally:
             for _, writer in streams:
                 writer.transport.abort()
+
+
+async def test_who_takes_all_places_keeps_nobody_out(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OscPeer, "knows", lambda self, host: host == "127.0.0.1")
+    peer = bridge.peer(transport="tcp-slip", listen="0.0.0.0:0")
+    async with bridge.running(peer) as (port,), AsyncExitStack() as stack:
+
+        async def come(host: str) -> Stream:
+            return await stack.enter_async_context(connected("tcp-slip", port.tcp_port or 0, local_addr=(host, 0)))
+
+        guests = [await come("127.0.0.2") for _ in range(MAX_TARGETS)]
+        await shows(port, connected=MAX_TARGETS)
+        for count, host in enumerate(["127.0.0.1", "127.0.0.3"], start=1):  # one that the table knows, another guest
+            program = await come(host)
+            program.send("/level", count / 4)
+            await bridge.reaches("/level", count / 4)
+            await guests.pop().ends()
+        await (await come("127.0.0.2")).ends()
+        assert port.health()[0]["connected"] == MAX_TARGETS
 
 
 @both_loops

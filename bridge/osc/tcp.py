@@ -12,7 +12,7 @@ import errno
 import logging
 import os
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from math import inf
@@ -327,13 +327,30 @@ class TcpCarrier:
         if not host or not self.peer.hears(host):
             self.owner.refused(host)
             return False
-        if sum(one.target is not None for one in self._connections) >= MAX_TARGETS:
+        if not self._has_room(host):
             self.peer.lost += 1
             text = "osc %s: %s may not connect: %d are connected"
             self._once.warning((self.peer.name, "full"), text, self.peer.name, host, MAX_TARGETS)
             return False
         connection.target = self.peer.target(self.link_to(self.peer, connection.address))
         self.peer.targets.append(connection.target)
+        return True
+
+    def _has_room(self, host: str) -> bool:
+        """True if there is a place for this host. Where none is free, a stranger that has most of them gives one up: to
+        whom the table names, and to who would have fewer."""
+        there = [one for one in self._connections if one.target is not None and not one.transport.is_closing()]
+        if len(there) < MAX_TARGETS:
+            return True
+        hosts = {one: host_of(one.address) for one in there}
+        places = Counter(counted(host) for host in hosts.values())
+        strangers = [one for one in there if not self.peer.knows(hosts[one])]
+        newest = max(strangers, key=lambda one: (places[counted(hosts[one])], one.since), default=None)
+        if newest is None:
+            return False
+        if not self.peer.knows(host) and places[counted(hosts[newest])] <= places[counted(host)] + 1:
+            return False
+        newest.transport.abort()
         return True
 
     def lost(self, connection: Connection) -> None:
