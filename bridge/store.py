@@ -457,8 +457,8 @@ class Store:
         for entry in list(self._held.values()):
             for holder in list(entry.holders):
                 self.release(entry, holder, now, by=origin)
-        for entry in list(self._by_id.values()):
-            if entry.control.momentary:
+        for entry in [entry for entry in self._by_id.values() if entry.is_momentary]:
+            if entry.value != entry.control.rest:
                 self.set(entry, entry.control.rest, origin, now)
 
     def blocked_by(self, entry: Entry, origin: Origin) -> Origin | None:
