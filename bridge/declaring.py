@@ -17,6 +17,8 @@ from .view import View
 
 MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
+MAX_CHOICES_BYTES = 4096
+"""Of what a choice of these has to choose from: whoever comes is told all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ def declare(
             entry = store.find(control.path) if who.view is None else who.view.find(control.path)
             if entry is None:
                 _check_may_add(control.path, who)
+                _check_is_small(control)
                 if room <= 0:
                     _make_room(control.path, who, store, unclaimed, now)
                     room += 1
                 store.add(control, now=now, origin=who.origin)
                 room -= 1
             elif _is_left(entry, unclaimed) and who.role != "view" and who.view is None:
+                _check_is_small(control)
                 del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
                 store.describe(entry, control, now=now, origin=who.origin)
             else:
@@ -68,6 +72,12 @@ def _check_may_add(path: str, who: Declarer) -> None:
         raise ProtocolError("not_allowed", f"{path}: /stagebridge is reserved")
     if who.role == "view":
         raise ProtocolError("not_allowed", "this device may only watch")
+
+
+def _check_is_small(control: Control) -> None:
+    if sum(len(text.encode()) for text in control.choices) > MAX_CHOICES_BYTES:
+        why = f"{control.path}: choices that a page declares may have {MAX_CHOICES_BYTES} bytes together"
+        raise ProtocolError("too_large", f"{why}; the configuration's may be longer")
 
 
 def _is_left(entry: Entry | None, unclaimed: MutableMapping[str, None]) -> bool:

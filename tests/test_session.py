@@ -500,6 +500,7 @@ def test_who_declared_first_is_right(store: Store, browser: Browser, volume: Ent
         ({"path": "no slash"}, "bad_value"),
         ({"path": "/a", "range": [1, 0]}, "bad_value"),
         ({"path": "/a", "kind": "choice"}, "bad_value"),
+        ({"path": "/a", "kind": "choice", "choices": [f"{n:05}" for n in range(1000)]}, "too_large"),
         ({"path": "/stagebridge/panic"}, "not_allowed"),
     ],
 )
