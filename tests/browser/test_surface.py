@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Fingers
 from tests.browser.places import box_of
 from tests.daemon import ROOT, Daemon
-from tests.peers import free_udp_port
+from tests.peers import free_tcp_port, free_udp_port
 
 OpenPage = Callable[..., Awaitable[Page]]
 FingersOn = Callable[[Page], Awaitable[Fingers]]
@@ -538,6 +538,29 @@ async def test_offline_is_unmistakable_and_locks_everything(open_page: OpenPage,
         slider = page.get_by_role("slider", name=f"{LONG} 1 Level")
         await expect(slider).to_have_attribute("aria-disabled", "true")
         assert await page.locator('[path="/ch/1/level"]').evaluate("fader => fader.isFree") is False
+
+
+async def test_a_number_that_was_typed_while_the_connection_went_is_kept_and_said_not_to_be_taken(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    port = free_tcp_port()
+    with Daemon.start(CONFIG, tmp_path, "--port", str(port), stop=False) as first:
+        page = await surface(open_page, first, (1180, 718))
+        await page.get_by_role("slider", name=f"{LONG} 1 Level").press("Enter")
+        entry = page.get_by_role("dialog").get_by_role("textbox")
+        await entry.fill("-20")
+        first.process.kill()
+        await expect(page.get_by_role("alert")).to_contain_text("OFFLINE")
+        await entry.press("Enter")
+        await expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("not taken: offline")
+        await expect(entry).to_have_value("-20")
+    with Daemon.start(CONFIG, tmp_path, "--port", str(port)):
+        await expect(page.locator(".badge")).to_have_attribute("data-state", "online")
+        await entry.press("Enter")
+        await expect(entry).to_have_count(0)
+        await page.wait_for_function(
+            "fetch('/api/controls/ch/1/level').then((a) => a.json()).then((a) => a.value === -20)"
+        )
 
 
 async def test_four_cancelled_fingers_show_the_setting_to_switch_off(

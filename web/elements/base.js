@@ -233,10 +233,13 @@ export class ControlElement extends HTMLElement {
       control: this.#control,
       value: this.#value,
       done: (value) => {
-        if (!this.isFree) return;
+        if (this.#status.offline) return 'not taken: offline';
+        if (!this.isFree) return 'not taken: locked';
+        if (!this.isConnected) return 'not taken: gone'; // from the page
         this.touch();
         this.input(value);
         this.release();
+        return '';
       },
     });
   }

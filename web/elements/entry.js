@@ -44,7 +44,10 @@ button:focus-visible { outline: 2px solid var(--sb-text, #f4f6f8); outline-offse
 
 let close = null;
 
-/** Let a person type a value for `control`, beside `anchor`; `done(value)` gets it, clamped. One at a time. */
+/**
+ * Let a person type a value for `control`, beside `anchor`; `done(value)` gets it, clamped, and returns why it was not
+ * taken, else "". One at a time.
+ */
 export function askValue(anchor, { name, control, value, done }) {
   close?.();
   const isNumber = ['float', 'int', 'meter'].includes(control.kind);
@@ -55,26 +58,33 @@ export function askValue(anchor, { name, control, value, done }) {
 
   const input = h('input', { type: 'text', inputmode: isNumber ? 'none' : 'text', autocomplete: 'off', autocorrect: 'off', autocapitalize: 'off', spellcheck: 'false', enterkeyhint: 'done', 'aria-label': name });
   input.value = text;
+  const range = isNumber ? `${low} \u2026 ${high}` : '';
+  const note = h('span', { role: 'status' }, range);
   const pad = h('div', { class: `pad${isNumber ? '' : ' wide'}${unit ? ' has-unit' : ''}`, role: 'dialog', 'aria-label': `${name}: type a value` },
-    h('div', { class: 'title' }, h('b', {}, name), h('span', {}, isNumber ? `${low} \u2026 ${high}` : '')),
+    h('div', { class: 'title' }, h('b', {}, name), note),
     h('div', { class: 'field' }, input, h('i', { 'aria-hidden': 'true' }, unit)));
   let isFresh = true; // the first key replaces what stands there
 
-  const type = (change) => {
-    input.value = change(isFresh ? '' : input.value);
+  const isTyped = () => {
     isFresh = false;
     pad.classList.remove('bad');
+    setText(note, range);
+  };
+  const type = (change) => {
+    input.value = change(isFresh ? '' : input.value);
+    isTyped();
   };
   const enter = () => {
     const wanted = law.parse(control, input.value);
-    if (wanted === null) {
-      pad.classList.add('bad');
-      input.select();
-      isFresh = true;
+    const why = wanted === null ? '' : done(wanted);
+    if (wanted !== null && !why) {
+      close();
       return;
     }
-    close();
-    done(wanted);
+    setText(note, why || range);
+    pad.classList.add('bad');
+    input.select();
+    isFresh = true;
   };
   const key = (label, act, attributes = {}) => {
     const button = h('button', { type: 'button', ...attributes }, label);
@@ -102,10 +112,7 @@ export function askValue(anchor, { name, control, value, done }) {
   shadow.append(pad);
   adopt(shadow, [css]);
 
-  input.addEventListener('input', () => {
-    isFresh = false;
-    pad.classList.remove('bad');
-  });
+  input.addEventListener('input', isTyped);
   pad.addEventListener('keydown', (event) => {
     event.stopPropagation();
     if (event.key === 'Escape') close();
