@@ -97,6 +97,26 @@ async def test_a_finger_on_what_goes_or_is_another_control_now_is_dead_until_it_
         assert (daemon.value("/solo"), daemon.value("/level")) == (5, 8)
 
 
+async def test_a_fader_stays_with_its_finger_though_its_group_has_another_name_and_place(
+    tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
+) -> None:
+    strip = '[[control]]\npath = "{}"\ngroup = "{}"\n'
+    with Daemon.start(strip.format("/level", "Lead"), tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, has_touch=True)
+        fader = page.locator('[path="/level"]')
+        fingers = await fingers_on(page)
+        x, y = await middle_of(fader.locator(".body"))
+        await fingers.down(1, x, y)
+        await fader.evaluate(MARK)
+        (tmp_path / "config.toml").write_text(strip.format("/before", "Band") + strip.format("/level", "Anna"))
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.get_by_role("slider", name="Anna level")).to_be_visible()
+        assert await fader.evaluate("fader => fader.mark === 'the same' && fader.drag !== null")
+        await fingers.move((1, x, y - 40))
+        await expect(fader.locator(".num").first).not_to_have_text("0.00")
+        await fingers.up(1)
+
+
 async def test_a_finger_goes_on_from_where_another_range_has_put_its_fader(
     tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]]
 ) -> None:

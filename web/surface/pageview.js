@@ -23,6 +23,7 @@ const CAP_AND_METER = CAP_WIDE + 14;
 
 export class PageView {
   #nodes = new Map(); // key → node, kept while the page is
+  #drawn = new Map(); // name → how many nodes of it this drawing has
   #groups = [];
   #headers = new Map(); // group index → {name, shown, held}
   #bank = 0;
@@ -63,6 +64,7 @@ export class PageView {
   }
 
   #draw() {
+    this.#drawn.clear();
     const { layout } = this.page;
     if (layout === 'strips') return this.#renderStrips();
     if (layout === 'pads') return this.#renderPads();
@@ -148,7 +150,8 @@ export class PageView {
 
   #strip(index, shown, isRows, nameWidth, layout) {
     const group = this.#groups[index];
-    const node = this.#node(`strip ${group.name} ${index}`, () => {
+    const lead = group.items.find(({ widget }) => widget === 'fader') ?? group.items[0];
+    const node = this.#node(`strip ${lead?.path}`, () => {
       const name = h('div', { class: 'strip-name' }, h('span', { class: 'notice' }), h('span', {}));
       const main = h('div', { class: 'strip-main' });
       const foot = h('div', { class: 'strip-foot' });
@@ -160,8 +163,7 @@ export class PageView {
     paint(node, leadOf(group)?.color ?? group.color);
     const items = group.items.map((item, i) => ({ ...item, i })).filter(({ i }) => shown.has(i));
     const make = (item) => {
-      const element = this.#item(item, group, `${index} ${item.i}`);
-      element.setAttribute('bare', '');
+      const element = this.#item(item, group);
       if (item.widget === 'fader' && isRows) element.setAttribute('orientation', 'horizontal');
       else element.removeAttribute('orientation');
       element.dataset.widget = item.widget;
@@ -217,18 +219,17 @@ export class PageView {
   // Rows: one control each.
 
   #renderRows() {
-    const items = this.#groups.flatMap((group, g) => group.items.map((item, i) => ({ item, group, key: `${g} ${i}` })));
+    const items = this.#groups.flatMap((group) => group.items.map((item) => ({ item, group })));
     const { banks, perBank } = rowLayout({ count: items.length, height: this.height - this.brackets.height });
     this.#pickBank(banks);
     const { from, to } = banks[this.#bank];
     this.element.className = 'page rows';
     this.element.style.setProperty('--rows', perBank);
     this.#inView = { groups: [], left: 0, step: 0 };
-    arrange(this.element, [this.brackets.element, ...items.slice(from, to).map(({ item, group, key }) => {
-      const node = this.#node(`row ${key} ${item.path}`, () => h('section', { class: 'row', role: 'group' },
+    arrange(this.element, [this.brackets.element, ...items.slice(from, to).map(({ item, group }) => {
+      const node = this.#node(`row ${item.path}`, () => h('section', { class: 'row', role: 'group' },
         h('div', { class: 'row-name' }, h('span', {})), h('div', { class: 'row-main' })));
-      const element = this.#item(item, group, key);
-      element.setAttribute('bare', '');
+      const element = this.#item(item, group);
       element.dataset.widget = item.widget;
       if (item.widget === 'fader') element.setAttribute('orientation', 'horizontal');
       arrange(node.lastChild, [element]);
@@ -274,8 +275,8 @@ export class PageView {
       }
       place.items.forEach((at, i) => {
         const item = group.items[place.first + i];
-        const cell = this.#node(`cell ${place.group} ${place.first + i} ${item.path}`, () => h('div', { class: 'cell' }));
-        const element = this.#item(item, group, `${place.group} ${place.first + i}`);
+        const cell = this.#node(`cell ${item.path}`, () => h('div', { class: 'cell' }));
+        const element = this.#item(item, group);
         cell.dataset.widget = item.widget;
         if (item.widget === 'fader') {
           const isFlat = at.height < 8 && at.width > 1;
@@ -312,9 +313,8 @@ export class PageView {
       paint(head, leadOf(group)?.color ?? group.color);
       put(head, { column, row: 0, width: 1, height: 1 });
       const cells = group.items.slice(bank.top, bank.bottom).map((item, i) => {
-        const key = `${index} ${bank.top + i}`;
-        const cell = this.#node(`cell ${key} ${item.path}`, () => h('div', { class: 'cell' }));
-        const element = this.#item(item, group, key);
+        const cell = this.#node(`cell ${item.path}`, () => h('div', { class: 'cell' }));
+        const element = this.#item(item, group);
         element.group = name;
         cell.dataset.widget = item.widget;
         arrange(cell, [element]);
@@ -341,18 +341,23 @@ export class PageView {
     if (this.#first === null) this.#first = banks[this.#bank]?.from ?? 0;
   }
 
-  #item(item, group, key) {
-    const element = this.#node(`item ${key} ${item.path} ${item.widget}`, () => {
+  #item(item, group) {
+    const element = this.#node(`item ${item.path} ${item.widget}`, () => {
       const made = document.createElement(`sb-${item.widget}`);
       made.setAttribute('path', item.path);
       return made;
     });
+    element.toggleAttribute('bare', ['strips', 'rows'].includes(this.page.layout));
     element.group = this.page.layout === 'strips' ? nameOf(group) : group.name;
     if (element.group === item.control?.label) element.group = '';
     return element;
   }
 
-  #node(key, make) {
+  /** By what it shows, not by its place or group's name: what stays keeps its finger. */
+  #node(name, make) {
+    const count = (this.#drawn.get(name) ?? 0) + 1;
+    this.#drawn.set(name, count);
+    const key = `${name} ${count}`;
     if (!this.#nodes.has(key)) this.#nodes.set(key, make());
     return this.#nodes.get(key);
   }
