@@ -22,6 +22,7 @@ from .config.tomltext import lines
 from .errors import ConfigError, Problem
 from .learning import MAX_LEARNT, PORT, Learning, Learnt, bindings_toml
 from .statefolder import NO_FOLDER, set_aside, write_whole
+from .tasks import begin
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class LearntFile:
         if self.path is not None:
             self._learning.restore(await asyncio.to_thread(self._read, self.path))
         unsubscribe = self._learning.subscribe(self._told)
-        task = asyncio.create_task(self._keep(), name=FILE)
+        task = begin(self._keep(), FILE)
         try:
             yield
         finally:

@@ -26,6 +26,7 @@ from .codes import Code, Codes
 from .devices import SEEN_S, Device, Devices, Kept, clean
 from .errors import PairingError
 from .statefolder import NO_FOLDER, set_aside, write_whole
+from .tasks import begin
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ class Pairing:
             await asyncio.to_thread(self._begin, self._path)
         if self.trouble and self.mode == "token":
             log.warning("devices that are let in are forgotten when stagebridge ends: %s", self.trouble)
-        task = asyncio.create_task(self._keep(), name=FILE)
+        task = begin(self._keep(), FILE)
         try:
             yield
         finally:

@@ -22,6 +22,7 @@ from .histogram import Histogram
 from .saved import Saved, rows_of, told
 from .statefolder import NO_FOLDER
 from .store import Store
+from .tasks import begin
 
 if TYPE_CHECKING:
     from .statefile import StateFile
@@ -100,7 +101,7 @@ class Persistence:
                 self._say("" if not self._is_wanted else NO_FOLDER)
             else:
                 await self._begin(thread, self._path)
-            task = asyncio.create_task(self._keep(thread), name="state")
+            task = begin(self._keep(thread), "state")
             try:
                 yield
             finally:

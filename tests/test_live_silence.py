@@ -9,7 +9,6 @@ import pytest
 from bridge.drivers.abletonosc.rival import STOLEN
 from bridge.drivers.abletonosc.silence import BLOCKED, BUSY, LONELY, NOT_CHOSEN, TAKEN, WRONG_HOST, advice
 from bridge.errors import PortError
-from bridge.osc.port import open_ports
 from bridge.osc.profile import PROFILES
 from bridge.port import Peer
 
@@ -64,7 +63,7 @@ async def test_a_port_that_is_taken_is_told_with_who_has_it() -> None:
             settings_of, PROFILES, {"name": "live", "profile": "abletonosc", "listen": f"{HERE}:{port}"}
         )
         bridge = Bridge()
-        (one,) = open_ports([Peer("osc", "live", settings)], bridge.context)
+        (one,) = bridge.ports(Peer("osc", "live", settings))
         with pytest.raises(PortError):
             await one.serve(lambda: None)
         assert f"UDP {port} is taken by " in bridge.states["live"]

@@ -19,7 +19,7 @@ from bridge import net
 from bridge.control import Control
 from bridge.osc.codec import ALL, Bundle, Double, Message, TimeTag, decode, encode, encode_bundle, encode_message
 from bridge.osc.incoming import LONGEST_WAIT_S, MAX_SCHEDULED, MEANT
-from bridge.osc.port import OscPort, open_ports
+from bridge.osc.port import OscPort, group_peers
 from bridge.osc.settings import Binding, Settings
 from bridge.osc.sources import MAX_SOURCES
 from bridge.port import Peer, PortContext
@@ -115,9 +115,13 @@ class Bridge:
         }
         return Peer("osc", name, made, table, frozenset(excluded))
 
+    def ports(self, *peers: Peer) -> list[OscPort]:
+        """One for each socket; nothing is open yet."""
+        return [OscPort(group, self.context) for group in group_peers(peers).values()]
+
     @asynccontextmanager
     async def running(self, *peers: Peer) -> AsyncIterator[list[OscPort]]:
-        ports = open_ports(peers, self.context)
+        ports = self.ports(*peers)
         async with AsyncExitStack() as stack:
             for port in ports:
                 await stack.enter_async_context(served(port))
@@ -626,7 +630,7 @@ async def test_a_taken_port_is_a_state_and_is_tried_again(bridge: Bridge, caplog
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
         squatter.bind(("127.0.0.1", 0))
         udp_port = squatter.getsockname()[1]
-        (port,) = open_ports([bridge.peer(listen=f"127.0.0.1:{udp_port}")], bridge.context)
+        (port,) = bridge.ports(bridge.peer(listen=f"127.0.0.1:{udp_port}"))
         start = asyncio.create_task(_enter(port))
         try:
             while "max" not in bridge.states:
@@ -659,7 +663,7 @@ async def _enter(port: OscPort) -> AsyncExitStack:
 async def test_after_being_away_a_port_sends_the_truth_to_who_was_heard(bridge: Bridge) -> None:
     udp_port = free_udp_port()
     async with voice() as max_:
-        (port,) = open_ports([bridge.peer(listen=f"127.0.0.1:{udp_port}", send=[max_.shown])], bridge.context)
+        (port,) = bridge.ports(bridge.peer(listen=f"127.0.0.1:{udp_port}", send=[max_.shown]))
         max_.goal = ("127.0.0.1", udp_port)
         async with served(port):
             max_.send("/level", 0.5)

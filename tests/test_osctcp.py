@@ -21,7 +21,7 @@ from bridge.control import Control
 from bridge.osc.codec import ALL, Message, decode, encode_message
 from bridge.osc.framing import SlipReader
 from bridge.osc.peer import OscPeer
-from bridge.osc.port import OscPort, open_ports
+from bridge.osc.port import OscPort
 from bridge.osc.settings import MAX_TARGETS
 from bridge.osc.tcp import KERNEL_ROOM, READ_AT_ONCE, ROOM
 from bridge.store import Origin
@@ -414,7 +414,7 @@ async def test_a_name_where_nobody_listens_is_a_state_in_words(bridge: Bridge) -
 async def test_a_taken_tcp_port_is_a_state(bridge: Bridge) -> None:
     with socket.create_server(("127.0.0.1", 0)) as squatter:
         tcp_port = squatter.getsockname()[1]
-        (port,) = open_ports([bridge.peer(transport="tcp-slip", listen=f"127.0.0.1:{tcp_port}")], bridge.context)
+        (port,) = bridge.ports(bridge.peer(transport="tcp-slip", listen=f"127.0.0.1:{tcp_port}"))
         task = asyncio.create_task(port.serve(lambda: None))
         await asyncio.wait([task])
         assert f"TCP {tcp_port} is taken by" in str(task.exception())

@@ -15,7 +15,7 @@ import uvloop
 
 from bridge.control import Control
 from bridge.osc.codec import Message, decode, encode_bundle, encode_message
-from bridge.osc.port import OscPort, open_ports
+from bridge.osc.port import OscPort
 
 from .peers import free_udp_port
 from .port_contract import served, until
@@ -457,7 +457,7 @@ async def test_hundreds_of_values_are_pulled_few_at_a_time() -> None:
 
 async def test_after_our_own_port_was_away_the_desk_is_asked_again(bridge: Bridge) -> None:
     async with desk(level=0.25, mark=0.5) as it:
-        (port,) = open_ports([bridge.peer(**pulled(it))], bridge.context)
+        (port,) = bridge.ports(bridge.peer(**pulled(it)))
         async with served(port):
             await bridge.reaches("/level", 0.25)
         assert bridge.states["max"].startswith("offline: heard; our UDP port is not open")
@@ -472,7 +472,7 @@ async def test_after_our_own_port_was_away_the_desk_is_asked_again(bridge: Bridg
 async def test_after_our_own_port_was_away_a_controller_is_pushed_to(bridge: Bridge) -> None:
     async with desk() as it:
         peer = bridge.peer(send=[it.shown], on_connect="push")
-        (port,) = open_ports([peer], bridge.context)
+        (port,) = bridge.ports(peer)
         async with served(port):
             await it.hears(Message("/level", (0.0,)), Message("/mark", (0.0,)))  # at start, though never heard
         bridge.set("/level", 0.75)
@@ -530,7 +530,7 @@ async def test_a_busy_port_of_ours_marks_what_it_would_have_carried(bridge: Brid
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
         squatter.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{squatter.getsockname()[1]}"
-        (port,) = open_ports([bridge.peer(listen=listen, send=["127.0.0.1:9"])], bridge.context)
+        (port,) = bridge.ports(bridge.peer(listen=listen, send=["127.0.0.1:9"]))
         with pytest.raises(Exception, match="is taken"):
             await port.serve(lambda: None)
         assert marks(bridge) == ["max", "max"]

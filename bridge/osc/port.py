@@ -62,11 +62,6 @@ def group_peers(peers: Sequence[Peer]) -> Mapping[Hashable, Sequence[Peer]]:
     return shared
 
 
-def open_ports(peers: Sequence[Peer], context: PortContext) -> list[OscPort]:
-    """One port per socket. Opens nothing yet."""
-    return [OscPort(group, context) for group in group_peers(peers).values()]
-
-
 class OscPort:
     """All peers behind one UDP socket, or one peer over TCP.
 
