@@ -80,7 +80,7 @@ async def moved(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "expected"), [('"none"', []), ('"push"', [("/a", [0.5]), ("/b", [0.0]), ("/flash", [0])])]
+    ("policy", "expected"), [('"none"', [("/flash", [0])]), ('"push"', [("/a", [0.5]), ("/b", [0.0]), ("/flash", [0])])]
 )
 async def test_what_is_restored_is_sent_only_to_who_wants_it(
     tmp_path: Path, pages: Path, peer: socket.socket, policy: str, expected: list[Any]
@@ -110,7 +110,7 @@ async def test_a_program_that_can_be_asked_wins_over_what_is_restored(
     await heard(peer)
     async with running(tmp_path, text) as bridge:
         before = await heard(peer, QUIET_S)
-        assert all(params == [] for _, params in before)  # questions at most
+        assert all(params == [] for address, params in before if address != "/flash")  # questions at most, and its rest
         say(peer, bridge, "/b", 0.25)
         asked = {address for address, _ in [*before, *await heard(peer)]}
         assert "/a" in asked
