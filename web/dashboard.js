@@ -11,6 +11,7 @@ import { h, setText } from './elements/dom.js';
 const MINUTES = 10;
 const RECENT_S = 60; // the tiles' "worst" is of so long
 const SLOW_MS = 50; // a loop that is so late is felt
+const SILENCE_MS = 3000; // it is told every second
 
 const rows = new Rows(MINUTES * 60);
 const server = document.getElementById('server');
@@ -131,14 +132,18 @@ function fill(id, lines, name = () => {}) {
 
 for (const [id, numbers] of [['peers', '23456'], ['latency', '1234']]) document.getElementById(id).dataset.numbers = numbers;
 
-function drawHealth({ status, reasons, name, version, uptime_s: uptime, controls, peers, state, latency_ms: latency }) {
-  setText(server, `${name} ${version}, up ${secondsAgo(uptime)}, ${controls} controls`);
-  verdict.classList.toggle('is-ok', status === 'ok');
-  verdict.classList.toggle('is-bad', status !== 'ok');
-  setText(verdict.querySelector('h2'), status === 'ok' ? 'All is well' : reasons.length === 1 ? 'Something is wrong' : `${reasons.length} things are wrong`);
+function drawVerdict(isOk, text, reasons) {
+  verdict.classList.toggle('is-ok', isOk);
+  verdict.classList.toggle('is-bad', !isOk);
+  setText(verdict.querySelector('h2'), text);
   const list = document.getElementById('reasons');
   while (list.children.length > reasons.length) list.lastChild.remove();
   reasons.forEach((reason, i) => setText(list.children[i] ?? list.appendChild(h('li', {})), reason));
+}
+
+function drawHealth({ status, reasons, name, version, uptime_s: uptime, controls, peers, state, latency_ms: latency }) {
+  setText(server, `${name} ${version}, up ${secondsAgo(uptime)}, ${controls} controls`);
+  drawVerdict(status === 'ok', status === 'ok' ? 'All is well' : reasons.length === 1 ? 'Something is wrong' : `${reasons.length} things are wrong`, reasons);
   fill('peers', peers.map((peer) => [
     peer.name, peer.state, ago(peer.heard_s_ago), ago(peer.sent_s_ago), short(peer.received), short(peer.sent),
     short(peer.waiting), dropsOf(peer.drops) || '–',
@@ -159,6 +164,7 @@ const SAID = { connecting: 'no answer from the bridge', off: '' };
 const stream = new Stream({
   url: new URL('ws', document.baseURI).href.replace(/^http/, 'ws'),
   name: 'dashboard',
+  silenceMs: SILENCE_MS,
   onMessage: ({ type, fields, rows: told, health }) => {
     if (type !== 'metrics') return;
     server.classList.remove('is-bad');
@@ -174,7 +180,9 @@ const stream = new Stream({
     const isLost = state === 'refused' || (state === 'connecting' && rows.length > 0);
     server.classList.toggle('is-bad', isLost);
     document.body.classList.toggle('is-stale', isLost); // what was last known is no longer so
-    if (isLost) setText(server, message ?? SAID[state]);
+    if (!isLost) return;
+    setText(server, message ?? SAID[state]);
+    drawVerdict(false, state === 'refused' ? '…' : 'Nothing is heard', []);
   },
 });
 

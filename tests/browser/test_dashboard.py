@@ -1,6 +1,7 @@
 """The dashboard, and what the surface says while something is wrong, from the real daemon."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -82,3 +83,17 @@ path = "/fader"
         daemon.stop()
         await expect(page.locator("#server")).to_contain_text("no answer")
         await expect(page.locator("#tiles")).to_have_css("opacity", "0.45")
+
+
+async def test_a_bridge_that_hangs_is_not_well(tmp_path: Path, open_page: Callable[..., Awaitable[Page]]) -> None:
+    with Daemon.start('[[control]]\npath = "/fader"\n', tmp_path) as daemon:
+        page = await open_page(f"{daemon.url}dashboard.html")
+        verdict = page.locator(".verdict h2")
+        await expect(verdict).to_have_text("All is well")
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            await expect(verdict).to_have_text("Nothing is heard")
+            await expect(page.locator("#server")).to_contain_text("no answer")
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        await expect(verdict).to_have_text("All is well")

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { RETRY_MS, Stream } from '../../web/lib/stream.js';
 import { FakeSocket } from './fakes.mjs';
 
-function world() {
+function world(more = {}) {
   const seen = { sockets: [], messages: [], states: [], timers: [] };
   class Socket extends FakeSocket {
     constructor(url) {
@@ -15,6 +15,7 @@ function world() {
   seen.stream = new Stream({
     url: 'ws://here/ws',
     name: 'dashboard',
+    ...more,
     WebSocket: Socket,
     setTimeout: (call, ms) => seen.timers.push({ call, ms }),
     clearTimeout: () => (seen.timers.length = 0),
@@ -44,6 +45,21 @@ test('it asks again when the connection was lost', () => {
   assert.deepEqual(seen.sockets[1].sent.at(-1), { type: 'subscribe', what: ['metrics'] });
   assert.deepEqual(seen.messages, ['metrics']);
   assert.deepEqual(seen.states, ['connecting', 'on', 'connecting', 'connecting', 'on']);
+});
+
+test('whoever is told all the time takes silence for a loss, and a refusal for none', () => {
+  const seen = world({ silenceMs: 3000 });
+  seen.stream.want({ what: ['metrics'] });
+  seen.sockets[0].opens();
+  for (const type of ['welcome', 'metrics']) seen.sockets[0].says({ type });
+  assert.deepEqual(seen.timers.map(({ ms }) => ms), [3000]);
+  seen.timers[0].call();
+  assert.equal(seen.states.at(-1), 'connecting');
+  assert.ok(seen.sockets[0].closedByPage);
+  seen.sockets[1].opens();
+  seen.sockets[1].says({ type: 'welcome' });
+  seen.sockets[1].says({ type: 'error', message: 'for admins' });
+  assert.deepEqual(seen.timers, []);
 });
 
 test('whoever is not let in does not knock for ever', () => {

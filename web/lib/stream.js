@@ -15,11 +15,14 @@ export class Stream {
   #socket = null;
   #wanted = null; // the subscription; null: nothing is wanted
   #isWelcome = false;
-  #retry = null;
+  #silenceMs;
+  #timer = null; // to connect again
 
+  /** `silenceMs`: after so long without a message the other end hangs, and another connection is tried. */
   constructor({
     url,
     name,
+    silenceMs = Infinity,
     onMessage,
     onState,
     WebSocket = globalThis.WebSocket,
@@ -28,6 +31,7 @@ export class Stream {
   }) {
     this.#url = url;
     this.#name = name;
+    this.#silenceMs = silenceMs;
     this.#onMessage = onMessage;
     this.#onState = onState;
     this.#env = { WebSocket, setTimeout, clearTimeout };
@@ -59,6 +63,7 @@ export class Stream {
   }
 
   #hear(message) {
+    this.#connectIn(message.type === 'error' ? Infinity : this.#silenceMs);
     if (message.type === 'welcome' && !this.#isWelcome) {
       this.#isWelcome = true;
       this.#subscribe();
@@ -81,14 +86,19 @@ export class Stream {
       return;
     }
     this.#onState('connecting');
-    this.#retry = this.#env.setTimeout(() => this.#connect(), RETRY_MS);
+    this.#connectIn(RETRY_MS);
+  }
+
+  #connectIn(ms) {
+    this.#env.clearTimeout(this.#timer);
+    if (ms !== Infinity) this.#timer = this.#env.setTimeout(() => this.#connect(), ms);
   }
 
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
     this.#isWelcome = false;
-    this.#env.clearTimeout(this.#retry);
+    this.#env.clearTimeout(this.#timer);
     socket?.close();
   }
 }
