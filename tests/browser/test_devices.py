@@ -82,3 +82,35 @@ async def test_an_admin_lets_a_device_in_sees_it_come_and_cuts_it_off(
         await sheet.get_by_role("button", name="Cut it off").click()
         await expect(rows).to_have_count(1)
         await expect(tablet).to_have_url(re.compile(r"/pair\?why=revoked"))
+
+
+async def test_only_who_comes_by_the_code_is_said_to_be_in(
+    tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Daemon.start(CONFIG, tmp_path) as daemon:
+        monkeypatch.setenv("XDG_STATE_HOME", daemon.home["XDG_STATE_HOME"])
+
+        async def let_in(name: str, role: str) -> None:
+            body = {"name": name, "role": role}
+            await asyncio.to_thread(request, Here(daemon.http_port), "POST", "/api/devices", body)
+
+        code = await asyncio.to_thread(request, Here(daemon.http_port), "POST", "/api/codes", {"role": "admin"})
+        admin = await open_page(code["url"], viewport={"width": 1024, "height": 670})
+        await admin.locator(".badge").click()
+        await admin.get_by_role("button", name="Devices").click()
+        await expect(admin.locator(".device")).to_have_count(1)
+        await admin.get_by_role("button", name="Add device").click()
+        await let_in("Earlier", "control")
+        sheet = admin.get_by_role("dialog")
+        await sheet.get_by_role("button", name="Show the code").click()
+        await let_in("Watcher", "view")
+        digits = await sheet.locator(".digits").inner_text()
+        looks = [
+            await admin.wait_for_event("response", lambda answer: answer.url.endswith("/api/devices")) for _ in "12"
+        ]
+        assert len((await looks[-1].json())["devices"]) == 3
+        await expect(sheet).not_to_contain_text("in.")
+        await expect(sheet).to_contain_text("Good for")
+        await open_page(f"{daemon.url}pair#code={digits.replace(' ', '')}")
+        await expect(sheet).to_contain_text(re.compile(r"✓ (?!Earlier|Watcher)[^,]+ is in\."))
+        await expect(sheet).to_contain_text("It is used.")

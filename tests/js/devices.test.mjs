@@ -23,6 +23,9 @@ test('a code runs down and is read out in threes', () => {
   assert.equal(hostOf('http://[fd00::2]:8080/pair#code=012345'), '[fd00::2]:8080');
 });
 
-test('who is new is who was not there', () => {
-  assert.deepEqual(newcomers([{ id: 'a' }, { id: 'b' }], new Set(['a'])), [{ id: 'b' }]);
+test('who has come by a code was not there, or could do something else, and may what the code is worth', () => {
+  const device = (id, role = 'control', access = '') => ({ id, role, access });
+  const before = [device('old'), device('promoted', 'view')];
+  const now = [device('old'), device('promoted'), device('watcher', 'view'), device('limited', 'control', 'Anna'), device('new')];
+  assert.deepEqual(newcomers(now, before, device('code')).map(({ id }) => id), ['promoted', 'new']);
 });

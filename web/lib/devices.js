@@ -27,7 +27,8 @@ export function hostOf(url) {
   return new URL(url).host;
 }
 
-/** Who has come in since: devices that `before` (ids) did not have. */
-export function newcomers(devices, before) {
-  return devices.filter(({ id }) => !before.has(id));
+/** Who has come in by a code since `before`: who was not there or might do something else, and may now what it is worth. */
+export function newcomers(devices, before, code) {
+  const known = new Map(before.map((device) => [device.id, worth(device)]));
+  return devices.filter((device) => worth(device) === worth(code) && known.get(device.id) !== worth(code));
 }

@@ -41,12 +41,12 @@ export class Devices {
   /** Ask now and then, while this is what the sheet shows. */
   #follow(look) {
     clearTimeout(this.#timer);
-    const shown = this.#sheet.body.firstChild;
+    const shown = this.#sheet.body.lastChild; // the first is the sheet's own
+    const isShown = () => !this.#sheet.element.hidden && this.#sheet.body.lastChild === shown;
     const again = async () => {
-      if (this.#sheet.element.hidden || this.#sheet.body.firstChild !== shown) return;
+      if (!isShown()) return;
       await look();
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(again, LOOK_MS);
+      if (isShown()) this.#timer = setTimeout(again, LOOK_MS);
     };
     again();
   }
@@ -126,8 +126,8 @@ export class Devices {
   }
 
   async #show(wanted) {
-    const before = new Set(this.#told.devices.map(({ id }) => id));
-    const code = await this.#ask('POST', '/api/codes', { ...wanted, qr: true });
+    const before = await this.#ask('GET', '/api/devices'); // before there is a code: whoever uses it is not in it
+    const code = before && await this.#ask('POST', '/api/codes', { ...wanted, qr: true });
     if (!code) return;
     const made = performance.now();
     const picture = h('img', { class: 'qr', alt: 'QR code' });
@@ -163,9 +163,9 @@ export class Devices {
       const told = await this.#ask('GET', '/api/devices');
       if (!told) return;
       this.#told = told;
-      const [came] = newcomers(told.devices, before);
-      if (!came) return;
-      setText(state, `\u2713 ${came.name} is in.`);
+      const came = newcomers(told.devices, before.devices, code).map(({ name }) => name);
+      if (came.length === 0) return;
+      setText(state, `\u2713 ${came.join(', ')} ${came.length > 1 ? 'are' : 'is'} in.`);
       isUsed = true;
       tick();
     });
