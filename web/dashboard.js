@@ -182,7 +182,7 @@ const stream = new Stream({
     document.body.classList.toggle('is-stale', isLost); // what was last known is no longer so
     if (!isLost) return;
     setText(server, message ?? SAID[state]);
-    drawVerdict(false, state === 'refused' ? '…' : 'Nothing is heard', []);
+    drawVerdict(false, state === 'refused' ? 'Nothing is told to this device' : 'Nothing is heard', []);
   },
 });
 
