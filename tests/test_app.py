@@ -162,6 +162,7 @@ async def test_leaving_releases_momentaries_to_the_peers(pages: Path, peer: sock
         bridge = await stack.enter_async_context(Bridge(await parse(text, pages)))
         browser = await stack.enter_async_context(Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws"))
         flash = bridge.store.get("/flash")
+        assert await hear(peer) == ("/flash", [0]), "as momentaries rest"
         await browser.say("touch", ids=[flash.id])
         await browser.say("set", n=1, values=[[flash.id, True]])
         assert await hear(peer) == ("/flash", [1])
@@ -229,6 +230,7 @@ async def test_panic_releases_everything_and_sets_what_the_file_says(pages: Path
         Client.connect(f"ws://127.0.0.1:{bridge.http_port}/ws") as one,
     ):
         main, flash = bridge.store.get("/main"), bridge.store.get("/flash")
+        assert await hear(peer) == ("/flash", [0]), "as momentaries rest"
         await one.say("touch", ids=[main.id, flash.id])
         await one.say("set", n=1, values=[[flash.id, True]])
         await one.hear_until("applied", n=1)
