@@ -1,5 +1,6 @@
 """A configuration that is edited during the show: open pages change in place, under a finger too."""
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Fingers
 from tests.browser.places import box_of, middle_of
 from tests.daemon import Daemon
+from tests.waiting import SOON_S
 
 CONFIG = """
 [[page]]
@@ -133,3 +135,22 @@ async def test_a_finger_goes_on_from_where_another_range_has_put_its_fader(
         await fingers.move((1, x, y + 10))
         await expect(fader).to_have_js_property("value", 5 * (1 - 10 / await fader.evaluate("fader => fader.travel")))
         await fingers.up(1)
+
+
+async def test_a_page_keeps_nothing_of_controls_that_are_gone(tmp_path: Path, open_page: OpenPage) -> None:
+    with Daemon.start(CONFIG, tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670})
+        await page.wait_for_function(
+            """() => {
+                const element = document.querySelector('[path="/goes"]');
+                if (element) window.gone = new WeakRef(element);
+                return element !== null;
+            }"""
+        )
+        (tmp_path / "config.toml").write_text(EDITED)
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator('[path="/comes"]')).to_be_visible()
+        cdp = await page.context.new_cdp_session(page)
+        async with asyncio.timeout(SOON_S):
+            while await page.evaluate("window.gone.deref() !== undefined"):
+                await cdp.send("HeapProfiler.collectGarbage")

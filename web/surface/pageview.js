@@ -22,10 +22,11 @@ const CAP_SMALL = 54;
 const CAP_AND_METER = CAP_WIDE + 14;
 
 export class PageView {
-  #nodes = new Map(); // key → node, kept while the page is
+  #nodes = new Map(); // key → node, kept while the page is as it is
+  #isOther = false; // it has been changed, and not drawn since
   #drawn = new Map(); // name → how many nodes of it this drawing has
   #groups = [];
-  #headers = new Map(); // group index → {name, shown, held}
+  #headers = new WeakMap(); // strip → how its name row is drawn
   #bank = 0;
   #twin = -1; // the bank that shows the other layer of the same strips
   #inView = { groups: [], left: 0, step: 0 }; // where strips stand, for what is drawn above them
@@ -42,6 +43,7 @@ export class PageView {
 
   update(page) {
     this.page = page;
+    this.#isOther = true;
     this.#groups = (page.groups ?? []).map((group) => ({
       ...group,
       items: group.items.map((item) => {
@@ -59,8 +61,15 @@ export class PageView {
     this.element.style.setProperty('--edge-x', `${edge(width)}px`);
     this.element.style.setProperty('--above', `${this.brackets.height}px`);
     const bank = this.#draw();
+    if (this.#isOther) this.#forget();
     this.drawBrackets();
     return bank;
+  }
+
+  /** What is not seen now may be of controls that are gone. */
+  #forget() {
+    this.#isOther = false;
+    for (const [key, node] of this.#nodes) if (!this.element.contains(node)) this.#nodes.delete(key);
   }
 
   #draw() {
