@@ -181,7 +181,7 @@ SPILLS = """() => {
       const style = getComputedStyle(parent);
       if (!walker.currentNode.textContent.trim() || !parent.getClientRects().length) continue;
       if (style.visibility === 'hidden') continue;
-      if (parent.closest('option, .visually-hidden, .only .value')) continue;
+      if (parent.closest('option, .only .value')) continue;
       const range = document.createRange();
       range.selectNodeContents(walker.currentNode);
       const box = range.getBoundingClientRect();

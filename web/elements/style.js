@@ -61,7 +61,6 @@ button, input, select {
 .value .num, .value .unit { position: relative; z-index: 1; }
 .narrow .value { font-size: 20px; height: 28px; line-height: 28px; font-stretch: semi-condensed; }
 .narrow .value .unit { display: none; }
-.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 /* No rule elsewhere may unset the outline: what has the focus is seen on every element. */
 :focus { outline: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -79,7 +78,4 @@ button, input, select {
 .locked .value .num, .readonly .value .num { color: var(--text2); }
 .offline { --mark: var(--edge); --on: var(--bg); --cap: var(--edge); }
 .offline .value .num, .offline .value .unit, .offline .name { color: var(--edge); }
-.hatch {
-  background-image: repeating-linear-gradient(135deg, var(--edge) 0 2px, transparent 2px 7px);
-}
 `;
