@@ -134,7 +134,8 @@ class Views:
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._hints = Allowance(HINTS, HINTS_PER_S)
+        self.hints = Allowance(HINTS, HINTS_PER_S)
+        """How often "did you mean" is looked for."""
         self._accesses: Mapping[str, Access] = {}
         self._files: PageFiles = {}
         self._views: dict[tuple[frozenset[str], frozenset[str]], View] = {}
@@ -142,7 +143,7 @@ class Views:
 
     def hint(self, view: View | None, path: str) -> str:
         """``: did you mean /mixer?`` for who has this view; "" where nothing is like it, or too much was asked."""
-        near = (self._store if view is None else view).nearest(path) if self._hints.take(1, self._clock()) else None
+        near = (self._store if view is None else view).nearest(path) if self.hints.take(1, self._clock()) else None
         return f": did you mean {near}?" if near else ""
 
     def configure(self, accesses: Mapping[str, Access], files: PageFiles) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.access import Access, Grant
+from bridge.allowance import Allowance
 from bridge.control import Control
 from bridge.frames import Frames
 from bridge.session import Session, Shared
@@ -85,7 +85,7 @@ def store() -> Store:
 
 @pytest.fixture
 def shared(store: Store) -> Shared:
-    shared = Shared(store, Frames(store), "Show", "0.1.0", count().__next__)  # a second for every hint
+    shared = Shared(store, Frames(store), "Show", "0.1.0")
     shared.views.configure(ACCESSES, {"patch.html": ["/ben/level", "/stagebridge/panic"]})
     return shared
 
@@ -284,6 +284,7 @@ def test_a_stalled_device_is_told_anew_when_too_much_was_removed(store: Store, a
 
 
 def test_what_others_have_is_as_if_it_did_not_exist(store: Store, shared: Shared, anna: Device) -> None:
+    shared.views.hints = Allowance(100, 1)
     hidden = store.get("/ben/level")
     go, meter = store.get("/ben/go"), store.get("/ben/meter")
     for kind, fields in (

@@ -9,6 +9,7 @@ import pytest
 
 from bridge import messages
 from bridge.access import Grant, Mode, Role
+from bridge.allowance import Allowance
 from bridge.app import Bridge
 
 from .server import Client
@@ -226,6 +227,7 @@ async def answer_of(client: Client) -> str:
 
 
 async def test_what_is_hidden_and_what_is_not_there_are_answered_alike(guests: Guests) -> None:
+    guests.bridge.hub.shared.views.hints = Allowance(100, 1)
     for method in ("GET", "PUT", "POST", "DELETE"):
         for folder in ("controls", "holds"):
             if folder == "holds" and method in ("GET", "PUT"):
