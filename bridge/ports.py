@@ -95,7 +95,7 @@ class Ports:
             yield
         finally:
             self._is_served = False
-            for one in reversed(self._running.values()):
+            for one in reversed(list(self._running.values())):  # a reload may hang in the middle
                 await _stop(one)
 
     async def close(self, peers: Sequence[Peer]) -> None:

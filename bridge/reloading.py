@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 READ_S = 30.0
 """For all that belongs to a configuration, and to work it out: 4,096 controls take ten seconds on a small computer."""
+END_S = 2.0
+"""For what one has begun to change when the bridge stops, which may take five seconds."""
 
 Follower = Callable[[Config, Config], Awaitable[Iterable[str]]]
 """``await follow(old, new)``: a part takes its settings from the new configuration, when the store has the new
@@ -99,12 +101,13 @@ class Reloading:
                 return await self._reload(source)
 
     async def end(self) -> None:
-        """Returns when none goes on, and none begins any more. What is still being read is not waited for."""
+        """Returns when none goes on, and none begins any more. What a disk keeps is not waited for."""
         self._is_over = True
         if self._reading is not None:
             self._reading.cancel()
-        async with self._turn:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S), self._turn:
+                pass
 
     async def _reload(self, source: Source) -> Outcome:
         if self._is_over:

@@ -648,6 +648,25 @@ async def test_what_is_still_read_when_the_bridge_stops_changes_nothing(tmp_path
         await reloading
 
 
+async def test_a_reload_that_hangs_half_way_does_not_keep_the_bridge_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_applied = asyncio.Event()
+
+    async def hangs(old: Config, new: Config) -> tuple[str, ...]:
+        is_applied.set()
+        await asyncio.Event().wait()
+        return ()
+
+    monkeypatch.setattr("bridge.reloading.END_S", 0.05)
+    async with show(tmp_path, BASE) as it:
+        it.bridge.followers.append(hangs)
+        reloading = asyncio.create_task(it.saved(BASE + '[[control]]\npath = "/new"\n'))
+        await is_applied.wait()
+    reloading.cancel()
+    assert it.bridge.store.find("/new") is not None
+
+
 async def test_a_reload_that_stops_half_way_says_so_until_a_restart(tmp_path: Path) -> None:
     async def fails(old: Config, new: Config) -> tuple[str, ...]:
         raise OSError(5, "no such thing")
