@@ -62,6 +62,10 @@ LOOK_S = 0.02
 GOING_AWAY, UNSUPPORTED = 1001, 1003  # RFC 6455, section 7.4.1
 REPLACED = 4001
 """Close code: another connection of the same page has taken over."""
+CROWDED = 4002
+"""Close code: its device has too many others, which came later."""
+MAX_OF_DEVICE = 64
+"""Connections of one device, tabs and scripts and all: no phone takes the places, or the memory, of everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class Hub:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one browser until it goes."""
-        if self._closing or len(self._connections) >= self.limits.clients:
+        if self._closing or not self._has_room():
             self._refusals.count("connections")
             raise web.HTTPServiceUnavailable(text=f"{len(self._connections)} browsers are connected, no more can be")
         entering = _Entering(request.get(GRANT))
@@ -186,6 +190,16 @@ class Hub:
         elif not session.welcomed:
             self._say(connection, "silent", "connected and went without a word")
         return ws.response
+
+    def _has_room(self) -> bool:
+        """True if one more may come. Where all places are taken, who has not said hello for longest gives one up."""
+        if len(self._connections) < self.limits.clients:
+            return True
+        mute = next((one for one in self._connections.values() if not one.session.welcomed), None)
+        if mute is not None:
+            self._remove(mute)
+            mute.abort()
+        return mute is not None
 
     def _add(self, connection: Connection) -> None:
         self._connections[connection.session.client] = connection
@@ -269,7 +283,7 @@ class Hub:
                 return
             if session.welcomed and not was_welcomed:
                 connection.ws.allow(MAX_MESSAGE_BYTES)
-                self._replace_older(connection)
+                self._close_older(connection)
             if not session.is_idle:
                 if is_current := session.is_up_to_date:
                     self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
@@ -325,16 +339,20 @@ class Hub:
         name = connection.session.origin.target
         self._once.log(level, (counted(connection.host), cause), "browser %s (%s): %s", name, connection.host, text)
 
-    def _replace_older(self, connection: Connection) -> None:
-        """A page that changed networks is not refused by its own ghost."""
-        session = connection.session
-        if not session.page:
-            return
-        for other in list(self._connections.values()):
-            ghost = other.session
-            if other is not connection and _who(ghost) == _who(session):
-                ghost.close(self._clock())
-                self._close(other, Close(REPLACED, "this page has connected again"))
+    def _close_older(self, connection: Connection) -> None:
+        """A page that changed networks is not refused by its own ghost, nor others by a device that has all places."""
+        session, device = connection.session, _device(connection.session)
+        others = [other for other in self._connections.values() if other is not connection]
+        ghosts = [other for other in others if _who(other.session) == _who(session)] if session.page else []
+        theirs = [other for other in others if _device(other.session) == device] if device else []
+        older = [other for other in theirs if other not in ghosts][: 1 - MAX_OF_DEVICE]
+        for gone, close in (
+            (ghosts, Close(REPLACED, "this page has connected again")),
+            (older, Close(CROWDED, f"this device has {MAX_OF_DEVICE} newer connections")),
+        ):
+            for other in gone:
+                other.session.close(self._clock())
+                self._close(other, close)
 
     def _close(self, connection: Connection, close: Close) -> None:
         self._remove(connection)  # no pass writes to it any more
@@ -582,7 +600,12 @@ class Hub:
 
 def _who(session: Session) -> tuple[str, str | None, str]:
     """Which page on which device."""
-    return session.page, session.token, session.grant.device if session.grant is not None else ""
+    return session.page, session.token, _device(session)
+
+
+def _device(session: Session) -> str:
+    """ "" where nobody is told apart."""
+    return session.grant.device if session.grant is not None else ""
 
 
 class _Entering:

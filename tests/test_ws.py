@@ -338,6 +338,31 @@ async def test_there_is_a_limit_of_browsers(server: Server) -> None:
         assert refused.value.response.status_code == 503
 
 
+async def test_who_says_nothing_has_no_place_that_another_wants(server: Server) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        mute = [await stack.enter_async_context(connect(server.ws_url)) for _ in range(QUICK.clients)]
+        await stack.enter_async_context(Client.connect(server.ws_url))
+        with pytest.raises(ConnectionClosed):
+            await mute[0].recv()
+        assert len(server.hub) == QUICK.clients
+
+
+async def test_one_device_has_so_many_connections_and_the_oldest_give_way(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.ws.MAX_OF_DEVICE", 2)
+    server.hub.shared.admit = {"a": Grant("control", device="d1"), "b": Grant("control", device="d2")}.get
+    async with contextlib.AsyncExitStack() as stack:
+        first, other, *rest = [
+            await stack.enter_async_context(Client.connect(server.ws_url, token=token)) for token in "abaa"
+        ]
+        assert await first.hear_close() == 4002
+        for client in (other, *rest):
+            await client.say("set", n=1, values=[])
+            await client.hear_until("applied")
+        assert len(server.hub) == 3
+
+
 async def test_a_thousand_sockets_opened_and_dropped_leave_nothing(server: Server) -> None:
     fader = add(server, "/fader")
     for _ in range(20):
