@@ -17,7 +17,7 @@ from .view import View
 
 MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
-MAX_CHOICES_BYTES = 4096
+DECLARED_CHOICES_BYTES = 4096
 """Of what a choice of these has to choose from: whoever comes is told all of it."""
 
 
@@ -75,8 +75,8 @@ def _check_may_add(path: str, who: Declarer) -> None:
 
 
 def _check_is_small(control: Control) -> None:
-    if sum(len(text.encode()) for text in control.choices) > MAX_CHOICES_BYTES:
-        why = f"{control.path}: choices that a page declares may have {MAX_CHOICES_BYTES} bytes together"
+    if sum(len(text.encode()) for text in control.choices) > DECLARED_CHOICES_BYTES:
+        why = f"{control.path}: choices that a page declares may have {DECLARED_CHOICES_BYTES} bytes together"
         raise ProtocolError("too_large", f"{why}; the configuration's may be longer")
 
 
