@@ -328,15 +328,33 @@ async def test_a_stranger_may_not_connect_nor_a_seventeenth(bridge: Bridge) -> N
         tcp_port = port.tcp_port or 0
         async with connected("tcp-slip", tcp_port, local_addr=("127.0.0.2", 0)) as stranger:
             await stranger.ends()
-        streams = [await asyncio.open_connection("127.0.0.1", tcp_port) for _ in range(MAX_TARGETS)]
-        try:
-            await shows(port, connected=MAX_TARGETS)
-            async with connected("tcp-slip", tcp_port) as late:
-                await late.ends()
+        async with AsyncExitStack() as stack:
+            for count in range(MAX_TARGETS):
+                program = await stack.enter_async_context(connected("tcp-slip", tcp_port))
+                program.send("/level", (count + 1) / 16)
+                await bridge.reaches("/level", (count + 1) / 16)
+            await (await stack.enter_async_context(connected("tcp-slip", tcp_port))).ends()
             assert port.health()[0]["connected"] == MAX_TARGETS
-        finally:
-            for _, writer in streams:
-                writer.transport.abort()
+
+
+async def test_who_is_connected_and_says_nothing_makes_room_for_its_own_host(bridge: Bridge) -> None:
+    async with (
+        bridge.running(bridge.peer(transport="tcp-slip", listen="127.0.0.1:0")) as (port,),
+        AsyncExitStack() as stack,
+    ):
+
+        async def come() -> Stream:
+            return await stack.enter_async_context(connected("tcp-slip", port.tcp_port or 0))
+
+        speaker, *idle = [await come() for _ in range(MAX_TARGETS)]
+        await shows(port, connected=MAX_TARGETS)
+        speaker.send("/level", 0.25)
+        await bridge.reaches("/level", 0.25)
+        program = await come()
+        program.send("/level", 0.5)
+        assert await speaker.hear() == Message("/level", (0.5,))
+        await idle[0].ends()
+        assert port.health()[0]["connected"] == MAX_TARGETS
 
 
 async def test_who_takes_all_places_keeps_nobody_out(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,7 +372,8 @@ async def test_who_takes_all_places_keeps_nobody_out(bridge: Bridge, monkeypatch
             program.send("/level", count / 4)
             await bridge.reaches("/level", count / 4)
             await guests.pop().ends()
-        await (await come("127.0.0.2")).ends()
+        await come("127.0.0.2")  # whose own place it takes
+        await guests[0].ends()
         assert port.health()[0]["connected"] == MAX_TARGETS
 
 

@@ -123,6 +123,8 @@ class Connection(asyncio.Protocol):
         self.transport: Any = None
         self.address: Address = ()
         self.since = 0.0
+        self.is_mute = target is None
+        """It has connected to us, and sent no packet yet."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._carrier = carrier
         self._reader = SlipReader() if carrier.peer.settings.transport == "tcp-slip" else SizeReader()
@@ -154,6 +156,8 @@ class Connection(asyncio.Protocol):
             return
         if not self._packets:
             self._read()
+        if self._packets:
+            self.is_mute = False
         receive = self._carrier.owner.reader
         for _ in range(min(len(self._packets), MOST_AT_ONCE)):
             receive(self._packets.popleft(), self.address)
@@ -338,19 +342,20 @@ class TcpCarrier:
 
     def _has_room(self, host: str) -> bool:
         """True if there is a place for this host. Where none is free, a stranger that has most of them gives one up: to
-        whom the table names, and to who would have fewer."""
+        whom the table names, and to who would have fewer. Else the host's own oldest that has said nothing does."""
         there = [one for one in self._connections if one.target is not None and not one.transport.is_closing()]
         if len(there) < MAX_TARGETS:
             return True
         hosts = {one: host_of(one.address) for one in there}
         places = Counter(counted(host) for host in hosts.values())
         strangers = [one for one in there if not self.peer.knows(hosts[one])]
-        newest = max(strangers, key=lambda one: (places[counted(hosts[one])], one.since), default=None)
-        if newest is None:
+        gone = max(strangers, key=lambda one: (places[counted(hosts[one])], one.since), default=None)
+        if gone is None or (not self.peer.knows(host) and places[counted(hosts[gone])] <= places[counted(host)] + 1):
+            mute = [one for one in there if one.is_mute and counted(hosts[one]) == counted(host)]
+            gone = min(mute, key=lambda one: one.since, default=None)
+        if gone is None:
             return False
-        if not self.peer.knows(host) and places[counted(hosts[newest])] <= places[counted(host)] + 1:
-            return False
-        newest.transport.abort()
+        gone.transport.abort()
         return True
 
     def lost(self, connection: Connection) -> None:
