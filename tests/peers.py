@@ -4,12 +4,14 @@ In CI (`CI=true`) a missing test peer is a failure, so that nothing is silently 
 says what to install.
 """
 
+import fcntl
 import os
 import random
 import shutil
 import socket
-from collections import deque
+import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -66,19 +68,22 @@ def free_tcp_port() -> int:
     return _free_port(socket.SOCK_STREAM)
 
 
-_marks: deque[socket.socket] = deque()
-"""Of the ports that were given out last: nobody who runs tests beside us has one of them before it is used."""
+_given: set[int] = set()
 
 
 def _free_port(kind: socket.SocketKind) -> int:
     while True:
         port = random.SystemRandom().choice(NEVER_GIVEN_OUT)  # hypothesis seeds the others
-        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         with socket.socket(socket.AF_INET, kind) as sock, suppress(OSError):
-            mark.bind(f"\0stagebridge tests have port {port}")
-            sock.bind(("127.0.0.1", port))
-            _marks.append(mark)
-            if len(_marks) > 64:
-                _marks.popleft().close()
-            return port
-        mark.close()
+            if port not in _given:
+                fcntl.lockf(_ports_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)  # until this process ends
+                sock.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
+
+
+@cache
+def _ports_file() -> int:
+    """Each byte is a port, locked by whoever of those that run tests at the same time gives it to its own."""
+    path = Path(tempfile.gettempdir()) / f"stagebridge-tests-{os.getuid()}.ports"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
