@@ -6,19 +6,21 @@ of pages declare before any browser has come (``pagecontrols``), the message (``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from .control import Control
 from .errors import BadValue, ProtocolError
 from .messages import Descriptor
-from .store import Entry, Origin, Store
+from .store import Change, Entry, Origin, Store
 from .view import View
 
 MAX_DECLARED = 256
 """Controls that pages may declare, all together."""
-DECLARED_CHOICES_BYTES = 4096
-"""Of what a choice of these has to choose from: whoever comes is told all of it."""
+MAX_DECLARED_BYTES = 512 * 1024
+"""Of their descriptors as JSON, and of the texts that they may hold, all together: whoever comes is told all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,45 @@ class Declarer:
     view: View | None
 
 
+class Declared:
+    """The controls of pages that a store has, and how much room they leave. ``follow`` is to hear of its changes."""
+
+    def __init__(self, store: Store) -> None:
+        self._sizes: dict[Entry, int] = {}
+        self._bytes = 0
+        for entry in store:
+            self.note(entry)
+
+    def follow(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.what in ("added", "described", "removed"):
+                self.note(change.entry)
+
+    def note(self, entry: Entry) -> None:
+        """It has come, is described anew, or has gone."""
+        self._bytes -= self._sizes.pop(entry, 0)
+        if entry.is_there and entry.control.owner == "page":
+            self._sizes[entry] = _size_of(entry.control)
+            self._bytes += self._sizes[entry]
+
+    def lack(self, control: Control, instead_of: Entry | None = None) -> ProtocolError | None:
+        """Why there is no room for one more; None where there is."""
+        if len(self._sizes) - (instead_of in self._sizes) >= MAX_DECLARED:
+            return ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
+        freed = 0 if instead_of is None else self._sizes.get(instead_of, 0)
+        if self._bytes - freed + _size_of(control) > MAX_DECLARED_BYTES:
+            why = f"{control.path}: what pages declare has {MAX_DECLARED_BYTES >> 10} kB at most"
+            return ProtocolError("too_large", f"{why}: shorten choices and texts, or put them into the configuration")
+        return None
+
+
 def declare(
-    descriptors: Iterable[Descriptor], who: Declarer, store: Store, unclaimed: MutableMapping[str, None], now: float
+    descriptors: Iterable[Descriptor],
+    who: Declarer,
+    store: Store,
+    declared: Declared,
+    unclaimed: MutableMapping[str, None],
+    now: float,
 ) -> list[tuple[str, ProtocolError]]:
     """Add the controls that are not there yet. Returns the path of each descriptor that was refused, and why.
 
@@ -39,21 +78,18 @@ def declare(
     who may add describes them anew, and the first of them make room when there are too many.
     """
     refused: list[tuple[str, ProtocolError]] = []
-    room = MAX_DECLARED - sum(entry.control.owner == "page" for entry in store)
     for descriptor in descriptors:
         try:
             control = descriptor.build("page")
             entry = store.find(control.path) if who.view is None else who.view.find(control.path)
             if entry is None:
                 _check_may_add(control.path, who)
-                _check_is_small(control)
-                if room <= 0:
-                    _make_room(control.path, who, store, unclaimed, now)
-                    room += 1
+                while (lack := declared.lack(control)) is not None:
+                    _make_room(lack, who, store, unclaimed, now)
                 store.add(control, now=now, origin=who.origin)
-                room -= 1
             elif _is_left(entry, unclaimed) and who.role != "view" and who.view is None:
-                _check_is_small(control)
+                if (lack := declared.lack(control, entry)) is not None:
+                    raise lack
                 del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
                 store.describe(entry, control, now=now, origin=who.origin)
             else:
@@ -74,10 +110,9 @@ def _check_may_add(path: str, who: Declarer) -> None:
         raise ProtocolError("not_allowed", "this device may only watch")
 
 
-def _check_is_small(control: Control) -> None:
-    if sum(len(text.encode()) for text in control.choices) > DECLARED_CHOICES_BYTES:
-        why = f"{control.path}: choices that a page declares may have {DECLARED_CHOICES_BYTES} bytes together"
-        raise ProtocolError("too_large", f"{why}; the configuration's may be longer")
+def _size_of(control: Control) -> int:
+    text = control.max_length if control.kind == "string" else 0
+    return len(msgspec.json.encode(control.describe())) + text
 
 
 def _is_left(entry: Entry | None, unclaimed: MutableMapping[str, None]) -> bool:
@@ -85,11 +120,13 @@ def _is_left(entry: Entry | None, unclaimed: MutableMapping[str, None]) -> bool:
     return entry is not None and entry.path in unclaimed and entry.control.owner == "page"
 
 
-def _make_room(path: str, who: Declarer, store: Store, unclaimed: MutableMapping[str, None], now: float) -> None:
-    """Remove a control that is on no page which was opened in this run; ``path`` is the one that wants its place."""
+def _make_room(
+    lack: ProtocolError, who: Declarer, store: Store, unclaimed: MutableMapping[str, None], now: float
+) -> None:
+    """Remove a control that is on no page which was opened in this run. Raises ``lack`` where there is none."""
     first = next((one for one in unclaimed if _is_left(store.find(one), unclaimed)), None)
     if first is None:
-        raise ProtocolError("too_many", f"{path}: pages have declared {MAX_DECLARED} already")
+        raise lack
     del unclaimed[first]
     store.remove(store.get(first), now=now, origin=who.origin)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from .coercion import shown
 from .control import RESERVED, Control
-from .declaring import MAX_DECLARED
+from .declaring import Declared
 from .errors import BadValue, BridgeError
 from .messages import Descriptor
 from .store import MAX_CONTROLS, Entry, Store
@@ -88,12 +88,12 @@ class Saved:
                     self._described[path] = _decode_described(row.described)
             except _NOT_DECODED:
                 problems.append(f"what is kept of {path} cannot be read")
-        declared = sum(entry.control.owner == "page" for entry in store)
+        declared = Declared(store)
         for path, described in list(self._described.items()):
             if store.find(path) is not None:
                 self._forget_description(path)
             else:
-                self._bring_back(store, path, described, MAX_DECLARED - declared, now, problems)
+                self._bring_back(store, path, described, declared, now, problems)
         values = []
         for entry in store:
             if (value := self._recall(entry.control)) is not None:
@@ -174,16 +174,17 @@ class Saved:
             self._changed[path] = None
 
     def _bring_back(
-        self, store: Store, path: str, described: Described, room: int, now: float, problems: list[str]
+        self, store: Store, path: str, described: Described, declared: Declared, now: float, problems: list[str]
     ) -> None:
         teachers = [peer for peer in described.peers if peer in self._taught]
         if described.owner == "learn" and not teachers:
             return  # until a peer of that name learns again
-        if described.owner == "page" and len(self.unclaimed) >= room:
-            problems.append(f"{path} is left out: pages have declared {MAX_DECLARED} already")
-            return
         try:
-            store.add(described.control.build(described.owner), now=now)
+            control = described.control.build(described.owner)
+            if described.owner == "page" and (lack := declared.lack(control)) is not None:
+                problems.append(f"left out: {lack.message}")
+                return
+            declared.note(store.add(control, now=now))
         except BridgeError as exc:
             problems.append(str(exc))
             return

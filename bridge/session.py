@@ -17,7 +17,7 @@ from . import messages as msg
 from .access import ALL, Grant
 from .ackwindow import ACK_S, PING_S, AckWindow, Flights, Recent
 from .control import PANIC
-from .declaring import Declarer, declare
+from .declaring import Declared, Declarer, declare
 from .errors import BadControl, BadValue, OscError, ProtocolError
 from .frames import Frames, Lens
 from .learning import Learning
@@ -95,9 +95,12 @@ class Shared:
     """Who may hold something over REST, and what it was granted; they have no session to end."""
     views: Views = field(init=False)
     """What devices see that are limited to pages."""
+    declared: Declared = field(init=False)
 
     def __post_init__(self) -> None:
         self.views = Views(self.store, self.clock)
+        self.declared = Declared(self.store)
+        self.store.subscribe(self.declared.follow, hears_values=False)
 
 
 class PageClock:
@@ -432,7 +435,8 @@ class Session:
 
     def _declare(self, message: msg.Declare, now: float) -> None:
         who = Declarer(self.origin, self.role, self.view)
-        for path, refusal in declare(message.controls, who, self._store, self._shared.unclaimed, now):
+        shared = self._shared
+        for path, refusal in declare(message.controls, who, self._store, shared.declared, shared.unclaimed, now):
             self._refuse(refusal, None, path=path)
 
     def _ack(self, revision: int, held_s: float, now: float) -> None:

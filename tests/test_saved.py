@@ -169,8 +169,17 @@ def test_pages_have_no_more_than_their_share_back() -> None:
     rows = {f"/p/{n:03}": Row("0.5", described.replace("/x", f"/p/{n:03}")) for n in range(MAX_DECLARED + 2)}
     store, _, problems = begun(Control(path="/html", owner="page"), rows=rows)
     assert sum(entry.control.owner == "page" for entry in store) == MAX_DECLARED
-    assert problems[0] == f"/p/255 is left out: pages have declared {MAX_DECLARED} already"
+    assert problems[0] == f"left out: /p/255: pages have declared {MAX_DECLARED} already"
     assert len(problems) == 3
+
+
+def test_what_pages_have_back_is_not_long_for_whoever_comes() -> None:
+    described = {"control": {"path": "/x", "kind": "string", "max_length": 10_000}, "owner": "page"}
+    text = msgspec.json.encode(described).decode()
+    rows = {f"/p/{n:03}": Row(None, text.replace("/x", f"/p/{n:03}")) for n in range(100)}
+    store, _, problems = begun(rows=rows)
+    assert len(store) == 51
+    assert problems[0].startswith("left out: /p/051: what pages declare has 512 kB at most")
 
 
 def test_what_a_peer_taught_us_comes_back_while_it_may_teach() -> None:

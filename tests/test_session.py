@@ -500,7 +500,6 @@ def test_who_declared_first_is_right(store: Store, browser: Browser, volume: Ent
         ({"path": "no slash"}, "bad_value"),
         ({"path": "/a", "range": [1, 0]}, "bad_value"),
         ({"path": "/a", "kind": "choice"}, "bad_value"),
-        ({"path": "/a", "kind": "choice", "choices": [f"{n:05}" for n in range(1000)]}, "too_large"),
         ({"path": "/stagebridge/panic"}, "not_allowed"),
     ],
 )
@@ -517,6 +516,23 @@ def test_declared_controls_are_capped(store: Store, browser: Browser) -> None:
     assert len(store) == MAX_DECLARED
     codes = [message.get("code") for message in browser.hear()]
     assert codes.count("too_many") == 3
+
+
+def test_what_pages_declare_is_not_long_for_whoever_comes(store: Store, shared: Shared, browser: Browser) -> None:
+    browser.hello()
+    errors = []
+    for number in range(MAX_DECLARED):
+        choices = [f"{n:03}".ljust(64) for n in range(1000)]
+        browser.say("declare", controls=[{"path": f"/made/{number}", "kind": "choice", "choices": choices}])
+        errors += [message for message in browser.hear() if message["type"] == "error"]
+        browser.ack()
+    assert {error["code"] for error in errors} == {"too_large"}
+    guest = Browser(shared, "c2")
+    guest.say("hello")
+    assert sum(len(json.dumps(guest.hear())) for _ in range(8)) < 600_000
+    for number in range(MAX_DECLARED):
+        browser.say("declare", controls=[{"path": f"/text/{number}", "kind": "string", "max_length": 10_000}])
+    assert sum(entry.control.max_length for entry in store if entry.control.kind == "string") < 512 * 1024
 
 
 def test_what_the_configuration_has_by_now_is_no_page_s_any_more(
