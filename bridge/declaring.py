@@ -22,20 +22,27 @@ MAX_DECLARED = 256
 MAX_DECLARED_BYTES = 512 * 1024
 """Of their descriptors as JSON, and of the texts that they may hold, all together: whoever comes is told all of it."""
 
+DEVICE_SHARE = 2
+"""One device may have this part of both, a half: no guest's phone takes the places of the artist's pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declarer:
-    """Whose page it is: ``view`` is what that device sees, None for everything."""
+    """Whose page it is: ``view`` is what that device sees, None for everything; ``device`` is "" where nobody is told
+    apart."""
 
     origin: Origin
     role: str
     view: View | None
+    device: str = ""
 
 
 class Declared:
     """The controls of pages that a store has, and how much room they leave. ``follow`` is to hear of its changes."""
 
     def __init__(self, store: Store) -> None:
+        self.devices: dict[Entry, str] = {}
+        """Which device has declared it in this run."""
         self._sizes: dict[Entry, int] = {}
         self._bytes = 0
         for entry in store:
@@ -52,11 +59,26 @@ class Declared:
         if entry.is_there and entry.control.owner == "page":
             self._sizes[entry] = _size_of(entry.control)
             self._bytes += self._sizes[entry]
+        else:
+            self.devices.pop(entry, None)
+
+    def check_share(self, control: Control, device: str) -> None:
+        """Raise ProtocolError where a device has declared as much as one may."""
+        if not device:
+            return
+        sizes = [self._sizes[entry] for entry, by in self.devices.items() if by == device]
+        if len(sizes) >= MAX_DECLARED // DEVICE_SHARE:
+            why = f"{control.path}: this device has declared {len(sizes)} already, the most that one may"
+            raise ProtocolError("too_many", f"{why}: put controls into the configuration, or into a page's HTML")
+        if sum(sizes) + _size_of(control) > MAX_DECLARED_BYTES // DEVICE_SHARE:
+            most = MAX_DECLARED_BYTES // DEVICE_SHARE >> 10
+            raise ProtocolError("too_large", f"{control.path}: what one device declares has {most} kB at most")
 
     def lack(self, control: Control, instead_of: Entry | None = None) -> ProtocolError | None:
         """Why there is no room for one more; None where there is."""
         if len(self._sizes) - (instead_of in self._sizes) >= MAX_DECLARED:
-            return ProtocolError("too_many", f"{control.path}: pages have declared {MAX_DECLARED} already")
+            why = f"{control.path}: pages have declared {MAX_DECLARED} already"
+            return ProtocolError("too_many", f"{why}: an admin can take some away (stagebridge forget)")
         freed = 0 if instead_of is None else self._sizes.get(instead_of, 0)
         if self._bytes - freed + _size_of(control) > MAX_DECLARED_BYTES:
             why = f"{control.path}: what pages declare has {MAX_DECLARED_BYTES >> 10} kB at most"
@@ -84,12 +106,15 @@ def declare(
             entry = store.find(control.path) if who.view is None else who.view.find(control.path)
             if entry is None:
                 _check_may_add(control.path, who)
+                declared.check_share(control, who.device)
                 while (lack := declared.lack(control)) is not None:
                     _make_room(lack, who, store, unclaimed, now)
-                store.add(control, now=now, origin=who.origin)
+                declared.devices[store.add(control, now=now, origin=who.origin)] = who.device
             elif _is_left(entry, unclaimed) and who.role != "view" and who.view is None:
+                declared.check_share(control, who.device)
                 if (lack := declared.lack(control, entry)) is not None:
                     raise lack
+                declared.devices[entry] = who.device
                 del unclaimed[control.path]  # as it was in an earlier run: the page may have been edited
                 store.describe(entry, control, now=now, origin=who.origin)
             else:

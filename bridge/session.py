@@ -434,8 +434,8 @@ class Session:
         self._answer(message.n)
 
     def _declare(self, message: msg.Declare, now: float) -> None:
-        who = Declarer(self.origin, self.role, self.view)
         shared = self._shared
+        who = Declarer(self.origin, self.role, self.view, "" if self.grant is None else self.grant.device)
         for path, refusal in declare(message.controls, who, self._store, shared.declared, shared.unclaimed, now):
             self._refuse(refusal, None, path=path)
 

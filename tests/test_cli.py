@@ -17,12 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from bridge import __version__, cli, remote
 from bridge.cli.controls import path_filter
 from bridge.errors import RemoteError
 from tests.daemon import ROOT, Daemon, DaemonError
 from tests.peers import free_tcp_port, free_udp_port
+from tests.waiting import SOON_S
 
 CONFIG = """
 [[osc]]
@@ -179,6 +181,18 @@ def test_a_value_that_was_limited_is_said_so(daemon: Daemon) -> None:
 )
 def test_what_cannot_be_done_is_one_clear_line(daemon: Daemon, args: list[str], said: str) -> None:
     assert ask(daemon, *args) == (1, "", f"stagebridge: {said}")
+
+
+def test_what_pages_have_declared_can_be_removed_and_nothing_else(daemon: Daemon) -> None:
+    with connect(daemon.ws_url, proxy=None) as page:
+        page.send(json.dumps({"type": "hello"}))
+        page.send(json.dumps({"type": "declare", "controls": [{"path": path} for path in ("/guest/1", "/guest/2")]}))
+        page.send(json.dumps({"type": "set", "n": 1, "values": []}))
+        while json.loads(page.recv(SOON_S))["type"] != "applied":
+            pass
+    assert ask(daemon, "forget", "/tempo") == (1, "", "stagebridge: no control that a page has declared fits /tempo")
+    assert ask(daemon, "forget", "/guest") == (0, "", "stagebridge: 2 controls removed")
+    assert daemon.request("GET", "/api/controls/guest/1")[0] == 404
 
 
 def test_panic_is_fired_and_remembered_as_somebodys_doing(daemon: Daemon) -> None:

@@ -23,8 +23,8 @@ PAGE_CLOCK_MS = 5000.0  # what the page's clock shows when ours shows 0
 class Browser:
     """A session and what a browser would have received from it, with time in our hands."""
 
-    def __init__(self, shared: Shared, client: str = "c1", role: Role = "control") -> None:
-        self.session = Session(shared, client, Grant(role))
+    def __init__(self, shared: Shared, client: str = "c1", role: Role = "control", device: str = "") -> None:
+        self.session = Session(shared, client, Grant(role, device=device))
         self.now = 0.0
         self.is_writable = True
 
@@ -533,6 +533,17 @@ def test_what_pages_declare_is_not_long_for_whoever_comes(store: Store, shared: 
     for number in range(MAX_DECLARED):
         browser.say("declare", controls=[{"path": f"/text/{number}", "kind": "string", "max_length": 10_000}])
     assert sum(entry.control.max_length for entry in store if entry.control.kind == "string") < 512 * 1024
+
+
+def test_one_device_leaves_half_of_what_pages_may_declare_to_others(store: Store, shared: Shared) -> None:
+    guest, artist = (Browser(shared, f"c{n}", device=f"d{n}") for n in (1, 2))
+    guest.hello()
+    artist.hello()
+    for browser, name in ((guest, "guest"), (guest, "more"), (artist, "show")):
+        browser.say("declare", controls=[{"path": f"/{name}/{n}"} for n in range(MAX_DECLARED // 2)])
+    errors = [message for message in guest.hear() if message["type"] == "error"]
+    assert errors[0]["message"].startswith("/more/0: this device has declared 128 already")
+    assert len([entry for entry in store if entry.path.startswith("/show/")]) == MAX_DECLARED // 2
 
 
 def test_what_the_configuration_has_by_now_is_no_page_s_any_more(

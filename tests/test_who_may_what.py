@@ -81,6 +81,7 @@ ROUTES: list[Row] = [  # what is asked for, by which route, with which body, and
     ("POST", "/api/controls/{path}", "/api/controls/anna/go", None, MOVES),
     ("POST", "/api/controls/{path}", "/api/controls/ben/go", None, HIDDEN),
     ("POST", "/api/controls/{path}", "/api/controls/stagebridge/panic", None, HIDDEN),
+    ("DELETE", "/api/controls/{path}", "/api/controls/anna/level", None, (*NOBODY, 403)),
     ("GET", "/api/holds", "/api/holds", None, (401, *[200] * 6)),
     ("POST", "/api/holds/{path}", "/api/holds/anna/level", None, MOVES),
     ("DELETE", "/api/holds/{path}", "/api/holds/anna/level", None, MOVES),

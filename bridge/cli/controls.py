@@ -1,4 +1,4 @@
-"""``watch``, ``get``, ``set``, ``panic``: the controls of a running daemon."""
+"""``watch``, ``get``, ``set``, ``forget``, ``panic``: the controls of a running daemon."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bridge import log
 from bridge.errors import OscError, RemoteError
 
-from .terminal import daemon_of, fail, remote_command, run_loop
+from .terminal import counted, daemon_of, fail, remote_command, run_loop
 
 if TYPE_CHECKING:
     from bridge.remote import Event
@@ -37,6 +38,9 @@ def add(commands: Any) -> None:
     set_.add_argument(
         "words", nargs="*", metavar="VALUE", help="number, on/off, text, choice, #rrggbb; several for a vector"
     )
+
+    forget = remote_command(commands, "forget", "remove controls that pages have declared", _forget)
+    forget.add_argument("pattern", metavar="PATTERN", help="these and what is below them: '/guest/*', /guest")
 
     remote_command(commands, "panic", "release every hold and momentary, set what [panic] says", _panic)
 
@@ -153,6 +157,23 @@ async def _set_remote(arguments: argparse.Namespace) -> int:
         print(json.dumps({"path": path, "value": value}, ensure_ascii=False))
     elif not _is_same(asked, value):
         print(f"stagebridge: {path} is now {to_words(value)}", file=sys.stderr)
+    return 0
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from bridge.remote import request
+
+    daemon, is_wanted = daemon_of(arguments), path_filter(arguments.pattern)
+    controls = request(daemon, "GET", "/api/controls")["controls"]
+    paths = [one["path"] for one in controls if one.get("owner") == "page" and is_wanted(one["path"])]
+    if not paths:
+        return fail(log.printable(f"stagebridge: no control that a page has declared fits {arguments.pattern}"))
+    for path in paths:
+        request(daemon, "DELETE", f"/api/controls{quote(path)}")
+    if arguments.json:
+        print(json.dumps({"removed": paths}, ensure_ascii=False))
+    else:
+        print(f"stagebridge: {counted(len(paths), 'control')} removed", file=sys.stderr)
     return 0
 
 

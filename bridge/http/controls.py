@@ -33,6 +33,7 @@ class ControlRoutes:
         self._frames = shared.frames
         self._views = shared.views
         self._hands = shared.hands
+        self._unclaimed = shared.unclaimed
         self._history = history
         self._clock = clock
 
@@ -43,6 +44,7 @@ class ControlRoutes:
             web.get("/api/controls/{path:.+}", self._one_control),
             web.put("/api/controls/{path:.+}", self._put_control),
             web.post("/api/controls/{path:.+}", self._fire_control),
+            web.delete("/api/controls/{path:.+}", self._forget_control),
             web.get("/api/holds", self._all_holds),
             web.post("/api/holds/{path:.+}", self._touch),
             web.delete("/api/holds/{path:.+}", self._release),
@@ -84,6 +86,18 @@ class ControlRoutes:
         except BadValue as exc:
             raise bad_request("bad_value", str(exc)) from exc
         return self._reply(entry)
+
+    async def _forget_control(self, request: web.Request) -> web.StreamResponse:
+        """Remove what a page has declared; an open page may declare it again when it comes back."""
+        check_admin(request)
+        entry = self._find(request)
+        if entry.control.owner != "page":
+            raise Refused(
+                403, "not_allowed", f"{entry.path} was declared by no page, it belongs to the {entry.control.owner}"
+            )
+        self._unclaimed.pop(entry.path, None)
+        self._store.remove(entry, now=self._clock(), origin=_origin(request))
+        return json_answer({"removed": entry.path})
 
     async def _all_holds(self, request: web.Request) -> web.StreamResponse:
         seen = self._seen(request)
