@@ -12,7 +12,7 @@ from bridge.declaring import MAX_DECLARED
 from bridge.frames import Frames
 from bridge.messages import MAX_MESSAGE_BYTES
 from bridge.monitor import MAX_WATCHERS, Line
-from bridge.session import NOT_PAIRED, Close, Session, Shared
+from bridge.session import NOT_PAIRED, PANICS, Close, Session, Shared
 from bridge.store import REMOVED_REMEMBERED, Entry, Origin, Store
 from bridge.view import HINTS, HINTS_PER_S, Views
 
@@ -458,6 +458,21 @@ def test_panic_is_never_too_late(store: Store, browser: Browser) -> None:
     browser.say("ping", t=browser.clock)
     browser.say("trigger", n=1, id=panic.id, t=browser.clock - 2000)
     assert store.trigger_sequence == 1
+
+
+def test_who_panics_without_end_is_heard_as_often_as_a_hand_can(store: Store, shared: Shared, browser: Browser) -> None:
+    panic = add(store, "/stagebridge/panic", kind="trigger")
+    browser.hello()
+    for n in range(100):
+        browser.say("trigger", n=n, id=panic.id)
+    assert store.trigger_sequence == PANICS
+    assert {message["code"] for message in browser.hear() if message["type"] == "error"} == {"too_many"}
+    other = Browser(shared, "c2")
+    other.hello()
+    other.say("trigger", id=panic.id)
+    browser.now += 1.0
+    browser.say("trigger", id=panic.id)
+    assert store.trigger_sequence == PANICS + 2
 
 
 @pytest.mark.parametrize("drift", [-500e-6, 500e-6])

@@ -695,6 +695,19 @@ def test_the_same_value_again_is_a_sign_of_life(store: Store) -> None:
     assert not fader.holders
 
 
+def test_panic_finds_what_became_momentary_and_leaves_what_is_so_no_more(store: Store) -> None:
+    now_momentary, no_more, gone = (
+        add(store, path, kind="bool", momentary=momentary)
+        for path, momentary in (("/a", False), ("/b", True), ("/c", True))
+    )
+    store.describe(now_momentary, Control(path="/a", kind="bool", momentary=True), now=0.0)
+    store.describe(no_more, Control(path="/b", kind="bool"), now=0.0)
+    store.remove(gone, now=0.0)
+    store.restore([(now_momentary, True), (no_more, True)])
+    store.let_go(Origin("bridge", "panic"), 1.0)
+    assert (now_momentary.value, no_more.value) == (False, True)
+
+
 def test_what_panic_brings_to_rest_is_panics_doing(store: Store) -> None:
     flash = add(store, "/flash", kind="bool", momentary=True)
     store.touch(flash, ANNA, 0.0)
