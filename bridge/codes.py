@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .access import Grant
@@ -41,8 +42,8 @@ class Code:
     digits: str
     grant: Grant
     ends: float
-    by: str = ""
-    """The device that asked for it; "" for who sits at the machine."""
+    by: Grant | None = None
+    """Who asked for it; None: we ourselves."""
 
 
 class Codes:
@@ -54,9 +55,9 @@ class Codes:
         self._spent: OrderedDict[str, str] = OrderedDict()  # digits → why
         self._guesses = Guesses()
 
-    def make(self, grant: Grant, now: float, by: str = "") -> Code:
-        """A new code, for the device ``by``."""
-        self._sweep(now)
+    def make(self, grant: Grant, now: float, by: Grant | None = None) -> Code:
+        """A new code, which ``by`` has asked for."""
+        self.expire(lambda code: code.ends <= now)
         while True:
             digits = f"{int.from_bytes(self._entropy(8), 'big') % 10**DIGITS:0{DIGITS}}"
             if digits not in self._codes and digits not in self._spent:
@@ -68,7 +69,7 @@ class Codes:
 
     def look_up(self, digits: str, address: str, now: float) -> Code:
         """The code that waits under these digits; it goes on waiting. Raises PairingError, and remembers the guess."""
-        self._sweep(now)
+        self.expire(lambda code: code.ends <= now)
         if not self._guesses.may(address, now):
             raise PairingError("too_many", "too many wrong codes: wait a minute, then try again")
         found = None
@@ -81,17 +82,13 @@ class Codes:
         why = self._spent.get(digits, "wrong_code")
         raise PairingError(why, _WHY[why])
 
-    def end_of(self, device: str) -> None:
-        """What this device has asked for is worth nothing any more."""
-        for code in [code for code in self._codes.values() if code.by == device]:
-            self._end(code.digits, "expired_code")
-
     def spend(self, code: Code) -> None:
         """It has let its device in."""
         self._end(code.digits, "used_code")
 
-    def _sweep(self, now: float) -> None:
-        for code in [code for code in self._codes.values() if code.ends <= now]:
+    def expire(self, is_over: Callable[[Code], bool]) -> None:
+        """Those of which this is true let nobody in any more."""
+        for code in [code for code in self._codes.values() if is_over(code)]:
             self._end(code.digits, "expired_code")
 
     def _end(self, digits: str, why: str) -> None:

@@ -109,6 +109,10 @@ class Pairing:
             return grant
         return EVERYTHING if self.mode == "open" else None
 
+    def _is_admin(self, grant: Grant) -> bool:
+        now = self.grant_again(grant)
+        return now is not None and now.role == "admin"
+
     def worth(self, device: Device) -> Grant | None:
         """What it was let in for; None where its ``[[access]]`` entry is gone."""
         role = self._roles().get(device.access) if device.access else device.role
@@ -139,8 +143,8 @@ class Pairing:
         """The ``[[access]]`` entries that a device may be let in by, and their roles."""
         return dict(self._roles())
 
-    def code(self, grant: Grant, by: str = "") -> Code:
-        """A new code, for the device ``by``, with which it ends if that may not let others in any more."""
+    def code(self, grant: Grant, by: Grant | None = None) -> Code:
+        """A new code. It is worth nothing once who has asked for it may not let others in any more."""
         return self.codes.make(grant, self._clock(), by)
 
     def redeem(self, digits: str, address: str, name: str, present: Device | None) -> tuple[Device, str | None]:
@@ -148,6 +152,7 @@ class Pairing:
 
         One that is in and may do as much keeps what it has, and the code goes on waiting: a tablet scans it again.
         """
+        self.codes.expire(lambda code: code.by is not None and not self._is_admin(code.by))
         try:
             code = self.codes.look_up(digits, address, self._clock())
         except PairingError as exc:
@@ -186,8 +191,6 @@ class Pairing:
         self.devices.set_grant(device, grant)
         self._note()
         now = self.grant_of(device)
-        if now is None or now.role != "admin":
-            self.codes.end_of(device.id)
         if now is not None:
             self._changed(device.id, now)
 
@@ -196,7 +199,6 @@ class Pairing:
         device = self.devices.remove(number)
         if device is not None:
             self._seen_at.pop(number, None)
-            self.codes.end_of(number)
             self._revoked(number)
             self._note()
             log.info("%s is let in no more", device.name)

@@ -387,6 +387,17 @@ async def test_codes_of_who_may_let_nobody_in_any_more_are_worth_nothing(open_ho
     assert (await open_house.device().pair(codes["o"]))[0] == 200
 
 
+async def test_codes_end_with_the_access_entry_that_made_their_admin_one(tmp_path: Path) -> None:
+    entry = '[[access]]\nname = "boss"\nrole = "{}"\n'
+    async with house(tmp_path, CONFIG + entry.format("admin")) as one:
+        boss = await one.let_in(Grant("admin", "boss"))
+        _, made = await boss.ask("POST", "api/codes", {"role": "admin"})
+        await asyncio.to_thread((tmp_path / "config.toml").write_text, CONFIG + entry.format("view"))
+        assert not (await one.bridge.reload()).problems
+        status, answer = await one.device().pair(made["code"])
+        assert (status, answer["error"]) == (403, "expired_code")
+
+
 @pytest.mark.parametrize("how", ["revoked", "may only watch"])
 async def test_what_a_device_holds_over_rest_ends_with_its_leave_to(tmp_path: Path, how: str) -> None:
     async with house(tmp_path, CONFIG + '[[control]]\npath = "/b"\nmomentary = true\n') as one:

@@ -133,7 +133,7 @@ class PairRoutes:
         page = _word(body, "page")
         if page and page not in self._pages():
             raise bad_request("bad_value", f"there is no page {page}: there are {', '.join(self._pages())}")
-        code = self._pairing.code(grant, grant_of(request).device).digits if self._pairing.mode == "token" else None
+        code = self._pairing.code(grant, grant_of(request)).digits if self._pairing.mode == "token" else None
         urls = [link(url, code, page) for url in await asyncio.to_thread(self._urls)]
         answer = {
             "code": code, "url": urls[0], "urls": urls, "role": grant.role, "access": grant.access,
