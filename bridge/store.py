@@ -209,7 +209,6 @@ class Store:
             Entry | None
         ] = []  # what got a value with each revision after _journal_start; None: nothing
         self._journal_start = 0
-        self._momentary: dict[int, Entry] = {}
         self._held: dict[int, Entry] = {}
         self._implied: set[tuple[int, Origin]] = set()  # holds that nobody asked for: of who moved a momentary
         self._described: RevisionLog[int, Entry] = RevisionLog()
@@ -275,8 +274,6 @@ class Store:
         self._next_id += 1
         self._by_path[control.path] = entry
         self._by_id[entry.id] = entry
-        if entry.is_momentary:
-            self._momentary[entry.id] = entry
         self._described.note(entry.id, entry.revision, entry)
         self._tell([Change("added", entry, entry.revision, now, origin or _SELF, value=initial)])
         return entry
@@ -292,10 +289,6 @@ class Store:
         previous = entry.value if entry.control.is_valued else None  # a meter's last level is no setting
         entry.control, entry.coerce, entry.is_momentary = control, control.coerce, control.momentary
         entry.is_logged = control.is_valued
-        if control.momentary:
-            self._momentary[entry.id] = entry
-        else:
-            self._momentary.pop(entry.id, None)
         entry.value = _settled(control, previous, is_held=bool(entry.holders))
         revision = self._advance(entry)
         if entry.is_logged:
@@ -317,7 +310,6 @@ class Store:
         self._implied.difference_update((entry.id, holder) for holder in entry.holders)
         entry.holders.clear()
         self._held.pop(entry.id, None)
-        self._momentary.pop(entry.id, None)
         revision = self._advance()
         self._removed.note(entry.id, revision, (entry.id, entry.path))
         self._tell([Change("removed", entry, revision, now, origin or _SELF)])
@@ -465,8 +457,9 @@ class Store:
         for entry in list(self._held.values()):
             for holder in list(entry.holders):
                 self.release(entry, holder, now, by=origin)
-        for entry in [entry for entry in self._momentary.values() if entry.value != entry.control.rest]:
-            self.set(entry, entry.control.rest, origin, now)
+        for entry in [entry for entry in self._by_id.values() if entry.is_momentary]:
+            if entry.value != entry.control.rest:
+                self.set(entry, entry.control.rest, origin, now)
 
     def blocked_by(self, entry: Entry, origin: Origin) -> Origin | None:
         """Who keeps ``origin`` from setting this control: with ``hold = "first"``, whoever touched first."""
