@@ -181,7 +181,6 @@ class Bridge:
         self._reloading = Reloading(config, self._configured, self._ports, self._pages, clock, self._say_trouble)
         self._reloading.followers += [self._admission.follow, self._follow]
         self._site: Site | None = None
-        self._guard: Guard | None = None
         self._source = source or Source(self._load_file)
         self._vitals = Vitals(self, self._state, self._shared.metrics)
         self._vitals.refusals["pairing"] = self.pairing.refused
@@ -234,10 +233,10 @@ class Bridge:
             self.hub.limits = replace(self.hub.limits, client_timeout_s=new.http.client_timeout_s)
         self.door.limits = self.hub.http_limits = new.http.limits
         self.https.change(new.http.tls)
-        if self._guard is not None:
-            self._guard.origins.forget()
-        if old.http.pages != new.http.pages and self._site is not None:
-            self._site.use_pages(await asyncio.to_thread(resources.pages_dir, new.http.pages))
+        if self._site is not None:
+            self._site.forget_names()
+            if old.http.pages != new.http.pages:
+                self._site.use_pages(await asyncio.to_thread(resources.pages_dir, new.http.pages))
         if old.state != new.state:
             await self._state.move(new.state.file)
         return ()
@@ -290,9 +289,8 @@ class Bridge:
             await stack.enter_async_context(self._vitals.taken())
             stack.push_async_callback(self._let_go)  # when browsers are gone, and ports still open
             await stack.enter_async_context(self.hub.running())
-            stack.push_async_callback(
-                self._reloading.end
-            )  # when nobody can ask for one, and all that it changes is there
+            # When nobody can ask for one any more, and all that it changes is still there:
+            stack.push_async_callback(self._reloading.end)
             await stack.enter_async_context(self._serving(listener))
             await self.addresses.look()
             self.addresses.subscribe(self._on_addresses)
@@ -370,15 +368,14 @@ class Bridge:
     async def _serving(self, listener: socket.socket) -> AsyncIterator[None]:
         controls = ControlRoutes(self._shared, self.history, self.clock)
         pairing = PairRoutes(self.pairing, self.urls, self._page_names, self.hub.devices)
-        self._guard = Guard(
-            self._names,
-            pairing.grant,
-            pairing.prolong,
-            admit_page=self._admission.admit_page,
-            refusals=self.refusals,
-        )
         self._site = site = Site(
-            self._guard,
+            Guard(
+                self._names,
+                pairing.grant,
+                pairing.prolong,
+                admit_page=self._admission.admit_page,
+                refusals=self.refusals,
+            ),
             self.door,
             web_dir=await asyncio.to_thread(resources.web_dir),
             pages_dir=await asyncio.to_thread(resources.pages_dir, self.config.http.pages),

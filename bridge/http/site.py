@@ -83,6 +83,10 @@ class Site:
         self._pages = Assets(folder)
         self._page_etags.clear()
 
+    def forget_names(self) -> None:
+        """We may be called otherwise from now on."""
+        self._guard.origins.forget()
+
     def application(self) -> web.Application:
         """The aiohttp application; the caller runs it."""
         app = web.Application(
