@@ -202,6 +202,11 @@ class Session:
         self._fingers: dict[Entry, bool] = {}  # touched and not released; True once the hold was taken away
         self._panics = Allowance(PANICS, PANICS_PER_S)
 
+    @property
+    def device(self) -> str:
+        """The id of the device; "" where nobody is told apart."""
+        return "" if self.grant is None else self.grant.device
+
     # In
 
     def receive(self, text: str | bytes, now: float) -> Close | None:
@@ -442,7 +447,7 @@ class Session:
 
     def _declare(self, message: msg.Declare, now: float) -> None:
         shared = self._shared
-        who = Declarer(self.origin, self.role, self.view, "" if self.grant is None else self.grant.device)
+        who = Declarer(self.origin, self.role, self.view, self.device)
         for path, refusal in declare(message.controls, who, self._store, shared.declared, shared.unclaimed, now):
             self._refuse(refusal, None, path=path)
 

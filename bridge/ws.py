@@ -63,7 +63,8 @@ GOING_AWAY, UNSUPPORTED = 1001, 1003  # RFC 6455, section 7.4.1
 REPLACED = 4001
 """Close code: another connection of the same page has taken over."""
 CROWDED = 4002
-"""Close code: its device has too many others, which came later."""
+"""Close code: its device has as many as one may. None of these gives way: pages that come back by themselves would take
+turns without end."""
 MAX_OF_DEVICE = 64
 """Connections of one device, tabs and scripts and all: no phone takes the places, or the memory, of everybody."""
 
@@ -283,7 +284,12 @@ class Hub:
                 return
             if session.welcomed and not was_welcomed:
                 connection.ws.allow(MAX_MESSAGE_BYTES)
-                self._close_older(connection)
+                self._replace_older(connection)
+                if self._is_crowded(session.device):
+                    self._refusals.count("connections")
+                    session.close(now)
+                    self._close(connection, Close(CROWDED, f"this device has {MAX_OF_DEVICE} connections already"))
+                    return
             if not session.is_idle:
                 if is_current := session.is_up_to_date:
                     self._flush(connection, now)  # an answer, which concerns nobody else: no pass over all
@@ -339,20 +345,20 @@ class Hub:
         name = connection.session.origin.target
         self._once.log(level, (counted(connection.host), cause), "browser %s (%s): %s", name, connection.host, text)
 
-    def _close_older(self, connection: Connection) -> None:
-        """A page that changed networks is not refused by its own ghost, nor others by a device that has all places."""
-        session, device = connection.session, _device(connection.session)
-        others = [other for other in self._connections.values() if other is not connection]
-        ghosts = [other for other in others if _who(other.session) == _who(session)] if session.page else []
-        theirs = [other for other in others if _device(other.session) == device] if device else []
-        older = [other for other in theirs if other not in ghosts][: 1 - MAX_OF_DEVICE]
-        for gone, close in (
-            (ghosts, Close(REPLACED, "this page has connected again")),
-            (older, Close(CROWDED, f"this device has {MAX_OF_DEVICE} newer connections")),
-        ):
-            for other in gone:
-                other.session.close(self._clock())
-                self._close(other, close)
+    def _replace_older(self, connection: Connection) -> None:
+        """A page that changed networks is not refused by its own ghost."""
+        session = connection.session
+        if not session.page:
+            return
+        for other in list(self._connections.values()):
+            ghost = other.session
+            if other is not connection and _who(ghost) == _who(session):
+                ghost.close(self._clock())
+                self._close(other, Close(REPLACED, "this page has connected again"))
+
+    def _is_crowded(self, device: str) -> bool:
+        """True if a device has more connections than one may."""
+        return bool(device) and sum(one.session.device == device for one in self._connections.values()) > MAX_OF_DEVICE
 
     def _close(self, connection: Connection, close: Close) -> None:
         self._remove(connection)  # no pass writes to it any more
@@ -600,12 +606,7 @@ class Hub:
 
 def _who(session: Session) -> tuple[str, str | None, str]:
     """Which page on which device."""
-    return session.page, session.token, _device(session)
-
-
-def _device(session: Session) -> str:
-    """ "" where nobody is told apart."""
-    return session.grant.device if session.grant is not None else ""
+    return session.page, session.token, session.device
 
 
 class _Entering:

@@ -347,20 +347,21 @@ async def test_who_says_nothing_has_no_place_that_another_wants(server: Server) 
         assert len(server.hub) == QUICK.clients
 
 
-async def test_one_device_has_so_many_connections_and_the_oldest_give_way(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_device_has_so_many_connections_and_no_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.ws.MAX_OF_DEVICE", 2)
     server.hub.shared.admit = {"a": Grant("control", device="d1"), "b": Grant("control", device="d2")}.get
     async with contextlib.AsyncExitStack() as stack:
-        first, other, *rest = [
-            await stack.enter_async_context(Client.connect(server.ws_url, token=token)) for token in "abaa"
-        ]
-        assert await first.hear_close() == 4002
-        for client in (other, *rest):
+        clients = [await stack.enter_async_context(Client.connect(server.ws_url, token=token)) for token in "aba"]
+        with pytest.raises(ConnectionClosed) as refused:
+            await stack.enter_async_context(Client.connect(server.ws_url, token="a"))
+        assert refused.value.rcvd is not None
+        assert refused.value.rcvd.code == 4002
+        for client in clients:
             await client.say("set", n=1, values=[])
             await client.hear_until("applied")
         assert len(server.hub) == 3
+        await clients[0].socket.close()
+        await stack.enter_async_context(Client.connect(server.ws_url, token="a"))
 
 
 async def test_a_thousand_sockets_opened_and_dropped_leave_nothing(server: Server) -> None:
