@@ -2,18 +2,15 @@
 
 import { DoubleTap, RelativeDrag } from '../lib/gesture.js';
 import * as law from '../lib/law.js';
-import { ControlElement } from './base.js';
 import { setAttribute } from './dom.js';
+import { DragElement } from './drag.js';
 import { Finger } from './finger.js';
 
 const PAGE_STEPS = 10;
 
-export class SliderElement extends ControlElement {
+export class SliderElement extends DragElement {
   #tap = new DoubleTap();
   #seconds = 0;
-  #screen = '';
-  #asked; // the value that the drag asked for last
-  drag = null;
 
   /** For widgets: px from position 0 to 1, whether the finger goes left to right, and the detent's place or null. */
   get travel() {
@@ -38,6 +35,15 @@ export class SliderElement extends ControlElement {
     const value = this.value;
     if (this.isBlank || !this.control || typeof value === 'string' || Array.isArray(value)) return null;
     return law.position(this.control, Number(value));
+  }
+
+  get measures() {
+    const [low, high] = law.limit(this.control).map((end) => law.position(this.control, end));
+    return { travel: Math.max(1, this.travel), low, high, center: this.detent };
+  }
+
+  get extent() {
+    return `${this.isHorizontal} ${this.travel}`;
   }
 
   /** Where the hardware stands, or null. */
@@ -88,10 +94,8 @@ export class SliderElement extends ControlElement {
   }
 
   #down(event) {
-    this.drag = new RelativeDrag(this.#measures);
+    this.begin(new RelativeDrag(this.measures));
     this.#seconds = 0;
-    this.#screen = this.#screenNow;
-    this.#asked = this.value;
     const c = this.#coordinate(event);
     const at = this.control.relative === false ? this.positionAt(event) : null;
     if (at === null) this.drag.down(this.position, c, event.timeStamp);
@@ -105,43 +109,14 @@ export class SliderElement extends ControlElement {
   #move(event) {
     this.#tap.move(event.clientX, event.clientY);
     const c = this.#coordinate(event);
-    if (this.#screenNow !== this.#screen) {
-      this.#screen = this.#screenNow;
-      this.#goOn(c);
-    }
+    this.turned(c);
     this.#setFine(this.#seconds > 0 || event.shiftKey);
     const position = this.drag.move(c, event.timeStamp);
     if (position !== null) this.#moved(position);
   }
 
   #moved(position) {
-    this.#asked = law.clamp(this.control, law.valueAt(this.control, position));
-    this.input(this.#asked);
-  }
-
-  described() {
-    this.#goOn(this.drag?.last);
-  }
-
-  valued(value) {
-    if (value !== this.#asked) this.#goOn(this.drag?.last);
-  }
-
-  /** The drag's next move begins where the control stands now, and the finger at `c`. */
-  #goOn(c) {
-    if (!this.drag || this.position === null) return;
-    this.drag.rebase(c, { ...this.#measures, position: this.position });
-    this.#asked = this.value;
-  }
-
-  get #measures() {
-    const [low, high] = law.limit(this.control).map((end) => law.position(this.control, end));
-    return { travel: Math.max(1, this.travel), low, high, center: this.detent };
-  }
-
-  /** What a finger's coordinates depend on: when it is another, they leap. */
-  get #screenNow() {
-    return `${this.isHorizontal} ${this.travel} ${innerWidth} ${innerHeight}`;
+    this.ask(law.clamp(this.control, law.valueAt(this.control, position)));
   }
 
   #up(event, isCancelled) {

@@ -2,9 +2,8 @@
 
 import { PlaneDrag } from '../lib/gesture.js';
 import * as law from '../lib/law.js';
-import { same } from '../lib/model.js';
-import { ControlElement } from './base.js';
 import { h, ruler, setAttribute, setText } from './dom.js';
+import { DragElement } from './drag.js';
 import { Finger } from './finger.js';
 
 const NAMES = ['X', 'Y'];
@@ -13,7 +12,7 @@ const BESIDE_PX = 156; // the values beside the finger
 const LOW_PX = 290; // lower than this, name and value stand left of the plane, where there is room
 const SIDE_PX = 120;
 
-export class XY extends ControlElement {
+export class XY extends DragElement {
   static css = `
 :host { width: 272px; height: 300px; }
 .name { height: 20px; line-height: 20px; text-align: left; }
@@ -68,10 +67,7 @@ export class XY extends ControlElement {
 .ringed { display: none; position: absolute; inset: 2px; border: 2px solid var(--mark); border-radius: 7px; pointer-events: none; }
 `;
 
-  #drag = null;
   #rect = null;
-  #screen = '';
-  #asked; // the value that the drag asked for last
 
   build(root) {
     this.carriers = ['v', 'h'].map((line) => h('div', { class: 'carrier' }, h('div', { class: `line ${line}` })));
@@ -96,54 +92,34 @@ export class XY extends ControlElement {
       down: (event) => this.#down(event),
       move: (event) => this.#move(event),
       up: () => this.#up(),
-      second: (isDown) => this.#drag?.setLocked(isDown),
+      second: (isDown) => this.drag?.setLocked(isDown),
     }));
   }
 
   #down(event) {
-    this.#drag = new PlaneDrag(this.#measures);
+    this.begin(new PlaneDrag(this.measures));
     this.#look();
-    this.#asked = this.value;
     const isRelative = this.control.relative !== false;
-    if (isRelative) this.#drag.down(this.#positions(), event.clientX, -event.clientY, event.timeStamp);
-    else this.#drag.jump(this.#positionAt(event), event.clientX, -event.clientY, event.timeStamp);
+    if (isRelative) this.drag.down(this.position, event.clientX, -event.clientY, event.timeStamp);
+    else this.drag.jump(this.#positionAt(event), event.clientX, -event.clientY, event.timeStamp);
     this.touch();
-    if (!this.#drag) return; // the touch was refused
-    if (!isRelative) this.#moved(this.#drag.position);
+    if (!this.drag) return; // the touch was refused
+    if (!isRelative) this.#moved(this.drag.position);
     this.#place(event);
   }
 
   #move(event) {
-    if (this.#screenNow !== this.#screen) {
-      this.#look();
-      this.#goOn([event.clientX, -event.clientY]);
-    }
-    const moved = this.#drag.move(event.clientX, -event.clientY, event.timeStamp);
+    if (this.turned(event.clientX, -event.clientY)) this.#look();
+    const moved = this.drag.move(event.clientX, -event.clientY, event.timeStamp);
     if (moved) this.#moved(moved);
     this.#place(event);
   }
 
   #moved(positions) {
-    this.#asked = positions.map((p) => law.clamp(this.control, law.valueAt(this.control, p)));
-    this.input(this.#asked);
+    this.ask(positions.map((p) => law.clamp(this.control, law.valueAt(this.control, p))));
   }
 
-  described() {
-    this.#goOn(this.#drag?.last);
-  }
-
-  valued(value) {
-    if (!same(value, this.#asked)) this.#goOn(this.#drag?.last);
-  }
-
-  /** The drag's next move begins where the control stands now, and the finger at `at`. */
-  #goOn(at) {
-    if (!this.#drag || !this.#isKnown) return;
-    this.#drag.rebase(...at, { ...this.#measures, position: this.#positions() });
-    this.#asked = this.value;
-  }
-
-  get #measures() {
+  get measures() {
     const [low, high] = law.limit(this.control).map((end) => law.position(this.control, end));
     return {
       width: Math.max(1, this.bodySize.width - 2 * PAD_PX),
@@ -153,13 +129,11 @@ export class XY extends ControlElement {
     };
   }
 
-  /** What a finger's coordinates depend on: when it is another, they leap. */
-  get #screenNow() {
-    return `${this.bodySize.width} ${this.bodySize.height} ${innerWidth} ${innerHeight}`;
+  get extent() {
+    return `${this.bodySize.width} ${this.bodySize.height}`;
   }
 
   #look() {
-    this.#screen = this.#screenNow;
     this.#rect = this.getBoundingClientRect(); // once a screen; the finger's place is relative to it
   }
 
@@ -170,7 +144,7 @@ export class XY extends ControlElement {
   }
 
   #up() {
-    this.#drag = null;
+    this.drag = null;
     this.release();
   }
 
@@ -186,11 +160,8 @@ export class XY extends ControlElement {
     this.invalidate();
   }
 
-  get #isKnown() {
-    return !this.isBlank && Array.isArray(this.value) && this.control !== null;
-  }
-
-  #positions() {
+  get position() {
+    if (this.isBlank || !this.control || !Array.isArray(this.value)) return null;
     return this.value.map((part) => law.position(this.control, part));
   }
 
@@ -220,13 +191,14 @@ export class XY extends ControlElement {
   }
 
   extraClasses() {
-    const free = this.#drag?.isLocked ? this.#drag.free : null;
-    return [this.#isSide ? 'side' : 'one', ...(this.#drag ? ['dragging'] : []), ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
+    const free = this.drag?.isLocked ? this.drag.free : null;
+    return [this.#isSide ? 'side' : 'one', ...(this.drag ? ['dragging'] : []), ...(free === 0 ? ['lockedy'] : free === 1 ? ['lockedx'] : [])];
   }
 
   draw() {
-    const isKnown = this.#isKnown;
-    const [x, y] = isKnown ? this.#positions() : [0, 0];
+    const { position } = this;
+    const isKnown = position !== null;
+    const [x, y] = position ?? [0, 0];
     this.carriers[0].style.transform = `translateX(${(x * 100).toFixed(3)}%)`;
     this.carriers[1].style.transform = `translateY(${((1 - y) * 100).toFixed(3)}%)`;
     this.puck.style.transform = `translate(${(x * 100).toFixed(3)}%, ${((1 - y) * 100).toFixed(3)}%)`;
@@ -244,7 +216,7 @@ export class XY extends ControlElement {
       setAttribute(axis, 'aria-valuetext', unit ? `${text} ${unit}` : text);
       setAttribute(axis, 'aria-disabled', this.isFree ? null : 'true');
     });
-    if (this.#drag && isKnown) {
+    if (this.drag && isKnown) {
       setText(this.besides, this.value.map((part, i) => `${NAMES[i]} ${law.format(this.control, part).text}`).join('\n'));
       this.besides.style.transform = `translate(${this.finger.x.toFixed(0)}px, ${this.finger.y.toFixed(0)}px)`;
     }
