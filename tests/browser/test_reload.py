@@ -5,6 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Fingers
@@ -117,6 +118,37 @@ async def test_a_fader_stays_with_its_finger_though_its_group_has_another_name_a
         await fingers.move((1, x, y - 40))
         await expect(fader.locator(".num").first).not_to_have_text("0.00")
         await fingers.up(1)
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["comes", "goes"])
+async def test_fingers_stay_in_a_strip_whose_fader_comes_or_goes(
+    tmp_path: Path, open_page: OpenPage, fingers_on: Callable[[Page], Awaitable[Fingers]], is_there: bool
+) -> None:
+    strip = '[[control]]\npath = "/{}"\npage = "Mixer"\ngroup = "Lead"\nwidget = "{}"\n'
+    held = (
+        '[[page]]\nname = "Mixer"\nlayout = "strips"\n'
+        + strip.format("pan", "knob")
+        + strip.format("talk", "button")
+        + "momentary = true\n"
+    )
+    fader = strip.format("level", "fader")
+    with Daemon.start(held + (fader if is_there else ""), tmp_path) as daemon:
+        page = await open_page(daemon.url, viewport={"width": 1024, "height": 670}, has_touch=True)
+        fingers = await fingers_on(page)
+        x, y = await middle_of(page.locator('[path="/talk"] .face'))
+        await fingers.down(0, x, y)
+        x, y = await middle_of(page.locator('[path="/pan"] .body'))
+        await fingers.down(1, x, y)
+        await expect(page.locator("css=.root.mine")).to_have_count(2)
+        (tmp_path / "config.toml").write_text(held + ("" if is_there else fader))
+        daemon.process.send_signal(signal.SIGHUP)
+        await expect(page.locator('[path="/level"]')).to_have_count(0 if is_there else 1)
+        await fingers.move((1, x, y - 40))
+        await expect(page.locator('[path="/pan"]')).not_to_have_js_property("value", 0)
+        await expect(page.locator("css=.root.mine")).to_have_count(2)
+        assert daemon.value("/talk") == 1
+        for finger in (0, 1):
+            await fingers.up(finger)
 
 
 async def test_a_finger_goes_on_from_where_another_range_has_put_its_fader(

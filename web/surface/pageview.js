@@ -25,6 +25,7 @@ export class PageView {
   #nodes = new Map(); // key → node, kept while the page is as it is
   #isOther = false; // it has been changed, and not drawn since
   #drawn = new Map(); // name → how many nodes of it this drawing has
+  #strips = new Set(); // of this drawing
   #groups = [];
   #headers = new WeakMap(); // strip → how its name row is drawn
   #bank = 0;
@@ -74,6 +75,7 @@ export class PageView {
 
   #draw() {
     this.#drawn.clear();
+    this.#strips.clear();
     const { layout } = this.page;
     if (layout === 'strips') return this.#renderStrips();
     if (layout === 'pads') return this.#renderPads();
@@ -159,17 +161,6 @@ export class PageView {
 
   #strip(index, shown, isRows, nameWidth, layout) {
     const group = this.#groups[index];
-    const lead = group.items.find(({ widget }) => widget === 'fader') ?? group.items[0];
-    const node = this.#node(`strip ${lead?.path}`, () => {
-      const name = h('div', { class: 'strip-name' }, h('span', { class: 'notice' }), h('span', {}));
-      const main = h('div', { class: 'strip-main' });
-      const foot = h('div', { class: 'strip-foot' });
-      const strip = h('section', { class: 'strip', role: 'group' }, name, main, foot);
-      strip.addEventListener('pointerdown', (event) => secondFinger(strip, event));
-      return strip;
-    });
-    node.setAttribute('aria-label', nameOf(group));
-    paint(node, leadOf(group)?.color ?? group.color);
     const items = group.items.map((item, i) => ({ ...item, i })).filter(({ i }) => shown.has(i));
     const make = (item) => {
       const element = this.#item(item, group);
@@ -182,6 +173,9 @@ export class PageView {
     // The meter first: the cap passes over it.
     const main = items.filter(isMain).sort((a, b) => (a.widget === 'meter' ? 0 : 1) - (b.widget === 'meter' ? 0 : 1)).map(make);
     const foot = items.filter((item) => !isMain(item)).map(make);
+    const node = this.#stripOf([...main, ...foot]);
+    node.setAttribute('aria-label', nameOf(group));
+    paint(node, leadOf(group)?.color ?? group.color);
     node.classList.toggle('with-meter', items.some(({ widget }) => widget === 'meter'));
     node.classList.toggle('with-fader', items.some(({ widget }) => widget === 'fader'));
     const [, mainNode, footNode] = node.children;
@@ -191,6 +185,14 @@ export class PageView {
     this.#headers.set(node, { ...header, group });
     this.#drawHeader(node);
     return node;
+  }
+
+  /** The strip in which one of these stands already, since to be moved to another takes its finger; else a new one. */
+  #stripOf(elements) {
+    const known = elements.map((element) => element.closest('.strip')).find((strip) => strip && !this.#strips.has(strip));
+    const strip = known ?? emptyStrip();
+    this.#strips.add(strip);
+    return strip;
   }
 
   /** The name row of a strip: whose finger is on its fader, that its peer is silent, else its name. */
@@ -370,6 +372,15 @@ export class PageView {
     if (!this.#nodes.has(key)) this.#nodes.set(key, make());
     return this.#nodes.get(key);
   }
+}
+
+function emptyStrip() {
+  const name = h('div', { class: 'strip-name' }, h('span', { class: 'notice' }), h('span', {}));
+  const main = h('div', { class: 'strip-main' });
+  const foot = h('div', { class: 'strip-foot' });
+  const strip = h('section', { class: 'strip', role: 'group' }, name, main, foot);
+  strip.addEventListener('pointerdown', (event) => secondFinger(strip, event));
+  return strip;
 }
 
 /** What fits a pad's place: of anything larger only the value is shown. */
