@@ -161,6 +161,7 @@ function drawHealth({ status, reasons, name, version, uptime_s: uptime, controls
 
 const SAID = { connecting: 'no answer from the bridge', off: '' };
 
+let before = 'off'; // the stream's state
 const stream = new Stream({
   url: new URL('ws', document.baseURI).href.replace(/^http/, 'ws'),
   name: 'dashboard',
@@ -177,7 +178,9 @@ const stream = new Stream({
   onState: (state, message) => {
     if (state === 'out') window.location.replace(wayIn(window.location, message));
     if (state === 'on') rows.begin();
-    const isLost = state === 'refused' || (state === 'connecting' && rows.length > 0);
+    const isBack = before === 'off'; // shown again: it was we who wanted nothing
+    before = state;
+    const isLost = state === 'refused' || (state === 'connecting' && rows.length > 0 && !isBack);
     server.classList.toggle('is-bad', isLost);
     document.body.classList.toggle('is-stale', isLost); // what was last known is no longer so
     if (!isLost) return;

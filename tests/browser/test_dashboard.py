@@ -90,8 +90,24 @@ async def test_a_bridge_that_hangs_is_not_well(tmp_path: Path, open_page: Callab
         page = await open_page(f"{daemon.url}dashboard.html")
         verdict = page.locator(".verdict h2")
         await expect(verdict).to_have_text("All is well")
+        await page.evaluate("""() => {
+            const verdict = document.querySelector('.verdict h2');
+            globalThis.said = [];
+            const note = () => said.push(verdict.textContent);
+            new MutationObserver(note).observe(verdict, { childList: true, subtree: true, characterData: true });
+            globalThis.show = (isShown) => {
+                Object.defineProperty(document, 'hidden', { value: !isShown, configurable: true });
+                document.dispatchEvent(new Event('visibilitychange'));
+            };
+        }""")
+        before = await page.locator("#server").inner_text()
+        await page.evaluate("show(false); show(true)")
+        await expect(page.locator("#server")).not_to_have_text(before)  # how long it is up
+        assert await page.evaluate("said") == [], "whoever comes back is told nothing wrong"
+        await page.evaluate("show(false)")
         daemon.process.send_signal(signal.SIGSTOP)
         try:
+            await page.evaluate("show(true)")
             await expect(verdict).to_have_text("Nothing is heard")
             await expect(page.locator("#server")).to_contain_text("no answer")
         finally:

@@ -52,6 +52,7 @@ export class Stream {
 
   #connect() {
     this.#drop();
+    this.#connectIn(this.#silenceMs);
     this.#onState('connecting');
     const socket = new this.#env.WebSocket(this.#url);
     this.#socket = socket;
