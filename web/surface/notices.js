@@ -80,21 +80,21 @@ export class HeldValue {
     root.addEventListener('control-touch', ({ target }) => {
       if (!['sb-fader', 'sb-knob'].includes(target.localName) || target.width >= 100) return;
       this.#element = target;
-      target.addEventListener('control-disconnect', () => this.#put(target), { once: true }); // heard on the element alone
+      target.addEventListener('control-disconnect', this.#release); // heard on the element alone
       this.#draw();
     });
     root.addEventListener('control-value', ({ target }) => {
       if (target === this.#element) this.#draw();
     });
-    root.addEventListener('control-release', ({ target }) => this.#put(target));
+    root.addEventListener('control-release', this.#release);
   }
 
-  /** Nobody holds this one any more. */
-  #put(target) {
+  /** Nobody holds this one any more. One function for all: added again it is still one listener. */
+  #release = ({ target }) => {
     if (target !== this.#element) return;
     this.#element = null;
     this.element.hidden = true;
-  }
+  };
 
   #draw() {
     const { text, unit } = this.#element.reading;
