@@ -17,13 +17,14 @@ from . import messages as msg
 from .access import ALL, Grant
 from .ackwindow import ACK_S, PING_S, AckWindow, Flights, Recent
 from .allowance import Allowance
+from .asides import Asides
 from .control import PANIC
 from .declaring import Declared, Declarer, declare
-from .errors import BadControl, BadValue, OscError, ProtocolError
+from .errors import BadControl, BadValue, ProtocolError
 from .frames import Frames, Lens
 from .learning import Learning
 from .metrics import Metrics
-from .monitor import MAX_WATCHERS, Monitor, Watcher
+from .monitor import Monitor
 from .store import Entry, Origin, Store
 from .view import View, Views
 
@@ -88,7 +89,7 @@ class Shared:
     """Told what was refused to whom; the shell logs it."""
     monitor: Monitor = field(default_factory=Monitor)
     on_asides: Callable[[], None] = lambda: None
-    """Told when something begins to wait for some session beside the controls (``Session.poll_aside``)."""
+    """Told when something begins to wait for some session beside the controls (``asides``)."""
     learning: Learning = field(default_factory=Learning)
     metrics: Metrics = field(default_factory=Metrics)
     unclaimed: dict[str, None] = field(default_factory=dict)
@@ -143,7 +144,7 @@ class Session:
 
     __slots__ = (  # noqa: RUF023 - in the order in which they are explained below
         "client", "grant", "role", "view", "page", "token", "origin", "revision", "welcomed", "owes_answer", "pings",
-        "shown", "watch", "learns", "_learning_told", "_metrics_told", "window", "lens", "triggers", "cohort",
+        "shown", "asides", "window", "lens", "triggers", "cohort",
         "_shared", "_store", "_waiting", "_errors", "_errors_dropped", "_applied",
         "_executed_at", "_pong", "_clock", "_fingers", "_panics",
     )  # fmt: skip
@@ -176,12 +177,8 @@ class Session:
         """It has pinged, as pages do while they are shown: such a one that falls silent is not there."""
         self.shown: tuple[Entry, ...] = ()
         """Meters that the page draws now."""
-        self.watch: Watcher | None = None
-        """Its view of the monitor."""
-        self.learns = False
-        """It is told what is being learnt."""
-        self._learning_told = -1
-        self._metrics_told: int | None = None  # number of the last row; None: it has not asked
+        self.asides = Asides(client, shared.monitor, shared.learning, shared.metrics, shared.on_asides)
+        """What it has asked for beside the controls."""
         self.window = AckWindow(shared.recent, shared.ack_s, unacknowledged)
         """When the next frame may leave."""
         self.lens: Lens = shared.frames.lens("id", self.view)
@@ -231,12 +228,6 @@ class Session:
         self._store.release_all(self.origin, now)
         self._shared.learning.disarm(self.client)
 
-    def unsubscribe(self) -> None:
-        """The connection is gone: nobody looks at the monitor there, and nobody learns."""
-        self.learns = False
-        self._unwatch()
-        self._watch_metrics(False)
-
     def set_grant(self, grant: Grant, now: float) -> None:
         """From now on it may do this: what it may not any more ends at once, and it is told in a new ``welcome``."""
         view = self._shared.views.of(grant)
@@ -250,8 +241,7 @@ class Session:
             self._fingers.clear()
         self._forget_hidden(now)
         if grant.role != "admin":
-            self._shared.learning.disarm(self.client)
-            self.unsubscribe()
+            self.asides.unsubscribe()
         if self.welcomed:
             self._waiting.clear()
             self.revision = NOTHING
@@ -265,18 +255,6 @@ class Session:
         self.shown = tuple(entry for entry in self.shown if entry.path in paths)
         self._errors.clear()
         self._store.release_all(self.origin, now, but=paths)
-
-    def _unwatch(self) -> None:
-        if self.watch is not None:
-            self._shared.monitor.unwatch(self.watch)
-            self.watch = None
-
-    def _watch_metrics(self, is_wanted: bool) -> None:
-        if is_wanted == (self._metrics_told is not None):
-            return
-        self._metrics_told = 0 if is_wanted else None
-        self._shared.metrics.watchers += 1 if is_wanted else -1
-        self._shared.on_asides()
 
     def _execute(self, message: msg.Message, now: float) -> Close | None:
         if not self.welcomed and not isinstance(message, msg.Hello):
@@ -313,7 +291,9 @@ class Session:
         elif isinstance(message, msg.Hello):
             self._hello(message, now)
         elif isinstance(message, msg.Subscribe):
-            self._subscribe(message)
+            if message.what:
+                self._check_admin()
+            self.asides.subscribe(message)
         elif isinstance(message, msg.Learn):
             self._learn(message)
         elif isinstance(message, msg.Forget):
@@ -389,29 +369,6 @@ class Session:
         if good:
             store.apply(good, origin, now)
         self._answer(message.n)
-
-    def _subscribe(self, message: msg.Subscribe) -> None:
-        if message.what:
-            self._check_admin()
-        looks, watch = "monitor" in message.what, self.watch
-        self._watch_metrics("metrics" in message.what)
-        if "learn" in message.what:
-            self.learns, self._learning_told = True, -1
-            self._shared.on_asides()
-        else:
-            self.learns = False
-            self._shared.learning.disarm(self.client)
-        if watch is not None and looks and (watch.peer, watch.address) == (message.peer, message.address):
-            return  # what waits for it, waits on
-        self._unwatch()
-        if not looks:
-            return
-        try:
-            self.watch = self._shared.monitor.watch(message.peer, message.address, self._shared.on_asides)
-        except OscError as exc:
-            raise ProtocolError("bad_value", f"{message.address} is no pattern: {exc.reason}") from exc
-        if self.watch is None:
-            raise ProtocolError("too_many", f"{MAX_WATCHERS} monitors are open already")
 
     def _learn(self, message: msg.Learn) -> None:
         self._check_admin()
@@ -680,26 +637,6 @@ class Session:
         if self.view is not None:
             shown = [entry for entry in shown if entry.path in self.view.paths]
         return self._shared.frames.meters(shown, self.lens.keys) if shown and self.welcomed else None
-
-    @property
-    def has_asides(self) -> bool:
-        """True if something waits that is told beside the controls."""
-        is_news = self.learns and self._learning_told != self._shared.learning.revision
-        told = self._metrics_told
-        is_news = is_news or (told is not None and told != self._shared.metrics.number)
-        return is_news or (self.watch is not None and not self.watch.is_empty)
-
-    def poll_aside(self) -> bytes | None:
-        """One frame of what waits beside the controls, the latest ``learning``, rows of ``metrics`` or some lines for
-        the ``monitor``: ask again while it ``has_asides``."""
-        if self.learns and self._learning_told != (revision := self._shared.learning.revision):
-            self._learning_told = revision
-            return out.learning(self._shared.learning)
-        metrics = self._shared.metrics
-        if (told := self._metrics_told) is not None and told != metrics.number:
-            self._metrics_told = metrics.number
-            return out.metrics(metrics, told)
-        return None if self.watch is None or self.watch.is_empty else out.monitor(self.watch)
 
     def _take_errors(self) -> list[bytes]:
         errors, self._errors = self._errors, []

@@ -241,7 +241,7 @@ class Hub:
             if grant is None:
                 log.info("browser %s (%s): let in no longer", session.origin.target, connection.host)
                 session.close(now)
-                session.unsubscribe()
+                session.asides.unsubscribe()
                 self._close(connection, Close(REVOKED, "this device is let in no longer"))
             else:
                 session.set_grant(grant, now)
@@ -378,7 +378,7 @@ class Hub:
         self._remove(connection)
         self._ghosts.discard(connection)
         connection.session.close(self._clock())
-        connection.session.unsubscribe()
+        connection.session.asides.unsubscribe()
 
     # Out
 
@@ -546,12 +546,12 @@ class Hub:
         self._aside_timer = None
         is_left = False
         for connection in self._connections.values():
-            session = connection.session
-            if not session.has_asides:
+            asides = connection.session.asides
+            if asides.is_empty:
                 continue
-            if connection.unsent() == 0 and connection.is_open and (frame := session.poll_aside()) is not None:
+            if connection.unsent() == 0 and connection.is_open and (frame := asides.poll()) is not None:
                 connection.write(text_frame(frame))
-            is_left |= session.has_asides
+            is_left |= not asides.is_empty
         if is_left:
             self._wake_asides()
 

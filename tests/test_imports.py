@@ -71,7 +71,7 @@ ROWS = [
     | {"osc.tap", "osc.pace", "midi.bind"},
     {"config.file", "declaring", "frames", "remote", "osc.forms", "osc.lane", "osc.link", "osc.framing", "http.answers"}
     | {"midi.learn", "midi.routes"},
-    {"config.mistakes", "osc.bind", "osc.looks", "config.values", "http.guard", "midi.bank", "http.door"},
+    {"asides", "config.mistakes", "osc.bind", "osc.looks", "config.values", "http.guard", "midi.bank", "http.door"},
     {"http.peers", "config.tables", "osc.routes", "config.profile", "midi.peer"},
     {"config.reading", "osc.peer", "osc.profile", "midi.profile", "midi.incoming", "midi.metronome"},
     {"midi.outgoing"},
@@ -120,6 +120,7 @@ PURE = {
     "surface",
     "driver",
     "drivers",
+    "asides",
     "session",
     "messages",
     "frames",

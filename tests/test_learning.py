@@ -138,7 +138,7 @@ def told(browser: Browser) -> Any:
     """The latest `learning`."""
     import json
 
-    frame = browser.session.poll_aside()
+    frame = browser.session.asides.poll()
     return None if frame is None else json.loads(frame)
 
 
@@ -183,7 +183,7 @@ def test_learning_and_the_monitor_go_together(shared: Shared, admin: Browser) ->
     assert shared.learning.armed is not None
     assert shared.monitor.is_watched
     assert told(admin)["state"] == "waiting"
-    admin.session.unsubscribe()
+    admin.session.asides.unsubscribe()
     assert not shared.monitor.is_watched
 
 

@@ -936,13 +936,13 @@ def test_the_monitor_is_told_to_who_subscribes_and_until_it_goes(shared: Shared)
     assert shared.monitor.is_watched
     for peer, address in (("max", "/mixer/1"), ("pd", "/mixer/1"), ("max", "/cutoff")):
         watched(shared, address, peer)
-    frame = browser.session.poll_aside()
+    frame = browser.session.asides.poll()
     assert frame is not None
     (line,) = json.loads(frame)["lines"]
     assert (line["peer"], line["address"]) == ("max", "/mixer/1")
-    assert browser.session.poll_aside() is None
+    assert browser.session.asides.poll() is None
     assert browser.session.is_idle  # it is no news: no revision, no ack
-    browser.session.unsubscribe()
+    browser.session.asides.unsubscribe()
     assert not shared.monitor.is_watched
 
 
@@ -954,9 +954,9 @@ def test_a_subscription_replaces_the_one_before(shared: Shared) -> None:
     assert len(shared.monitor) == 1
     watched(shared, "/b")
     browser.say("subscribe", what=["monitor"], address="/b")
-    assert browser.session.poll_aside() is not None  # the same again loses nothing
+    assert browser.session.asides.poll() is not None  # the same again loses nothing
     watched(shared, "/a")
-    assert browser.session.poll_aside() is None
+    assert browser.session.asides.poll() is None
     browser.say("subscribe", what=[])
     assert not shared.monitor.is_watched
 
@@ -1017,7 +1017,7 @@ def test_another_grant_is_told_in_a_new_welcome(store: Store, shared: Shared, vo
     browser.session.set_grant(Grant("view"), 0.0)
     assert not volume.holders
     assert shared.learning.armed is None
-    assert not browser.session.has_asides
+    assert browser.session.asides.is_empty
     assert not shared.monitor.is_watched
     (welcome,) = browser.hear()
     assert (welcome["type"], welcome["role"], welcome["resumed"]) == ("welcome", "view", False)

@@ -458,9 +458,9 @@ async def test_a_watcher_that_reads_nothing_loses_lines_and_holds_nobody_up(serv
         await stuck.send(json.dumps({"type": "hello", "acks": False}))
         await stuck.send(json.dumps({"type": "subscribe", "what": ["monitor"]}))
         await eventually(lambda: monitor.is_watched)
-        connection = next(c for c in server.hub._connections.values() if c.session.watch is not None)
+        connection = next(c for c in server.hub._connections.values() if c.session.asides.watch is not None)
         connection.unsent = lambda: 1  # its kernel takes nothing
-        watch = connection.session.watch
+        watch = connection.session.asides.watch
         assert watch is not None
         await show.say("subscribe", what=["monitor"])
         await eventually(lambda: len(monitor) == 2)
