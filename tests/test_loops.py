@@ -126,7 +126,7 @@ async def test_two_peers_that_contradict_each_other_are_cut_and_named(caplog: py
     async with mirrors(bridge, up, up, echo_window_ms=60) as (ports, found):
         found[0].say("/level", 0.3)
         await comes_to_rest(bridge, found, 2.5)
-        assert sum(mirror.told for mirror in found) < 40
+        assert sum(mirror.told for mirror in found) < 200  # 35 to 45; uncut, thousands
         assert sum(port.health()[0]["loops_cut"] for port in ports) >= 1
     named = [message for message in caplog.messages if "/level went round and round with 127.0.0.1:" in message]
     assert 1 <= len(named) <= 2  # once a peer
