@@ -1,6 +1,9 @@
 from math import inf
+from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bridge.echo import MAX_ANSWERS, MAX_TOLD, EchoBook, EchoGuard, EchoRules, Settlement, TriggerEchoes
 
@@ -346,6 +349,59 @@ def test_a_book_knows_what_is_due_soonest_without_a_search() -> None:
     assert book.soonest == book.next_due == 1.25
     assert [key for key, _ in book.settle(1.25)] == ["late"]
     assert book.soonest == inf
+
+
+LEVELS = st.sampled_from((0.2, 0.504, 0.51, 0.9))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("hand"), LEVELS),
+        st.tuples(st.just("answer"), LEVELS, st.integers(1, MAX_ANSWERS + 1)),
+        st.tuples(st.just("told for another's sake"), LEVELS),
+        st.tuples(st.just("hear"), LEVELS, st.booleans()),
+        st.tuples(st.just("refuse")),
+        st.tuples(st.just("settle")),
+        st.tuples(st.just("wait"), st.sampled_from((0.03, 0.2, 0.6))),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+@example([("hand", 0.9), ("hear", 0.504, False), ("settle",), ("hand", 0.2), ("hear", 0.504, False)])
+@example([("told for another's sake", 0.2), ("hear", 0.9, False), ("wait", 0.3), ("settle",), ("hear", 0.51, False)])
+@example([("hand", 0.9), ("answer", 0.2, MAX_ANSWERS), ("hand", 0.9), ("hear", 0.504, False)])
+def test_the_short_way_of_a_hands_move_is_the_guards_own(steps: list[tuple[Any, ...]]) -> None:
+    rules = EchoRules(lambda value: (value,), tolerance=0.01)
+    book: EchoBook[str] = EchoBook()
+    guard = EchoGuard(rules)
+    now = 0.0
+    book.sent("a", rules, 0.5, now)
+    guard.sent(0.5, now)
+    for what, *about in steps:
+        if what == "wait":
+            now += about[0]
+        elif what == "hand":
+            book.sent("a", rules, about[0], now)
+            guard.sent(about[0], now)
+        elif what == "answer":
+            book.sent("a", rules, about[0], now, answers=about[1])
+            guard.sent(about[0], now, answers=about[1])
+        elif what == "told for another's sake":
+            book.sent("a", rules, about[0], now, is_settling=True)
+            guard.sent(about[0], now, is_settling=True)
+        elif what == "hear":
+            assert book.hear("a", (about[0],), about[1], now) == guard.hear((about[0],), about[1], now)
+        elif what == "refuse":
+            book.refused("a", rules, now)
+            guard.refused(now)
+        elif (settlement := guard.settle(now)) is None:
+            assert list(book.settle(now)) == []
+        else:
+            assert list(book.settle(now)) == [("a", settlement)]
+            book.sent("a", rules, 0.5, now, is_settling=True)
+            guard.sent(0.5, now, is_settling=True)
+        mine = book.guards["a"]
+        assert (mine.due_at, mine.answers, mine.is_confirmed) == (guard.due_at, guard.answers, guard.is_confirmed)
 
 
 def test_a_book_can_be_cleared() -> None:
