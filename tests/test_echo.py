@@ -183,6 +183,15 @@ def test_a_press_after_our_own_was_echoed_is_a_press() -> None:
     assert guard.hear((True,), False, 0.12) == "apply"
 
 
+def test_an_echo_that_came_while_it_was_true_explains_no_later_press() -> None:
+    guard = EchoGuard(EchoRules(lambda value: (value,), is_counted=True))
+    guard.sent(True, 0.0)
+    assert guard.hear((True,), True, 0.03) == "confirmed"
+    guard.sent(False, 0.05)
+    assert guard.hear((False,), True, 0.07) == "confirmed"
+    assert guard.hear((True,), False, 0.08) == "apply"
+
+
 def test_a_press_before_any_echo_cannot_be_told_from_one() -> None:
     guard = EchoGuard(EchoRules(lambda value: (value,), is_counted=True))
     guard.sent(True, 0.0)
