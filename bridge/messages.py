@@ -174,7 +174,7 @@ def decode(text: str | bytes) -> Message:
 
 
 def number_of(text: str | bytes) -> int | None:
-    """The ``n`` of a message that ``decode`` refused, where there is one: it must be answered all the same."""
+    """The ``n`` of a message that was refused, where there is one: it must be answered all the same."""
     try:
         message = _decode_any(text)
     except _NOT_DECODED:

@@ -211,13 +211,10 @@ class Session:
         self._shared.counters.messages += 1
         if self.cohort is not None:
             self._catch_up()
-        n: int | None = None
         try:
-            message = msg.decode(text)
-            n = getattr(message, "n", None)
-            return self._execute(message, now)
+            return self._execute(msg.decode(text), now)
         except ProtocolError as exc:
-            n = n if n is not None else msg.number_of(text)
+            n = msg.number_of(text)
             self._refuse(exc, n)
             self._answer(n)
             # Whoever does not speak the protocol is told so, once; after hello a mistake ends nothing.
@@ -321,7 +318,7 @@ class Session:
         resumed_at = None
         if hello.since is not None and (hello.view or ALL) == self._shared.views.name_of(grant):
             epoch, revision = hello.since
-            if epoch == store.epoch and revision >= 0 and self._shared.frames.can_resume(revision, self.lens):
+            if epoch == store.epoch and self._shared.frames.can_resume(revision, self.lens):
                 resumed_at = revision
         self._welcome(now, resumed_at)
         self.welcomed = True
