@@ -510,6 +510,30 @@ def test_who_declared_first_is_right(store: Store, browser: Browser, volume: Ent
 
 
 @pytest.mark.parametrize(
+    ("descriptor", "difference"),
+    [
+        ({"path": "/steps"}, None),
+        ({"path": "/steps", "kind": "int", "range": [0, 8]}, None),
+        ({"path": "/steps", "kind": "float", "range": [0, 8]}, "the page says float, the config int"),
+        ({"path": "/steps", "kind": "int", "range": [0, 9]}, "the page says range"),
+        ({"path": "/wave"}, None),
+        ({"path": "/wave", "kind": "choice", "choices": ["sine", "saw"]}, None),
+        ({"path": "/wave", "kind": "choice", "choices": ["sine", "tri"]}, "the page has other choices than the config"),
+    ],
+)
+def test_a_page_may_say_less_of_a_control_but_nothing_else(
+    store: Store, browser: Browser, descriptor: dict[str, Any], difference: str | None
+) -> None:
+    add(store, "/steps", kind="int", range=(0, 8))
+    add(store, "/wave", kind="choice", choices=("sine", "saw"))
+    browser.hello()
+    browser.say("declare", controls=[descriptor])
+    refused = [message["message"] for message in browser.hear()]
+    assert len(refused) == (0 if difference is None else 1)
+    assert all(difference is not None and difference in text for text in refused)
+
+
+@pytest.mark.parametrize(
     ("descriptor", "code"),
     [
         ({"path": "no slash"}, "bad_value"),
