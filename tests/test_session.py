@@ -585,6 +585,25 @@ def test_one_device_leaves_half_of_what_pages_may_declare_to_others(store: Store
     assert len([entry for entry in store if entry.path.startswith("/show/")]) == MAX_DECLARED // 2
 
 
+@pytest.mark.parametrize("fields", [{}, {"kind": "string", "max_length": 10_000}], ids=["places", "bytes"])
+def test_what_is_forgotten_leaves_its_room_to_others(store: Store, shared: Shared, fields: dict[str, Any]) -> None:
+    guest = Browser(shared, "c1", device="d1")
+    guest.hello()
+
+    def declared(name: str) -> int:
+        guest.say("declare", controls=[{"path": f"/{name}/{n}", **fields} for n in range(MAX_DECLARED)])
+        guest.hear()
+        guest.ack()
+        return sum(entry.path.startswith(f"/{name}/") for entry in store)
+
+    most = declared("a")
+    assert 0 < most < MAX_DECLARED
+    for _ in range(3):
+        for entry in list(store):
+            store.remove(entry, now=0.0)
+        assert declared("b") == most
+
+
 def test_what_the_configuration_has_by_now_is_no_page_s_any_more(
     store: Store, shared: Shared, browser: Browser
 ) -> None:
