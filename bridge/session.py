@@ -63,7 +63,6 @@ class Counters:
     messages: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     """What was refused, by its error code."""
-    stale: int = 0
     frames: int = 0
 
 
@@ -471,7 +470,6 @@ class Session:
 
     def _check_gesture(self, t: float | None, now: float) -> None:
         if t is not None and self._clock.lateness(t, now * 1000) > STALE_MS:
-            self._shared.counters.stale += 1
             raise ProtocolError("stale", "this gesture arrived more than 1 s late and was not applied")
 
     def _answer(self, n: int | None) -> None:

@@ -133,7 +133,7 @@ class Vitals:
             "tasks": len(asyncio.all_tasks()),
             "messages_in": counters.messages,
             "refused": counters.by_code.total(),
-            "stale": counters.stale,
+            "stale": counters.by_code["stale"],
             "frames_out": counters.frames,
             "chains_cut": bridge.store.chains_cut,
             "refusals": {where: dict(causes) for where, causes in self.refusals.items()},
