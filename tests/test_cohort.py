@@ -174,6 +174,19 @@ def test_whose_link_is_cut_is_sent_nothing_after_a_quarter_of_a_second_and_the_o
     assert room.sizes == [1]
 
 
+def test_whose_acks_become_late_is_alone(room: Room) -> None:
+    screens = room.enter(3)
+    room.play(0.2)
+    for screen in screens:
+        screen.ack()
+    assert room.sizes == [3]
+    room.play(FRAME_S)
+    room.now += 0.3
+    screens[0].ack()
+    assert screens[0].session.cohort is None
+    assert room.sizes == [2]
+
+
 def test_a_page_that_hangs_is_sent_little_though_its_tcp_takes_all(room: Room) -> None:
     one, other = room.enter(2)
     for _ in range(5):
