@@ -167,6 +167,21 @@ def test_a_truth_too_long_for_one_frame_comes_in_parts(store: Store, browser: Br
     assert {control["path"] for part in parts for control in part["controls"]} == texts
 
 
+def test_news_too_long_for_one_frame_come_in_parts_once(store: Store, browser: Browser) -> None:
+    texts = [add(store, f"/text/{n}", kind="string") for n in range(400)]
+    browser.hello()
+    store.apply([(text, "x" * 1000) for text in texts], OSC, 0.0)
+    parts = []
+    while heard := browser.hear():
+        parts += heard
+        browser.now += 1.0
+        assert len(parts) < 10
+    assert len(parts) > 1
+    assert {part["type"] for part in parts} == {"update"}
+    assert sorted(number for part in parts for number, _ in part["values"]) == [text.id for text in texts]
+    assert browser.session.is_idle
+
+
 def test_a_joining_browser_costs_a_few_calls_a_control(store: Store, shared: Shared) -> None:
     """The time of a snapshot is what a join storm takes from everybody: 200 browsers, 500 controls."""
     for number in range(500):
@@ -409,6 +424,11 @@ def test_a_finger_whose_hold_was_taken_away_is_dead_until_it_lifts(store: Store,
     store.set(fader, 0.0, Origin("bridge", "panic"), 0.0)
     told = [message for message in browser.hear() if message["type"] == "error"]
     assert [(error["code"], error["path"]) for error in told] == [("held", "/main")]
+    browser.now += 1.0
+    store.set(fader, 0.2, OSC, 0.0)
+    assert [message["type"] for message in browser.hear()] == ["update"]
+    browser.now += 1.0
+    store.set(fader, 0.0, OSC, 0.0)
     browser.say("set", n=2, values=[[fader.id, 0.95]])
     assert "held" in [message.get("code") for message in browser.hear()]
     assert fader.value == 0.0
@@ -583,6 +603,22 @@ def test_one_device_leaves_half_of_what_pages_may_declare_to_others(store: Store
     errors = [message for message in guest.hear() if message["type"] == "error"]
     assert errors[0]["message"].startswith("/more/0: this device has declared 128 already")
     assert len([entry for entry in store if entry.path.startswith("/show/")]) == MAX_DECLARED // 2
+
+
+def test_what_a_page_of_an_earlier_run_left_is_described_anew_once(store: Store, shared: Shared) -> None:
+    left = add(store, "/left", owner="page")
+    shared.unclaimed["/left"] = None
+    viewer, artist, other = (
+        Browser(shared, f"c{n}", role=role) for n, role in enumerate(("view", "control", "control"))
+    )
+    for browser, expected in ((viewer, (0, 1)), (artist, (0, 50)), (other, (0, 50))):
+        browser.hello()
+        upper = 50 if browser is artist else 9
+        browser.say("declare", controls=[{"path": "/left", "range": [0, upper]}])
+        codes = [message["code"] for message in browser.hear() if message["type"] == "error"]
+        assert codes == ([] if browser is artist else ["declared_otherwise"])
+        assert left.control.range == expected
+    assert not shared.unclaimed
 
 
 @pytest.mark.parametrize("fields", [{}, {"kind": "string", "max_length": 10_000}], ids=["places", "bytes"])
@@ -952,6 +988,19 @@ def test_pongs_are_merged_while_nothing_can_be_written(browser: Browser) -> None
         assert browser.hear() == []
     browser.is_writable = True
     assert browser.hear() == [{"type": "pong", "t": 999.0, "ack_ms": 50, "ping_ms": 1000}]
+
+
+def test_a_pong_that_goes_with_news_goes_once(store: Store, browser: Browser, volume: Entry) -> None:
+    browser.hello()
+    for t in (1, 2):
+        browser.now += 1.0
+        browser.ack()
+        browser.say("ping", t=t)
+        store.set(volume, t / 4, OSC, browser.now)
+        assert [message["type"] for message in browser.hear()] == ["update", "pong"]
+        browser.now += 1.0
+        browser.say("set", n=t, values=[[volume.id, t / 3]])
+        assert [message["type"] for message in browser.hear()] == ["update", "applied"]
 
 
 def test_idle_means_that_there_is_nothing_to_say(store: Store, browser: Browser, volume: Entry) -> None:
