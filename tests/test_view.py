@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -325,6 +326,9 @@ def test_declaring_tells_a_limited_device_nothing(store: Store, anna: Device) ->
 
 
 def test_a_limited_device_describes_nothing_anew(store: Store, shared: Shared, anna: Device) -> None:
+    entry = store.get("/anna/level")
+    store.describe(entry, replace(entry.control, owner="page"), now=0.0)
+    anna.hear()
     shared.unclaimed["/anna/level"] = None
     (refusal,) = anna.answer("declare", controls=[{"path": "/anna/level", "range": [0, 5]}])
     assert refusal["code"] == "declared_otherwise"
