@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -114,6 +115,23 @@ async def status_of(server: Server, data: bytes) -> tuple[int, bytes]:
 
 def add(server: Server, path: str, **fields: Any) -> Any:
     return server.store.add(Control(path=path, **fields), now=0.0)
+
+
+# Gone at once
+
+
+@pytest.mark.parametrize("lingers", [True, False], ids=["closes", "resets"])
+async def test_who_asks_for_a_websocket_and_is_gone_is_no_fault_of_ours(
+    server: Server, lingers: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(4):
+        with socket.create_connection(("127.0.0.1", server.port)) as one:
+            if not lingers:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.sendall(UPGRADE % b"")
+    async with Client.connect(server.ws_url):  # they were there before
+        pass
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 # Half of everything

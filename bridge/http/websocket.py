@@ -188,7 +188,10 @@ async def accept(request: web.Request, protocols: Collection[str], max_bytes: in
         headers["Sec-WebSocket-Protocol"] = protocol
     response = web.StreamResponse(status=101, headers=headers)
     response.force_close()  # no second request comes after a WebSocket
-    await response.prepare(request)
+    try:
+        await response.prepare(request)
+    except ConnectionError:
+        return None
     transport = request.transport
     if transport is None or transport.get_extra_info("socket") is None:  # the latter over TLS, a moment before
         return None
