@@ -16,6 +16,8 @@ import uvloop
 from bridge.control import Control
 from bridge.osc.codec import Message, decode, encode_bundle, encode_message
 from bridge.osc.port import OscPort
+from bridge.osc.settings import Endpoint
+from bridge.osc.socket import open_socket
 
 from .peers import free_udp_port
 from .port_contract import served, until
@@ -479,6 +481,24 @@ async def test_after_our_own_port_was_away_a_controller_is_pushed_to(bridge: Bri
         it.heard.clear()
         async with served(port):
             await it.hears(Message("/level", (0.75,)), Message("/mark", (0.0,)))
+
+
+async def test_who_speaks_while_we_start_is_taken_for_itself_and_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = Bridge(level(), level("/kept", default=0.9), level("/mark"))
+    async with voice() as program:
+
+        async def open_and_be_spoken_to(listen: Endpoint) -> socket.socket:
+            sock = await open_socket(listen)
+            program.goal = sock.getsockname()
+            program.send("/level", 0.5)
+            return sock
+
+        monkeypatch.setattr("bridge.osc.udp.open_socket", open_and_be_spoken_to)
+        async with bridge.running(bridge.peer(send=[program.shown], on_connect="none")):
+            await bridge.reaches("/level", 0.5)
+            program.send("/level", 0.25)
+            await bridge.reaches("/level", 0.25)
+            assert await program.hears_nothing_before(bridge, "/mark") == []
 
 
 async def test_a_peer_that_was_never_heard_is_sent_nothing_at_start(bridge: Bridge) -> None:

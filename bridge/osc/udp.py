@@ -124,15 +124,16 @@ class UdpCarrier:
         loop = asyncio.get_running_loop()
         sock = await open_socket(self._listen)
         closed = loop.create_future()
+        self.use(sock)  # before anything is heard: whose address it comes from must be known
         try:
             self._transport, _ = await loop.create_datagram_endpoint(
                 lambda: Reader(self._owner.reader, self._failed, closed), sock=sock
             )
         except BaseException:
+            self.stop()
             sock.close()
             raise
         self._closed = closed
-        self.use(sock)
 
     def use(self, sock: socket.socket) -> None:
         """Send through this socket; the addresses that are no names are known now."""
