@@ -118,6 +118,8 @@ class EchoGuard:
             self._is_told = True
         elif not answers:
             self._forgive()
+        elif answers < MAX_ANSWERS:
+            self._has_adopted = False  # it may well be a hand's, which has paused for less than a window
         self.is_calm = not (is_settling or answers)
 
     @property

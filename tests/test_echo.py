@@ -250,6 +250,15 @@ def test_what_a_grid_makes_of_what_was_adopted_for_another_is_adopted_once(guard
     assert guard.settle(guard.due_at) == Settlement(None)
 
 
+def test_what_a_grid_makes_of_a_hands_next_move_is_adopted_though_it_may_be_an_answer(guard: EchoGuard) -> None:
+    guard.sent(0.5, 0.0)
+    guard.hear((0.504,), False, 0.01)
+    assert guard.settle(0.25) == Settlement((0.504,))
+    guard.sent(0.7, 0.35, answers=1)  # of a program that was told 0.504 just before
+    guard.hear((0.701,), False, 0.36)
+    assert guard.settle(0.6) == Settlement((0.701,))
+
+
 def test_noise_is_adopted_once(guard: EchoGuard) -> None:
     guard.sent(0.5, 0.0)
     guard.hear((0.504,), False, 0.01)
