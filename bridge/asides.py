@@ -15,6 +15,8 @@ from .learning import Learning
 from .metrics import Metrics
 from .monitor import MAX_WATCHERS, Monitor, Watcher
 
+_NOTHING = msg.Subscribe(what=[])
+
 
 class Asides:
     """What the browser ``client`` has asked for, and what of it waits."""
@@ -46,7 +48,9 @@ class Asides:
         watch, looks = self.watch, "monitor" in message.what
         if watch is not None and looks and (watch.peer, watch.address) == (message.peer, message.address):
             return  # what waits for it, waits on
-        self._unwatch()
+        if watch is not None:
+            self._monitor.unwatch(watch)
+            self.watch = None
         if not looks:
             return
         try:
@@ -58,10 +62,7 @@ class Asides:
 
     def unsubscribe(self) -> None:
         """It is told nothing more, and what waits for its hand waits no more."""
-        self._watch_metrics(False)
-        self._learns = False
-        self._learning.disarm(self._client)
-        self._unwatch()
+        self.subscribe(_NOTHING)
 
     @property
     def is_empty(self) -> bool:
@@ -81,11 +82,6 @@ class Asides:
             self._metrics_told = self._metrics.number
             return out.metrics(self._metrics, told)
         return None if self.watch is None or self.watch.is_empty else out.monitor(self.watch)
-
-    def _unwatch(self) -> None:
-        if self.watch is not None:
-            self._monitor.unwatch(self.watch)
-            self.watch = None
 
     def _watch_metrics(self, is_wanted: bool) -> None:
         if is_wanted == (self._metrics_told is not None):
