@@ -175,6 +175,7 @@ class OscPort:
         house: asyncio.Task[None] | None = None
         try:
             self._start()
+            await self._carrier.hear()  # after it: what is heard is from somebody, and has somewhere to go
             ready()
             while True:
                 if house is None:

@@ -204,6 +204,7 @@ class TcpCarrier:
         """Where others can connect to, while that is open."""
         self._once = once
         self._clock = clock
+        self._bound: socket.socket | None = None  # ours until the server has it
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._connections: set[Connection] = set()
@@ -230,16 +231,16 @@ class TcpCarrier:
     # Life
 
     async def open(self) -> None:
-        """Raises PortError where nobody could connect to us. Connecting to others goes on for ever, beside this."""
-        loop = asyncio.get_running_loop()
+        """Have the socket, if others connect to us: they wait in it. Raises PortError where it cannot be had."""
         if self.peer.settings.is_server:
-            sock = await open_listener(parse_endpoint(self.peer.settings.listen), MAX_TARGETS)
-            try:
-                self._server = await loop.create_server(lambda: Connection(self, None), sock=sock)
-            except BaseException:
-                sock.close()
-                raise
-            self.port = sock.getsockname()[1]
+            self._bound = await open_listener(parse_endpoint(self.peer.settings.listen), MAX_TARGETS)
+            self.port = self._bound.getsockname()[1]
+
+    async def hear(self) -> None:
+        """Let others connect, from now on. Connecting to others goes on for ever, beside this."""
+        if self._bound is not None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(lambda: Connection(self, None), sock=self._bound)
         for target in self.peer.targets:
             name = f"osc {self.peer.name} {target.shown}"
             self._tasks.append(asyncio.create_task(self._keep_connected(target), name=name))
@@ -268,7 +269,9 @@ class TcpCarrier:
                 for connection in connections:
                     connection.transport.abort()
                 await asyncio.wait(late)
-        self._server = None
+        if self._server is None and self._bound is not None:
+            self._bound.close()
+        self._server = self._bound = None
 
     def health(self) -> dict[str, Any]:
         """Nothing that a peer does not know."""

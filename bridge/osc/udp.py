@@ -95,6 +95,7 @@ class UdpCarrier:
         self._clock = clock
         self._owner = owner
         self._dropped: int | None = None
+        self._bound: socket.socket | None = None  # ours until the transport has it
         self._transport: asyncio.DatagramTransport | None = None
         self._closed: asyncio.Future[None] | None = None
 
@@ -120,19 +121,17 @@ class UdpCarrier:
     # Life
 
     async def open(self) -> None:
-        """Raises PortError where the socket cannot be had."""
+        """Have the socket: what comes waits in it. Raises PortError where it cannot be had."""
+        self._bound = await open_socket(self._listen)
+        self.use(self._bound)
+
+    async def hear(self) -> None:
+        """Read what comes, from now on."""
         loop = asyncio.get_running_loop()
-        sock = await open_socket(self._listen)
         closed = loop.create_future()
-        self.use(sock)  # before anything is heard: whose address it comes from must be known
-        try:
-            self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: Reader(self._owner.reader, self._failed, closed), sock=sock
-            )
-        except BaseException:
-            self.stop()
-            sock.close()
-            raise
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: Reader(self._owner.reader, self._failed, closed), sock=self._bound
+        )
         self._closed = closed
 
     def use(self, sock: socket.socket) -> None:
@@ -161,7 +160,9 @@ class UdpCarrier:
         if self._transport is not None and self._closed is not None:
             self._transport.abort()
             await self._closed
-        self._transport = self._closed = None
+        elif self._bound is not None:
+            self._bound.close()
+        self._transport = self._closed = self._bound = None
 
     def health(self) -> dict[str, Any]:
         """Of the socket, which peers may share: its buffer's bytes, and datagrams that were dropped for want of room

@@ -115,8 +115,6 @@ class Watch:
 
     def heard(self, source: Source, now: float) -> None:
         """A message came in from a peer that was not well."""
-        if not self._is_open:
-            return  # it speaks while we start: it has not been away
         peer = source.peer
         was_heard, was_gone = peer.life.was_heard, peer.life.is_gone
         back = peer.life.heard(now, source.target)
